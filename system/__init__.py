@@ -1,0 +1,3 @@
+"""One file a paper: its networks, its losses, its update rule."""
+
+from engine import runtime  # noqa: F401  thread environment before Paddle

@@ -1,0 +1,1 @@
+"""Command-line tools; each runs from the repository root as `python tools/NAME.py`."""
