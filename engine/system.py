@@ -1,36 +1,118 @@
-"""What a paper hands to the machinery: the exported form of its networks."""
+"""What a paper has to provide: its networks, its losses, its update rule, and how it is exported."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+
+from engine.settings import Settings
 
 
 @dataclass(frozen=True)
 class Port:
     """One input or output of an exported graph.
 
-    Args:
-        name: its name in `inference.yaml` and in the files and flags of `infer.py` ("image", "mask", "style").
-        shape: list of int; -1 stands for a free axis. Images are [-1, 3, H, W].
-        kind: "image", "mask", "vector" or "points".
-        range: smallest and largest value; images are RGB in [0, 1].
+    Attributes:
+        name: how files, flags and `inference.yaml` call it.
+        shape: sizes, -1 where any value is taken; images are [N, 3, H, W] in RGB.
+        kind: "image", "vector" or "points"; says how results are compared and saved.
+        range: smallest and largest legal value.
     """
 
     name: str
-    shape: list[int]
+    shape: tuple
     kind: str = "image"
-    range: tuple[float, float] = (0.0, 1.0)
+    range: tuple = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Exported:
-    """One graph to export: a Layer whose `forward(self, ...)` takes `inputs` in order and gives `outputs` in order.
+    """A layer in the form that is exported, its inputs and its outputs.
 
-    Args:
-        layer: paddle.nn.Layer in the form oneDNN runs fast; images RGB in [0, 1] on both sides.
-        inputs: ports in the order of `forward`'s arguments.
-        outputs: ports in the order of what `forward` returns (one tensor or a list).
+    Attributes:
+        layer: takes and gives the tensors of the ports, images as RGB in [0, 1].
+        inputs: ports in the order of the layer's arguments.
+        outputs: ports in the order of the layer's results.
+        reference: callable with the same signature that runs the training form; the export is compared with it.
+        delete_passes: Paddle Inference passes that are wrong for this graph.
     """
 
-    layer: Any
-    inputs: list[Port] = field(default_factory=list)
-    outputs: list[Port] = field(default_factory=list)
+    layer: object
+    inputs: list
+    outputs: list
+    reference: object = None
+    delete_passes: tuple = field(default=())
+
+
+class System:
+    """One paper: its networks, its losses and its update rule.
+
+    A plain class. Attributes a subclass sets:
+        networks: name -> layer; checkpointed under that name, frozen ones included.
+        state: name -> tensor; further values that a resumed run needs.
+        trainable: optimizer name -> list of parameters.
+        averaged: names of networks that get an exponential moving average.
+        scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
+        shown: columns of a preview, left to right.
+        log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
+        smoke: configuration overrides that make the smallest legal run, for tests.
+    """
+
+    class Config(Settings):
+        """The paper's own numbers: the `recipe` section of a YAML file."""
+
+    networks: dict
+    state: dict
+    trainable: dict
+    averaged: tuple = ()
+    scored: tuple = ()
+    shown: tuple = ()
+    log_header: dict = {}
+    smoke: dict = {}
+
+    def train_step(self, batch, step, update):
+        """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
+
+        Args:
+            batch: dict of tensors, images RGB in [0, 1].
+            step: number of steps already done.
+            update: the Updater.
+
+        Returns:
+            dict of scalar tensors for the log; keys `<network>/<term>`, weighted totals `<network>/loss`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no train_step")
+
+    def generate(self, batch, networks):
+        """Pictures for evaluation and preview: dict of [N, 3, H, W] in [0, 1]."""
+        raise NotImplementedError(f"{type(self).__name__} defines no generate")
+
+    def inference(self, networks):
+        """What is exported: dict of graph name -> Exported."""
+        raise NotImplementedError(f"{type(self).__name__} defines no inference")
+
+
+@contextmanager
+def frozen(*networks):
+    """No gradients for the parameters of these networks inside the block; saves time, never needed for correctness."""
+    parameters = [p for network in networks for p in network.parameters() if not p.stop_gradient]
+    for parameter in parameters:
+        parameter.stop_gradient = True
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.stop_gradient = False
+
+
+def total(terms, weights):
+    """Weighted sum of loss terms.
+
+    Args:
+        terms: name -> scalar tensor.
+        weights: name -> factor; every term needs one.
+    """
+    return sum(terms[name] * weights[name] for name in terms)
+
+
+def prefixed(prefix, terms):
+    """The same terms with names `<prefix>/<term>`, detached, ready for the log."""
+    return {f"{prefix}/{name}": value.detach() for name, value in terms.items()}
