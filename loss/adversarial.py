@@ -1,0 +1,60 @@
+"""Adversarial losses on logits; scalars, means over all logits.
+
+Source: Goodfellow et al. 2014 (non-saturating logistic); Karras et al. 2020; reference code: yangxy/GPEN
+train_simple.py (d_logistic_loss, g_nonsaturating_loss) and XPixelGroup/BasicSR losses/gan_loss.py (GANLoss).
+"""
+
+import paddle.nn.functional as F
+
+
+def discriminator_logistic(real_logits, fake_logits):
+    """mean softplus(-real) + mean softplus(fake). Source: train_simple.py, d_logistic_loss."""
+    return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def generator_logistic(fake_logits):
+    """mean softplus(-fake), the non-saturating loss. Source: train_simple.py, g_nonsaturating_loss."""
+    return F.softplus(-fake_logits).mean()
+
+
+def vanilla(logits, is_real, for_discriminator):
+    """Binary cross-entropy with logits against 1 or 0. Source: gan_loss.py, gan_type vanilla."""
+    del for_discriminator
+    return F.softplus(-logits if is_real else logits).mean()
+
+
+def lsgan(logits, is_real, for_discriminator):
+    """Squared distance to 1 or 0. Source: Mao et al. 2017; gan_loss.py, gan_type lsgan."""
+    del for_discriminator
+    distance = logits - 1.0 if is_real else logits
+    return (distance * distance).mean()
+
+
+def wgan(logits, is_real, for_discriminator):
+    """-mean for real, +mean for fake. Source: Arjovsky et al. 2017; gan_loss.py, gan_type wgan."""
+    del for_discriminator
+    return -logits.mean() if is_real else logits.mean()
+
+
+def hinge(logits, is_real, for_discriminator):
+    """relu(1 -+ logits) for the discriminator, -mean for the generator. Source: gan_loss.py, gan_type hinge."""
+    signed = logits if is_real else -logits
+    return F.relu(1.0 - signed).mean() if for_discriminator else -signed.mean()
+
+
+KINDS = {"vanilla": vanilla, "lsgan": lsgan, "wgan": wgan, "wgan_softplus": vanilla, "hinge": hinge}
+
+
+def adversarial_loss(kind, logits, is_real, for_discriminator, weight=1.0):
+    """One term of a GAN objective.
+
+    Args:
+        kind: "vanilla", "lsgan", "wgan", "wgan_softplus" or "hinge"; softplus(-+logits) and cross-entropy are one.
+        logits: any shape.
+        is_real: the label the logits are held against.
+        for_discriminator: hinge differs between the two players; `weight` scales the generator's term only.
+
+    Source: XPixelGroup/BasicSR losses/gan_loss.py, GANLoss.forward.
+    """
+    loss = KINDS[kind](logits, is_real, for_discriminator)
+    return loss if for_discriminator else loss * weight
