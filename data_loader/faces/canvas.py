@@ -1,0 +1,158 @@
+"""Anti-aliased drawing on float32 RGB pictures: polygons with soft edges, tapered strokes, hair, noise.
+
+Coordinates are (x, y) pixels, pixel (0, 0) has its centre at (0, 0). Every function paints in place, touches only the
+bounding box of what it draws, and clips at the border. Masks are drawn by OpenCV at 1/16 pixel.
+"""
+
+import cv2
+import numpy as np
+
+_SHIFT = 4
+
+
+def fixed(points):
+    """[N, 2] float pixels -> [N, 1, 2] int32 at 1/16 pixel, as OpenCV's `shift` wants them."""
+    return np.round(np.asarray(points) * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
+
+
+class Layer:
+    """A mask [h, w] in [0, 1] and where it lies: `rows`, `columns` slices of the picture."""
+
+    def __init__(self, picture_shape, points, margin=2.0):
+        """Cover the bounding box of `points` ([N, 2]) plus `margin` pixels, cut at the picture's border."""
+        height, width = picture_shape[:2]
+        low = np.clip(np.floor(points.min(0) - margin), 0, [width, height]).astype(int)
+        high = np.clip(np.ceil(points.max(0) + margin) + 1, 0, [width, height]).astype(int)
+        self.origin = low
+        self.rows, self.columns = slice(low[1], max(high[1], low[1])), slice(low[0], max(high[0], low[0]))
+        self.mask = np.zeros([self.rows.stop - low[1], self.columns.stop - low[0]], np.uint8)
+
+    @property
+    def is_empty(self):
+        """True where the box lies outside the picture."""
+        return self.mask.size == 0
+
+    def fill(self, points, value=255):
+        """Fill a polygon."""
+        cv2.fillPoly(self.mask, [fixed(points - self.origin)], value, cv2.LINE_AA, _SHIFT)
+
+    def softened(self, sigma):
+        """float32 mask in [0, 1], blurred by `sigma` pixels."""
+        mask = self.mask.astype(np.float32) * (1 / 255)
+        return cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) if sigma > 0.3 else mask
+
+    def blend(self, image, mask, colour):
+        """image += mask * (colour - image) on the box; `colour` is RGB or an array of the box."""
+        part = image[self.rows, self.columns]
+        part += mask[..., None] * (np.asarray(colour, np.float32) - part)
+
+    def multiply(self, image, mask, factor):
+        """image *= 1 + mask * (factor - 1) on the box; factor is a number or RGB."""
+        image[self.rows, self.columns] *= 1 + mask[..., None] * (np.asarray(factor, np.float32) - 1)
+
+
+def polygon(image, points, colour, alpha=1.0, feather=0.0):
+    """Blend a filled polygon; `feather` is the blur of its edge in pixels."""
+    layer = Layer(image.shape, points, 2 + 3 * feather)
+    if not layer.is_empty:
+        layer.fill(points)
+        layer.blend(image, layer.softened(feather) * np.float32(alpha), colour)
+
+
+def shade(image, points, factor, feather=0.0, alpha=1.0):
+    """Multiply the picture by `factor` inside a soft polygon."""
+    layer = Layer(image.shape, points, 2 + 3 * feather)
+    if not layer.is_empty:
+        layer.fill(points)
+        layer.multiply(image, layer.softened(feather) * np.float32(alpha), factor)
+
+
+def ribbon(points, widths):
+    """[2N, 2] outline of a stroke along [N, 2] with `widths` (a number or [N]) pixels."""
+    direction = np.gradient(points, axis=0)
+    normal = np.stack([-direction[:, 1], direction[:, 0]], 1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+    offset = normal * (np.broadcast_to(widths, [len(points)])[:, None] / 2)
+    return np.concatenate([points + offset, (points - offset)[::-1]])
+
+
+def taper(count, start=0.0, end=0.0, power=0.6):
+    """[count] profile: `start` and `end` at the tips, 1 in the middle."""
+    t = np.linspace(0, 1, count)
+    body = np.sin(np.pi * t) ** power
+    return body + (1 - body) * (start * (1 - t) + end * t)
+
+
+def stroke(image, points, widths, colour, alpha=1.0, feather=0.0):
+    """Blend a tapered stroke; below one pixel of width the ink thins out instead."""
+    widest = float(np.max(widths))
+    if widest < 1.0:
+        widths, alpha = np.asarray(widths) / max(widest, 1e-6), alpha * widest
+    polygon(image, ribbon(points, widths), colour, alpha, feather)
+
+
+def ellipse(centre, radii, angle=0.0, count=28):
+    """[count, 2] outline of an ellipse."""
+    t = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], 1)
+
+
+class Strands:
+    """Hair as many thin lines: a premultiplied (tone, coverage) picture, coloured once at the end."""
+
+    def __init__(self, size):
+        """An empty layer of [size, size]."""
+        self.pixels = np.zeros([size, size, 3], np.uint8)
+        self.unit = max(1, round(size / 256))
+
+    def fill(self, points, tone):
+        """A solid patch of one tone (0 to 1)."""
+        cv2.fillPoly(self.pixels, [fixed(points)], (255 * tone, 255, 0), cv2.LINE_AA, _SHIFT)
+
+    def draw(self, curves, tones, thickness=1, levels=9):
+        """Draw [N, K, 2] curves with [N] tones in [0, 1]; neighbours in the list share no order, tones come mixed."""
+        curves = np.round(curves * (1 << _SHIFT)).astype(np.int32)[:, :, None]
+        bands = np.clip((np.asarray(tones) * levels).astype(int), 0, levels - 1)
+        groups = len(curves) // 300 + 1
+        for start in range(groups):
+            for band in range(levels):
+                chosen = curves[start::groups][bands[start::groups] == band]
+                if len(chosen):
+                    colour = (255 * (band + 0.5) / levels, 255, 0)
+                    cv2.polylines(self.pixels, list(chosen), False, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+    def coverage(self):
+        """[size, size] float32 in [0, 1]."""
+        return self.pixels[..., 1].astype(np.float32) * (1 / 255)
+
+    def tone(self):
+        """[size, size] float32: tone where covered (not premultiplied)."""
+        return self.pixels[..., 0].astype(np.float32) / np.maximum(self.pixels[..., 1], 1)
+
+
+def blend_strands(image, strands, colour_of_tone, light=1.0, alpha=1.0):
+    """Composite hair over the picture.
+
+    Args:
+        image: [S, S, 3], painted in place.
+        strands: Strands.
+        colour_of_tone: [256, 3] float32 table.
+        light: number or [S, S] factor on the tone.
+        alpha: opacity.
+    """
+    coverage = strands.coverage()
+    rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
+    if not len(rows):
+        return
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    tone = strands.tone()[box] * (light[box] if isinstance(light, np.ndarray) else light)
+    colour = colour_of_tone[np.clip(tone * 255, 0, 255).astype(np.uint8)]
+    image[box] += (alpha * coverage[box])[..., None] * (colour - image[box])
+
+
+def smooth_noise(rng, size, cells):
+    """[size, size] float32, unit-variance noise with about `cells` bumps a side."""
+    coarse = rng.standard_normal([cells + 3, cells + 3], np.float32)
+    return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)

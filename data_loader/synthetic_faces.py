@@ -1,0 +1,123 @@
+"""Rendered faces: a photo or a caricature of a numbered person, with landmarks and identity exact by construction."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from data_loader.faces.caricature import paint_caricature
+from data_loader.faces.features import Scene
+from data_loader.faces.geometry import IDENTITY_MODES, MIRROR, face_points, framed_view, rotation_matrix
+from data_loader.faces.people import sampled_appearance, sampled_identity
+from data_loader.faces.photo import paint_photo
+from data_loader.faces.relief import Relief
+from engine.errors import InputError
+from engine.settings import Settings
+
+CARICATURE_FACTOR = 2.0  # a caricature's shape coefficients are the identity's times this
+SMALLEST_SIZE, SMALLEST_CANVAS = 16, 192
+_NOSE_DEPTH = list(IDENTITY_MODES).index("nose_depth")
+
+
+@dataclass(frozen=True)
+class Face:
+    """A rendered picture and its truth."""
+
+    image: np.ndarray  # [size, size, 3] float32 RGB in [0, 1]
+    landmarks: np.ndarray  # [68, 2] float32 (x, y) pixels, iBUG / 300-W order; pixel (0, 0) has its centre at (0, 0)
+    identity: int
+
+
+def render(identity, variant, size, seed=0, style="photo"):
+    """Render picture `variant` of person `identity`.
+
+    The result depends on the arguments alone. Pictures under 192 pixels are drawn at a whole multiple of their size
+    and reduced by area.
+
+    Args:
+        identity: label, 0 or more.
+        variant: number of the picture of this person, 0 or more.
+        size: side in pixels, at least 16.
+        seed: seed of the whole population.
+        style: "photo" or "caricature": shape coefficients times CARICATURE_FACTOR, flat colours, ink, paper.
+
+    Returns:
+        Face.
+
+    Raises:
+        ValueError: on an unknown style or a size below 16.
+    """
+    if style not in ("photo", "caricature") or size < SMALLEST_SIZE:
+        raise ValueError(f"render: style {style!r} size {size}; expected photo or caricature, size >= {SMALLEST_SIZE}")
+    person, look = sampled_identity(seed, identity), sampled_appearance(seed, identity, variant)
+    points, view, canvas = posed_face(person, look, size, style)
+    relief = Relief(points, look.expression[0], 1 + 0.15 * person.shape[_NOSE_DEPTH], view.scale)
+    scene = Scene(person, look, points, view, canvas, relief)
+    image = (paint_photo if style == "photo" else paint_caricature)(scene)
+    landmarks = scene.pixels[:68]
+    if canvas != size:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        landmarks = (landmarks + 0.5) * (size / canvas) - 0.5
+    return Face(image, landmarks.astype(np.float32), int(identity))
+
+
+def posed_face(person, look, size, style):
+    """(points [102, 3] in face units, View, side of the canvas in pixels) of a picture."""
+    canvas = size * max(1, -(-SMALLEST_CANVAS // size))
+    factor = CARICATURE_FACTOR if style == "caricature" else 1.0
+    points = face_points(person.shape * factor, look.expression)
+    view = framed_view(
+        points, rotation_matrix(*look.angles), canvas, look.zoom, look.shift, fits_outline=style == "caricature"
+    )
+    return points, view, canvas
+
+
+def flip_landmarks(landmarks, width):
+    """Landmarks [..., 68, 2] of the picture mirrored left to right, `width` pixels wide; its own inverse."""
+    flipped = np.asarray(landmarks)[..., MIRROR, :].copy()
+    flipped[..., 0] = width - 1 - flipped[..., 0]
+    return flipped
+
+
+class SyntheticFaces:
+    """Dataset of rendered faces: {"image" [3, S, S], "landmarks" [68, 2], "identity", "name"}.
+
+    The pictures are the same in every epoch and for any number of workers: a sample's key is (epoch, index), and
+    index alone chooses identity and variant.
+    """
+
+    class Config(Settings):
+        """Which people, how many pictures of each."""
+
+        image_size: int = 256
+        identities: tuple[int, int] = (0, 1000)  # labels, half-open
+        variants: int = 8  # pictures of each person
+        style: Literal["photo", "caricature"] = "photo"
+
+    def __init__(self, config, seed, training):
+        """`seed` chooses the population; `training` changes nothing (nothing is drawn per epoch)."""
+        first, last = config.identities
+        if not 0 <= first < last or config.variants < 1:
+            raise InputError(f"identities {config.identities}, variants {config.variants}: the dataset would be empty")
+        if config.image_size < SMALLEST_SIZE:
+            raise InputError(f"image_size: found {config.image_size}, expected at least {SMALLEST_SIZE}")
+        cv2.setNumThreads(1)
+        self.config, self.seed = config, seed
+
+    def __len__(self):
+        """Number of pictures."""
+        return (self.config.identities[1] - self.config.identities[0]) * self.config.variants
+
+    def __getitem__(self, key):
+        """The sample of key (epoch, index)."""
+        _, index = key
+        c = self.config
+        identity, variant = c.identities[0] + index // c.variants, index % c.variants
+        face = render(identity, variant, c.image_size, self.seed, c.style)
+        return {
+            "image": np.ascontiguousarray(face.image.transpose(2, 0, 1)),
+            "landmarks": face.landmarks,
+            "identity": np.int64(identity),
+            "name": f"{c.style}_{identity:05d}_{variant:03d}",
+        }
