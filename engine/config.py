@@ -1,0 +1,276 @@
+"""One complete YAML file a run: read, typed, checked, frozen, written back.
+
+Classes are named by dotted paths under `system.` and `data_loader.`; each class brings its own `Config`, so the numbers
+are described beside the code that uses them. Every mistake is one line that names file, key and what was expected.
+"""
+
+import difflib
+import hashlib
+import importlib
+import json
+import typing
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, create_model
+
+from engine.errors import ConfigError
+from engine.settings import Settings
+
+
+class OptimizerConfig(Settings):
+    """One optimizer. Every number is written in the YAML; none is left to the framework's default."""
+
+    kind: Literal["adam", "adadelta"]
+    lr: float = Field(gt=0)
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    rho: float = 0.9
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.5
+    clip_norm: float | None = None
+
+
+class EMAConfig(Settings):
+    """Moving average of the networks a system lists in `averaged`: average = decay * average + (1 - decay) * new."""
+
+    decay: float = Field(ge=0, lt=1)
+
+
+class DataConfig(Settings):
+    """Training and validation sets; batch size is a process's, so data-parallel runs multiply it."""
+
+    train: SerializeAsAny[Settings]
+    validation: SerializeAsAny[Settings]
+    batch_size: int = Field(gt=0)
+    num_workers: int | None = Field(default=None, ge=0)
+
+
+class TrainConfig(Settings):
+    """Length of a run and how often things happen, in steps; 0 means never."""
+
+    steps: int = Field(ge=0)
+    start_step: int = Field(default=0, ge=0)
+    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    log_every: int = Field(default=100, gt=0)
+    save_every: int = Field(default=10000, ge=0)
+    validate_every: int = Field(default=0, ge=0)
+    preview_every: int = Field(default=1000, ge=0)
+    keep: int = Field(default=3, gt=0)
+
+
+class OutputConfig(Settings):
+    """Where a run writes. Without `dir` a numbered folder below runs/; without `samples` the run's own samples/."""
+
+    dir: Path | None = None
+    samples: Path | None = None
+
+
+class RunConfig(Settings):
+    """Everything a run depends on. `recipe` is the system's own Config, `data.*` that of the dataset's class."""
+
+    system: str
+    seed: int = 0
+    data: DataConfig
+    optimizers: dict[str, OptimizerConfig]
+    ema: EMAConfig | None = None
+    recipe: SerializeAsAny[Settings]
+    train: TrainConfig
+    output: OutputConfig = OutputConfig()
+    flags: dict[str, str | tuple[str, ...]] = {}
+    flags_imply: dict[str, str] = {}
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a repeated key instead of keeping the last one."""
+
+    def construct_mapping(self, node, deep=False):
+        """Build the mapping, or name the line of the second occurrence."""
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                line = key_node.start_mark.line + 1
+                raise ConfigError(f"{self.name}:{line}: key '{key_node.value}' stands twice")
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path):
+    """The mapping in a YAML file. ConfigError where it is missing, not YAML, not a mapping, or repeats a key."""
+    path = Path(path)
+    try:
+        loader = _UniqueKeyLoader(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a YAML file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text; expected a YAML file") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML ({_flat(error)})") from None
+    loader.name = str(path)
+    try:
+        content = loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML ({_flat(error)})") from None
+    finally:
+        loader.dispose()
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
+    return content
+
+
+def parse_value(text):
+    """The value of a flag or `-o` in YAML's reading; `None` and `null` mean nothing."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return None if value == "None" else value
+
+
+def set_value(content, dotted, value, label):
+    """Put `value` at `a.b.c` of nested dicts, in place. ConfigError names `label` where the path runs into a value."""
+    *parents, last = dotted.split(".")
+    for depth, name in enumerate(parents):
+        content = content.setdefault(name, {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"{label}: '{'.'.join(parents[: depth + 1])}' is a value, not a section")
+    content[last] = value
+
+
+def import_class(dotted, roots, label):
+    """The class at a dotted path below one of `roots`. ConfigError names the key and the nearest match."""
+    module_name, _, class_name = str(dotted).rpartition(".")
+    if not module_name.startswith(roots):
+        raise ConfigError(f"{label}: '{dotted}' is not allowed; expected a class below {' or '.join(roots)}")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module_name.startswith(error.name):
+            raise
+        raise ConfigError(f"{label}: there is no module '{module_name}'") from None
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        known = [name for name, value in vars(module).items() if isinstance(value, type) and hasattr(value, "Config")]
+        raise ConfigError(f"{label}: '{module_name}' has no class '{class_name}'{did_you_mean(class_name, known)}")
+    return found
+
+
+def load(path, overrides=()):
+    """Read and check a YAML file.
+
+    Args:
+        path: the file.
+        overrides: (dotted key, value, label) in order; the last one wins. The label names the flag in errors.
+
+    Returns:
+        RunConfig, frozen. ConfigError in one line for anything wrong.
+    """
+    content = read_yaml(path)
+    for key, value, label in overrides:
+        set_value(content, key, value, label)
+    labels = {key: label for key, _, label in overrides}
+    return _typed(content, str(path), labels)
+
+
+def _typed(content, source, labels):
+    """Validate the system's and the datasets' own sections with their classes' Config, then the whole."""
+    content = dict(content)
+    if "system" in content:
+        system = import_class(content["system"], ("system.",), f"{source}.system")
+        content["recipe"] = validate(system.Config, content.get("recipe") or {}, source, "recipe", labels)
+    data = content.get("data")
+    if isinstance(data, dict):
+        content["data"] = data = dict(data)
+        for split in ("train", "validation"):
+            if isinstance(data.get(split), dict):
+                data[split] = _dataset_settings(data[split], source, f"data.{split}", labels)
+    return validate(RunConfig, content, source, "", labels)
+
+
+def _dataset_settings(section, source, key, labels):
+    """The dataset's Config with the class's dotted path kept as its first field, `dataset`."""
+    section = dict(section)
+    if "dataset" not in section:
+        raise ConfigError(f"{source}.{key}: key 'dataset' is missing; expected a class below data_loader.")
+    dotted = section.pop("dataset")
+    dataset = import_class(dotted, ("data_loader.",), f"{source}.{key}.dataset")
+    settings = create_model("DatasetConfig", __base__=dataset.Config, dataset=(str, dotted))
+    return validate(settings, {"dataset": dotted, **section}, source, key, labels)
+
+
+def validate(kind, content, source, key, labels=None):
+    """An instance of the Settings class `kind`, or the first mistake as one line."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_describe(error.errors()[0], kind, source, key, labels or {})) from None
+
+
+def _describe(problem, kind, source, key, labels):
+    """One line for one pydantic problem: where, what was found, what was expected."""
+    location = [str(part) for part in problem["loc"]]
+    dotted = ".".join(([key] if key else []) + location)
+    section = ".".join([source, *([key] if key else []), *location[:-1]])
+    prefix = f"{labels[dotted]}: " if dotted in labels else ""
+    known = _fields_at(kind, problem["loc"][:-1])
+    if problem["type"] == "extra_forbidden":
+        hint = did_you_mean(location[-1], known) or "."
+        return f"{prefix}{section}: unknown key '{location[-1]}'{hint} Known: {sorted(known)}"
+    if problem["type"] == "missing":
+        return f"{prefix}{section}: key '{location[-1]}' is missing"
+    found = problem.get("input")
+    return f"{prefix}{source}.{dotted}: {problem['msg']}; found {found!r}"
+
+
+def _fields_at(kind, location):
+    """Field names of the Settings class found by walking `location` down from `kind`."""
+    for name in location:
+        field = kind.model_fields.get(str(name)) if _is_settings(kind) else None
+        if field is None:
+            continue
+        choices = [field.annotation, *typing.get_args(field.annotation)]
+        kind = next((choice for choice in choices if _is_settings(choice)), kind)
+    return list(kind.model_fields) if _is_settings(kind) else []
+
+
+def _is_settings(kind):
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def did_you_mean(name, known):
+    """' Did you mean ...?' for the nearest of `known`, or nothing."""
+    near = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.5)
+    return f". Did you mean '{near[0]}'?" if near else ""
+
+
+def as_dict(config):
+    """The resolved configuration as plain values, the form that is saved and compared."""
+    return json.loads(config.model_dump_json())
+
+
+def digest(config):
+    """Short hash of the resolved configuration."""
+    return hashlib.sha256(json.dumps(as_dict(config), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def to_yaml(config):
+    """The resolved configuration as YAML text."""
+    return yaml.safe_dump(as_dict(config), sort_keys=False, allow_unicode=True, width=120)
+
+
+def differences(one, other, prefix=""):
+    """Dotted keys whose values differ between two plain dicts, in order."""
+    keys = []
+    for name in [*one, *(name for name in other if name not in one)]:
+        a, b = one.get(name), other.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            keys += differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            keys.append(prefix + name)
+    return keys
+
+
+def _flat(error):
+    return " ".join(str(error).split())

@@ -1,0 +1,32 @@
+"""Files that are written whole or not at all."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import InputError
+
+
+@contextmanager
+def replacing(path):
+    """A temporary path beside `path`; it takes `path`'s place when the block ends well and is removed when it does not.
+
+    Raises:
+        InputError: the file cannot be written (no such folder, no permission, disk full).
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write UTF-8 text, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

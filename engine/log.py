@@ -1,0 +1,128 @@
+"""What a run tells: the console and `train.log`, `metrics.jsonl`, VisualDL, preview pictures.
+
+Plain lines go to files and pipes; a terminal also gets a progress bar. The training line carries every token that
+TIPC tools look for (`loss:`, `ips:`).
+"""
+
+import json
+import logging
+import sys
+import warnings
+
+from tqdm import tqdm
+
+from engine import distributed, images
+from engine.files import write_text
+
+logger = logging.getLogger("kintsugi")
+
+
+def to_console():
+    """Send this project's messages to stdout, plain."""
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO if distributed.is_main() else logging.ERROR)
+        logger.propagate = False
+
+
+def progress(iterable, total, unit):
+    """The iterable with a bar on a terminal, and unchanged elsewhere."""
+    return tqdm(iterable, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)
+
+
+class RunLog:
+    """Writes one training run's records below its folder. Only the main process writes."""
+
+    def __init__(self, folder, samples, first_step, steps):
+        """Open the log files; records of `metrics.jsonl` beyond `first_step` (a killed run's) are dropped.
+
+        Args:
+            folder: the run folder, which exists.
+            samples: folder for preview pictures.
+            first_step: steps already done.
+            steps: steps the run will have done at its end.
+        """
+        to_console()
+        self.folder, self.samples, self.steps = folder, samples, steps
+        self.visual = self.bar = self.file = None
+        if not distributed.is_main():
+            return
+        self._drop_records_after(first_step)
+        self.file = logging.FileHandler(folder / "train.log", encoding="utf-8")
+        self.file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(self.file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from visualdl import LogWriter
+        self.visual = LogWriter(logdir=str(folder / "visualdl"))
+        self.bar = tqdm(total=steps, initial=first_step, unit="step", disable=not sys.stderr.isatty(), leave=False)
+
+    def _drop_records_after(self, step):
+        path = self.folder / "metrics.jsonl"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if _step_of(line) is not None and _step_of(line) <= step]
+            write_text(path, "".join(line + "\n" for line in kept))
+
+    def advance(self):
+        """Move the bar by one step."""
+        if self.bar is not None:
+            self.bar.update()
+
+    def training(self, step, epoch, scalars, rates, timing):
+        """One record of training.
+
+        Args:
+            step: steps done.
+            epoch: passes through the data begun.
+            scalars: name -> mean since the last record.
+            rates: optimizer name -> learning rate.
+            timing: dict with reader_cost and batch_cost in seconds, samples a step.
+        """
+        if not distributed.is_main():
+            return
+        ips = timing["samples"] / timing["batch_cost"]
+        self.record(step, scalars | {f"lr/{name}": rate for name, rate in rates.items()} | {"ips": ips})
+        loss = next((value for name, value in scalars.items() if name.endswith("/loss")), float("nan"))
+        terms = ", ".join(f"{name}: {value:.5g}" for name, value in scalars.items())
+        rate = next(iter(rates.values()))
+        logger.info(
+            f"[Epoch {epoch}, iter: {step}/{self.steps}] lr: {rate:.6g}, loss: {loss:.6f}, {terms}, "
+            f"avg_reader_cost: {timing['reader_cost']:.5f} sec, avg_batch_cost: {timing['batch_cost']:.5f} sec, "
+            f"avg_samples: {timing['samples']}, avg_ips: {ips:.3f} images/sec, ips: {ips:.3f} images/s"
+        )
+
+    def record(self, step, values):
+        """Write named numbers at `step` to metrics.jsonl and VisualDL."""
+        if not distributed.is_main():
+            return
+        with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self.visual.add_scalar(tag=name, value=value, step=step)
+
+    def picture(self, step, image):
+        """Save a preview, [H, W, 3] in [0, 1], as `step_*.png` and in VisualDL."""
+        if not distributed.is_main():
+            return
+        self.samples.mkdir(parents=True, exist_ok=True)
+        images.write_image(self.samples / f"step_{step:07d}.png", image)
+        self.visual.add_image(tag="preview", img=images.to_uint8(image), step=step)
+
+    def close(self):
+        """Flush and close everything."""
+        if distributed.is_main():
+            self.bar.close()
+            self.visual.close()
+            logger.removeHandler(self.file)
+            self.file.close()
+
+
+def _step_of(line):
+    """The step a metrics.jsonl line speaks of, or None for a line cut short."""
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return None

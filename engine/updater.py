@@ -1,0 +1,99 @@
+"""One optimizer step: the only place where precision, gradient clipping and data parallelism meet."""
+
+from contextlib import contextmanager
+
+import paddle
+
+from engine import distributed
+
+_AMP_TYPES = {"fp16": "float16", "bf16": "bfloat16"}
+
+
+def learning_rate(config, step):
+    """Learning rate at `step`: lr times gamma for every milestone reached. Needs no state, so resuming is exact."""
+    return config.lr * config.gamma ** sum(step >= milestone for milestone in config.milestones)
+
+
+def build_optimizer(config, parameters):
+    """The Paddle optimizer an OptimizerConfig describes, every number passed on explicitly."""
+    clip = None if config.clip_norm is None else paddle.nn.ClipGradByGlobalNorm(config.clip_norm)
+    common = {"learning_rate": config.lr, "parameters": parameters, "grad_clip": clip, "epsilon": config.epsilon}
+    if config.kind == "adam":
+        return paddle.optimizer.Adam(beta1=config.beta1, beta2=config.beta2, **common)
+    return paddle.optimizer.Adadelta(rho=config.rho, **common)
+
+
+class Updater:
+    """Steps optimizers from losses: `update("generator", loss)` or `update(("encoder", "decoder"), loss)`."""
+
+    def __init__(self, configs, trainable, precision="fp32"):
+        """Build one optimizer for each entry of `trainable`.
+
+        Args:
+            configs: optimizer name -> OptimizerConfig.
+            trainable: optimizer name -> list of parameters.
+            precision: "fp32", "fp16" or "bf16"; the type of autocast. On CPU autocast changes nothing.
+        """
+        self.configs = configs
+        self.parameters = trainable
+        self.optimizers = {name: build_optimizer(configs[name], parameters) for name, parameters in trainable.items()}
+        self.precision = precision
+        self.scaler = paddle.amp.GradScaler(enable=precision == "fp16")
+
+    def set_learning_rate(self, step):
+        """Set every optimizer's learning rate for `step`; returns name -> value."""
+        rates = {name: learning_rate(self.configs[name], step) for name in self.optimizers}
+        for name, rate in rates.items():
+            self.optimizers[name].set_lr(rate)
+        return rates
+
+    @contextmanager
+    def autocast(self):
+        """Run the block's forward passes in the run's precision."""
+        if self.precision == "fp32":
+            yield
+            return
+        with paddle.amp.auto_cast(dtype=_AMP_TYPES[self.precision]):
+            yield
+
+    @contextmanager
+    def float32(self):
+        """Leave autocast inside the block: for gradient penalties."""
+        with paddle.amp.auto_cast(enable=False):
+            yield
+
+    def __call__(self, names, loss):
+        """One step of the named optimizers on `loss`, a scalar. Their gradients are cleared first, so none leaks in."""
+        names = (names,) if isinstance(names, str) else names
+        with self.float32():
+            for name in names:
+                self.optimizers[name].clear_grad(set_to_zero=False)
+            self.scaler.scale(loss).backward()
+            for name in names:
+                distributed.average_gradients(self.parameters[name])
+                self.scaler.step(self.optimizers[name])
+            self.scaler.update()
+
+    def state(self):
+        """Optimizer accumulators as `<optimizer>/<parameter number>/<accumulator>` -> array, independent of names."""
+        return {key: tensor.numpy() for key, tensor in self._accumulators()}
+
+    def _accumulators(self):
+        for name, optimizer in self.optimizers.items():
+            state = optimizer.state_dict()
+            for number, parameter in enumerate(self.parameters[name]):
+                prefix = parameter.name + "_"
+                for key, tensor in state.items():
+                    if key.startswith(prefix) and isinstance(tensor, paddle.Tensor):
+                        yield f"{name}/{number}/{key.removeprefix(prefix)}", tensor
+
+    def load_state(self, arrays):
+        """Restore what `state` returned, into freshly built optimizers of the same parameters."""
+        for name, optimizer in self.optimizers.items():
+            state = {}
+            for key, array in arrays.items():
+                owner, number, suffix = key.split("/")
+                if owner == name:
+                    parameter = self.parameters[name][int(number)]
+                    state[f"{parameter.name}_{suffix}"] = paddle.to_tensor(array)
+            optimizer.set_state_dict(state)

@@ -1,0 +1,176 @@
+"""GPEN's training: logistic adversarial loss, smooth L1, identity; R1 and path length every so many steps.
+
+One system serves the released recipe and the paper's; the YAML's weights and learning rates tell them apart.
+
+Source: Yang et al. 2021, section 3.3; reference code: yangxy/GPEN train_simple.py.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import paddle
+import paddle.nn.functional as F
+
+from engine import distributed
+from engine.images import from_signed, to_signed
+from engine.settings import Settings
+from engine.system import Exported, Port, System, frozen, prefixed, total
+from loss.adversarial import discriminator_logistic, generator_logistic
+from loss.pixel import feature_matching, smooth_l1
+from loss.regularization import path_length_penalty, path_lengths, r1_penalty
+from model.gpen import GPENDiscriminator, GPENGenerator
+
+
+class GPEN(System):
+    """Blind face restoration with an embedded GAN prior.
+
+    Source: Yang et al. 2021; yangxy/GPEN train_simple.py (order of the updates, weights, intervals).
+    """
+
+    class Config(Settings):
+        """Size of the networks, weights of the losses, intervals of the penalties in steps (0: never)."""
+
+        size: int
+        in_size: int | None = None
+        channel_multiplier: int
+        narrow: float
+        style_dim: int = 512
+        mapping_layers: int = 8
+        is_concat: bool = True
+        adversarial_weight: float
+        pixel_weight: float
+        feature_weight: float
+        identity_weight: float
+        identity_network: Path = Path("weights/model_ir_se50.pdparams")
+        when_missing: Literal["stop", "skip"] = "stop"
+        r1_gamma: float
+        r1_every: int
+        path_weight: float
+        path_every: int
+        path_decay: float
+
+    averaged = ("generator",)
+    scored = ("degraded", "restored")
+    shown = ("degraded", "restored", "image")
+    smoke = {
+        "recipe.size": 32, "recipe.narrow": 0.03125, "recipe.style_dim": 16, "recipe.mapping_layers": 2,
+        "recipe.identity_weight": 0.0, "data.train.image_size": 32, "data.validation.image_size": 32,
+        "data.batch_size": 2,
+    }
+
+    def __init__(self, config):
+        """Build both networks and, where it is weighted, the identity loss.
+
+        Raises:
+            InputError: the identity network's file is missing and `when_missing` is "stop".
+        """
+        self.config = c = config
+        common = {"channel_multiplier": c.channel_multiplier, "narrow": c.narrow}
+        self.generator = GPENGenerator(c.size, c.style_dim, c.mapping_layers, is_concat=c.is_concat, in_size=c.in_size,
+                                       **common)
+        self.discriminator = GPENDiscriminator(c.size, **common)
+        self.networks = {"generator": self.generator, "discriminator": self.discriminator}
+        decoder = self.generator.generator.parameters()
+        inside = {id(parameter) for parameter in decoder}
+        encoder = [parameter for parameter in self.generator.parameters() if id(parameter) not in inside]
+        self.trainable = {"encoder": encoder, "decoder": decoder, "discriminator": self.discriminator.parameters()}
+        self.state = {"path_length_mean": paddle.zeros([])}
+        self.identity = self._identity_loss()
+        self.log_header = {"identity": "on" if self.identity else "off"}
+
+    def _identity_loss(self):
+        if self.config.identity_weight == 0:
+            return None
+        from loss.identity import load_identity_loss
+
+        return load_identity_loss(self.config.identity_network, self.config.when_missing)
+
+    def train_step(self, batch, step, update):
+        """Discriminator, R1, generator, path length, in this order.
+
+        Source: train_simple.py, train(); R1 is a further step of the discriminator, path length one of the generator.
+        """
+        c = self.config
+        degraded, real = self.network_input(batch["degraded"]), to_signed(batch["image"])
+
+        with paddle.no_grad():
+            fake = self.generator(degraded)
+        scalars = {"discriminator/loss": discriminator_logistic(self.discriminator(real), self.discriminator(fake))}
+        update("discriminator", scalars["discriminator/loss"])
+
+        if c.r1_every and step % c.r1_every == 0:
+            with update.float32():
+                scalars["discriminator/r1"] = self.r1(real)
+                update("discriminator", c.r1_gamma / 2 * c.r1_every * scalars["discriminator/r1"])
+
+        with frozen(self.discriminator):
+            terms = self.generator_terms(self.generator(degraded), real)
+            loss = total(terms, self.weights())
+            update(("encoder", "decoder"), loss)
+
+        if c.path_every and step % c.path_every == 0:
+            with update.float32():
+                scalars["generator/path"] = self.path_length(degraded)
+                update(("encoder", "decoder"), c.path_weight * c.path_every * scalars["generator/path"])
+
+        return {"generator/loss": loss.detach(), **prefixed("generator", terms),
+                **{name: value.detach() for name, value in scalars.items()}}
+
+    def network_input(self, degraded):
+        """[N, 3, H, W] in [0, 1] -> [-1, 1] at the encoder's size, reduced by area where that is smaller."""
+        if self.config.in_size and self.config.in_size < degraded.shape[-1]:
+            degraded = F.adaptive_avg_pool2d(degraded, self.config.in_size)
+        return to_signed(degraded)
+
+    def generator_terms(self, fake, real):
+        """The generator's loss terms by name, unweighted; images in [-1, 1]."""
+        logits, features = self.discriminator(fake, return_features=True)
+        terms = {"adversarial": generator_logistic(logits), "pixel": smooth_l1(fake, real)}
+        if self.config.feature_weight:
+            with paddle.no_grad():
+                _, wanted = self.discriminator(real, return_features=True)
+            terms["feature"] = feature_matching(features, wanted)
+        if self.identity:
+            terms["identity"] = self.identity(fake, real)
+        return terms
+
+    def weights(self):
+        """Factor of every term of `generator_terms`."""
+        c = self.config
+        return {"adversarial": c.adversarial_weight, "pixel": c.pixel_weight, "feature": c.feature_weight,
+                "identity": c.identity_weight}
+
+    def r1(self, real):
+        """R1 penalty at real images, unweighted."""
+        real = real.detach()
+        real.stop_gradient = False
+        return r1_penalty(self.discriminator(real), real)
+
+    def path_length(self, degraded):
+        """Path-length penalty, unweighted, over the lengths of all processes; moves the running mean."""
+        image, latents = self.generator.forward_with_latents(degraded)
+        lengths = distributed.joint(path_lengths(image, latents, distributed.normal(image.shape)))
+        penalty, mean = path_length_penalty(lengths, self.state["path_length_mean"], self.config.path_decay)
+        self.state["path_length_mean"] = mean
+        return penalty
+
+    def generate(self, batch, networks):
+        """{"restored": [N, 3, size, size] in [0, 1]}."""
+        return {"restored": self.restore(networks["generator"], batch["degraded"])}
+
+    def restore(self, generator, degraded):
+        """[N, 3, H, W] in [0, 1] -> restored image in [0, 1], clipped."""
+        return from_signed(generator(self.network_input(degraded))).clip(0, 1)
+
+    def inference(self, networks):
+        """One graph: degraded face in, restored face out."""
+        from model.gpen_export import ExportedGPEN
+
+        c, generator = self.config, networks["generator"]
+        side = c.in_size or c.size
+        return {"": Exported(
+            layer=ExportedGPEN(generator),
+            inputs=[Port("image", (-1, 3, side, side))],
+            outputs=[Port("restored", (-1, 3, c.size, c.size))],
+            reference=lambda image: self.restore(generator, image),
+        )}

@@ -1,0 +1,75 @@
+"""Train the system of a YAML file.
+
+python train.py -c configs/gpen_lite.yaml --data_dir lite_data --iters 200
+python train.py -c configs/gpen_256.yaml --output_dir runs/first --resume auto
+"""
+
+import sys
+
+import engine  # noqa: F401  thread environment before Paddle
+from data_loader.batches import EvaluationBatches, TrainingBatches
+from engine import cli, distributed, run
+from engine.cli import Flag
+from engine.config import import_class
+from engine.evaluate import evaluate
+from engine.log import logger, to_console
+from engine.trainer import Stopped, Trainer
+from metric.psnr_ssim import psnr, ssim
+
+FLAGS = {
+    "data_dir": Flag("folder with training pictures", metavar="DIR"),
+    "resume": Flag("go on from a run's newest checkpoint, or a named one", metavar="auto|FOLDER"),
+    "pretrained": Flag("weights to start from", aliases=("--pretrain",), metavar="FILE"),
+}
+
+
+def build_dataset(section, seed, training):
+    """The dataset a `data.train` or `data.validation` section names."""
+    return import_class(section.dataset, ("data_loader.",), "dataset")(section, seed, training)
+
+
+def main():
+    """Parse, build, run."""
+    args = cli.parse(__doc__, {"data_dir": "data.train.root"}, own=FLAGS,
+                     standing=("device", "output_dir", "iters", "batch_size", "precision", "seed"))
+    distributed.start(args.device)
+    to_console()
+    config, checkpoint = args.config, None
+    if args.resume:
+        checkpoint = run.resume_point(args.resume, config, args.config_path)
+        if checkpoint is None:
+            logger.info("--resume auto: no checkpoint yet, starting at step 0")
+    folder = checkpoint.parent if checkpoint else run.run_folder(config, args.config_path)
+    config = run.with_folder(config, folder)
+
+    world, rank = distributed.world_size(), distributed.rank()
+    training = build_dataset(config.data.train, config.seed, training=True)
+    validation = build_dataset(config.data.validation, config.seed, training=False)
+    workers = config.data.num_workers
+    batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
+    checks = EvaluationBatches(validation, config.data.batch_size, 0)
+    system = run.build_system(config)
+    if distributed.is_main():
+        if checkpoint is None:
+            run.make_run_folder(folder)
+        run.save_config(config, folder)
+
+    metrics = {"psnr": psnr, "ssim": ssim}
+    trainer = Trainer(config, system, folder, batches, preview_batch=lambda: next(iter(checks)),
+                      evaluate=lambda networks: evaluate(system, networks, checks, metrics)["scores"])
+    if checkpoint is not None:
+        trainer.resume(checkpoint)
+    elif args.pretrained:
+        trainer.load_pretrained(args.pretrained)
+    logger.info(f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}")
+    try:
+        trainer.run()
+    except Stopped as stop:
+        print(f"stopped by {stop} at step {trainer.step}; go on with --resume {folder}", file=sys.stderr)
+        return stop.status
+    logger.info(f"done: {folder}/latest.pdparams")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.guarded(main)
