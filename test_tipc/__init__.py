@@ -1,0 +1,5 @@
+"""TIPC (Training and Inference Pipeline Certification): a runner whose answer can be believed.
+
+The formats are those of the official shell scripts; the commands are theirs word for word (`--dry-run` prints them).
+What differs is the verdict: artefacts are checked, nothing is skipped in silence, and the exit status is the truth.
+"""
