@@ -181,7 +181,7 @@ class ModulatedConv2D(nn.Layer):
 
     def forward(self, x, style, second_order=False):
         """[N, in, H, W], [N, style_dim] -> [N, out, H or 2H, W or 2W]; `second_order` as in `convolution`."""
-        weight = self.weight[0]
+        weight = self.weight.reshape(self.weight.shape[1:])
         s = self.modulation(style) * self.scale
         scaled = x * s.reshape([*s.shape, 1, 1])
         out = (up_conv if self.up else same_conv)(scaled, weight, second_order)
