@@ -24,6 +24,7 @@ from model.shared.stylegan2 import (
     log2_size,
     minibatch_stddev,
     parameter,
+    spread_styles,
 )
 
 
@@ -50,6 +51,8 @@ class StyledConv(nn.Layer):
         """3x3; the output has twice `out_channels` when maps are concatenated."""
         super().__init__()
         self.conv = ModulatedConv2D(in_channels, out_channels, 3, style_dim, up=up)
+        if up:  # `up_conv` blurs; the official checkpoints hold the kernel
+            self.conv.blur = Blur(pad=(1, 1), gain=4.0)
         self.noise = NoiseInjection(is_concat)
         self.activate = FusedLeakyReLU(out_channels * (2 if is_concat else 1))
 
@@ -107,19 +110,13 @@ class StyleGAN2Decoder(nn.Layer):
 
         Args:
             styles: one or two tensors [N, style_dim]: z, or w if `input_is_latent`.
-            inject_index: first layer of the second style.
-            truncation: distance kept from `truncation_latent` [1, style_dim].
+            inject_index, truncation, truncation_latent: as in `spread_styles`.
 
         Returns:
             [N, num_latents, style_dim].
         """
-        if not input_is_latent:
-            styles = [self.style(z) for z in styles]
-        if truncation < 1:
-            styles = [truncation_latent + truncation * (w - truncation_latent) for w in styles]
-        counts = [self.num_latents] if len(styles) == 1 else [inject_index, self.num_latents - inject_index]
-        pieces = [paddle.tile(w.unsqueeze(1), [1, n, 1]) for w, n in zip(styles, counts, strict=True)]
-        return pieces[0] if len(pieces) == 1 else paddle.concat(pieces, axis=1)
+        styles = styles if input_is_latent else [self.style(z) for z in styles]
+        return spread_styles(styles, self.num_latents, inject_index, truncation, truncation_latent)
 
     def forward(self, latents, noise=None, second_order=False):
         """Synthesis.

@@ -49,6 +49,20 @@ def fir_matrix(size, taps, up=1, down=1, pad=(0, 0)):
     return matrix
 
 
+def bilinear_matrix(size, out):
+    """Bilinear interpolation of `size` samples at `out` pixel centres as a matrix [out, size]; no antialiasing.
+
+    Source: torch.nn.functional.interpolate, mode "bilinear", align_corners False.
+    """
+    centre = np.clip((np.arange(out) + 0.5) * size / out - 0.5, 0, None)
+    low = np.minimum(centre.astype(int), size - 1)
+    high = np.minimum(low + 1, size - 1)
+    matrix = np.zeros((out, size))
+    np.add.at(matrix, (np.arange(out), low), 1 - (centre - low))
+    np.add.at(matrix, (np.arange(out), high), centre - low)
+    return matrix
+
+
 @functools.lru_cache(maxsize=512)
 def _constant(build, arguments, dtype, place):
     """The matrix `build(*arguments)` as a tensor on the current device, kept for the next call of the same shape."""
@@ -78,6 +92,13 @@ def separable_fir(x, row_taps, column_taps, up=1, down=1, pad=(0, 0)):
     height, width = x.shape[-2:]
     rows = constant_matrix(fir_matrix, (height, row_taps, up, down, pad), x)
     columns = constant_matrix(fir_matrix, (width, column_taps, up, down, pad), x)
+    return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
+
+
+def bilinear_resize(x, height, width):
+    """[N, C, H, W] -> [N, C, height, width], bilinear at pixel centres, no antialiasing. Source: `bilinear_matrix`."""
+    rows = constant_matrix(bilinear_matrix, (x.shape[2], height), x)
+    columns = constant_matrix(bilinear_matrix, (x.shape[3], width), x)
     return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
 
 

@@ -170,14 +170,12 @@ class ModulatedConv2D(nn.Layer):
     Differs: scales activations instead of weights.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, style_dim, demodulate=True, up=False, kernel_key=True):
-        """`up` doubles the size; `kernel_key`: the state_dict holds the blur's kernel (GPEN does, BasicSR does not)."""
+    def __init__(self, in_channels, out_channels, kernel_size, style_dim, demodulate=True, up=False):
+        """`up` doubles the size."""
         super().__init__()
         self.weight = parameter(self, [1, out_channels, in_channels, kernel_size, kernel_size], std=1.0)
         self.modulation = EqualLinear(style_dim, in_channels, bias_init=1.0)
         self.scale, self.demodulate, self.up = 1.0 / math.sqrt(in_channels * kernel_size**2), demodulate, up
-        if up and kernel_key:
-            self.blur = Blur(pad=(1, 1), gain=4.0)
 
     def forward(self, x, style, second_order=False):
         """[N, in, H, W], [N, style_dim] -> [N, out, H or 2H, W or 2W]; `second_order` as in `convolution`."""
@@ -203,6 +201,27 @@ class ConstantInput(nn.Layer):
     def forward(self, batch):
         """-> [batch, C, 4, 4]."""
         return self.input.expand([batch, *self.input.shape[1:]])
+
+
+def spread_styles(styles, num_latents, inject_index=None, truncation=1.0, truncation_latent=None):
+    """One style code for every layer, with truncation and style mixing.
+
+    Args:
+        styles: one or two tensors w [N, style_dim].
+        num_latents: layers to serve.
+        inject_index: first layer of the second style.
+        truncation: distance kept from `truncation_latent` [1, style_dim]; 1 keeps all of it.
+
+    Returns:
+        [N, num_latents, style_dim].
+
+    Source: gpen_model.py, Generator.forward.
+    """
+    if truncation < 1:
+        styles = [truncation_latent + truncation * (w - truncation_latent) for w in styles]
+    counts = [num_latents] if len(styles) == 1 else [inject_index, num_latents - inject_index]
+    pieces = [paddle.tile(w.unsqueeze(1), [1, n, 1]) for w, n in zip(styles, counts, strict=True)]
+    return pieces[0] if len(pieces) == 1 else paddle.concat(pieces, axis=1)
 
 
 def minibatch_stddev(x, group):

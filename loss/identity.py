@@ -1,0 +1,55 @@
+"""Identity losses: a frozen recognition network compares output and target."""
+
+import paddle.nn.functional as F
+
+from model.shared.resample import bilinear_resize
+
+LUMA = (0.2989, 0.5870, 0.1140)
+
+
+class IdentityLoss:
+    """1 - cosine similarity of face features, mean over the batch.
+
+    The recognition network sits inside, frozen and in evaluation mode, so it is in no checkpoint.
+
+    Source: yangxy/GPEN training/loss/id_loss.py, IDLoss.
+    Differs: the crop scales with any height (official: multiples of 256), and the input's features, which only fed a
+    log line, are not computed.
+    """
+
+    def __init__(self, backbone):
+        """`backbone`: an `IRSE50` with its weights loaded (see `model.shared.official_keys.from_official`)."""
+        self.backbone = backbone
+        backbone.eval()
+        for weight in backbone.parameters():
+            weight.stop_gradient = True
+
+    def features(self, image):
+        """[N, 3, S, S] RGB in [-1, 1] -> unit vectors [N, 512]."""
+        return self.backbone(face_crop(image))
+
+    def __call__(self, output, image):
+        """Scalar in [0, 2]; `image` is the target and gets no gradient."""
+        target = self.features(image).detach()
+        return 1.0 - (self.features(output) * target).sum(axis=1).mean()
+
+
+def face_crop(image):
+    """The inner face of an aligned picture, averaged to 112 x 112.
+
+    At 256 px: rows 35 to 223, columns 32 to 220; other sizes in proportion.
+
+    Source: id_loss.py, IDLoss.extract_feats.
+    """
+    size = image.shape[2]
+    top, bottom, left, right = (round(margin * size / 256) for margin in (35, 33, 32, 36))
+    return F.adaptive_avg_pool2d(image[:, :, top : size - bottom, left : size - right], 112)
+
+
+def gray_for_identity(image, size=128):
+    """RGB [N, 3, H, W] -> luma [N, 1, size, size], bilinear: the input of GFP-GAN's ArcFace.
+
+    Source: TencentARC/GFPGAN models/gfpgan_model.py, gray_resize_for_identity.
+    """
+    red, green, blue = (image[:, i : i + 1] * weight for i, weight in enumerate(LUMA))
+    return bilinear_resize(red + green + blue, size, size)

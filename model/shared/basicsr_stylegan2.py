@@ -1,0 +1,155 @@
+"""StyleGAN2 with the parameter names of BasicSR checkpoints, which GFP-GAN builds on.
+
+The same mathematics as `model.gpen`, other names: no kernel buffers, noise weights beside the convolution, stored
+noise maps, one-channel noise that is added.
+
+Source: Karras et al. 2020; reference code: XPixelGroup/BasicSR archs/stylegan2_arch.py.
+"""
+
+import paddle
+from paddle import nn
+
+from model.shared.stylegan2 import (
+    Blur,
+    ConvLayer,
+    EqualLinear,
+    FusedLeakyReLU,
+    ModulatedConv2D,
+    PixelNorm,
+    ResBlock,
+    channel_table,
+    log2_size,
+    minibatch_stddev,
+    parameter,
+    spread_styles,
+)
+
+
+class ConstantInput(nn.Layer):
+    """The learnt start of the decoder. Source: stylegan2_arch.py, ConstantInput."""
+
+    def __init__(self, channels):
+        """A 4x4 map from N(0, 1)."""
+        super().__init__()
+        self.weight = parameter(self, [1, channels, 4, 4], std=1.0)
+
+    def forward(self, batch):
+        """-> [batch, C, 4, 4]."""
+        return self.weight.expand([batch, *self.weight.shape[1:]])
+
+
+class StyleConv(nn.Layer):
+    """Modulated 3x3 convolution, one-channel noise, activation. Source: stylegan2_arch.py, StyleConv."""
+
+    def __init__(self, in_channels, out_channels, style_dim, up=False):
+        """The noise weight is one scalar and starts at zero."""
+        super().__init__()
+        self.modulated_conv = ModulatedConv2D(in_channels, out_channels, 3, style_dim, up=up)
+        self.weight = parameter(self, [1])
+        self.activate = FusedLeakyReLU(out_channels)
+
+    def forward(self, x, style, noise=None, second_order=False):
+        """`noise`: [N or 1, 1, H, W]; None: drawn from N(0, 1)."""
+        out = self.modulated_conv(x, style, second_order)
+        if noise is None:
+            noise = paddle.randn([out.shape[0], 1, *out.shape[2:]])
+        return self.activate(out + (self.weight * noise).expand(out.shape))
+
+
+class ToRGB(nn.Layer):
+    """Modulated 1x1 convolution to three channels plus the image so far. Source: stylegan2_arch.py, ToRGB."""
+
+    def __init__(self, in_channels, style_dim, up=True):
+        """`up`: there is an image of half the size to add to."""
+        super().__init__()
+        self.modulated_conv = ModulatedConv2D(in_channels, 3, 1, style_dim, demodulate=False)
+        self.bias = parameter(self, [1, 3, 1, 1])
+        self.upsample = Blur(pad=(2, 1), up=2, gain=4.0, stores_kernel=False) if up else None
+
+    def forward(self, x, style, skip=None):
+        """[N, C, H, W], [N, style_dim], [N, 3, H/2, W/2] -> [N, 3, H, W]."""
+        out = self.modulated_conv(x, style) + self.bias.reshape([3, 1, 1])
+        return out if skip is None else out + self.upsample(skip)
+
+
+class StyleGAN2Generator(nn.Layer):
+    """Mapping and synthesis networks.
+
+    Source: stylegan2_arch.py, StyleGAN2Generator.
+    Differs: without `noise`, maps are drawn in training and the stored ones are used in evaluation (randomize_noise).
+    """
+
+    def __init__(self, size, style_dim=512, n_mlp=8, channel_multiplier=2, narrow=1.0):
+        """Args: output size, style width, mapping layers, and the channel table's two factors."""
+        super().__init__()
+        channels, log_size = channel_table(channel_multiplier, narrow), log2_size(size)
+        mapping = [EqualLinear(style_dim, style_dim, lr_mul=0.01, activate=True) for _ in range(n_mlp)]
+        self.style_mlp = nn.Sequential(PixelNorm(), *mapping)
+        self.constant_input = ConstantInput(channels[4])
+        self.style_conv1 = StyleConv(channels[4], channels[4], style_dim)
+        self.to_rgb1 = ToRGB(channels[4], style_dim, up=False)
+        self.style_convs, self.to_rgbs, self.noises = nn.LayerList(), nn.LayerList(), nn.Layer()
+        for i in range(3, log_size + 1):
+            before, here = channels[2 ** (i - 1)], channels[2**i]
+            self.style_convs.append(StyleConv(before, here, style_dim, up=True))
+            self.style_convs.append(StyleConv(here, here, style_dim))
+            self.to_rgbs.append(ToRGB(here, style_dim))
+        self.num_latents, self.num_maps = 2 * log_size - 2, 2 * log_size - 3
+        for i in range(self.num_maps):
+            side = 2 ** ((i + 5) // 2)
+            self.noises.register_buffer(f"noise{i}", paddle.randn([1, 1, side, side]))
+
+    def latents(self, styles, inject_index=None, truncation=1.0, truncation_latent=None, input_is_latent=False):
+        """Styles z (or w if `input_is_latent`) for every layer, [N, num_latents, style_dim]; see `spread_styles`."""
+        styles = styles if input_is_latent else [self.style_mlp(z) for z in styles]
+        return spread_styles(styles, self.num_latents, inject_index, truncation, truncation_latent)
+
+    def noise_maps(self):
+        """One entry a layer: None (draw) in training, the stored map in evaluation."""
+        return [None if self.training else getattr(self.noises, f"noise{i}") for i in range(self.num_maps)]
+
+    def forward(self, latents, noise=None, second_order=False):
+        """Synthesis.
+
+        Args:
+            latents: [N, num_latents, style_dim].
+            noise: `num_maps` maps from 4x4 up; None: see `noise_maps`.
+            second_order: keep to operators with a second gradient.
+
+        Returns:
+            [N, 3, size, size], linear.
+        """
+        noise = self.noise_maps() if noise is None else noise
+        out = self.style_conv1(self.constant_input(latents.shape[0]), latents[:, 0], noise[0], second_order)
+        image = self.to_rgb1(out, latents[:, 1])
+        for i, to_rgb in enumerate(self.to_rgbs):
+            k = 2 * i + 1
+            out = self.style_convs[k - 1](out, latents[:, k], noise[k], second_order)
+            out = self.style_convs[k](out, latents[:, k + 1], noise[k + 1], second_order)
+            image = to_rgb(out, latents[:, k + 2], image)
+        return image
+
+
+class StyleGAN2Discriminator(nn.Layer):
+    """Residual discriminator with minibatch deviation over groups of at most four.
+
+    Source: stylegan2_arch.py, StyleGAN2Discriminator.
+    """
+
+    def __init__(self, size, channel_multiplier=2, narrow=1.0, stddev_group=4):
+        """Args: image size, the channel table's two factors, samples per deviation group."""
+        super().__init__()
+        channels, log_size = channel_table(channel_multiplier, narrow), log2_size(size)
+        levels = range(log_size, 2, -1)
+        blocks = [ResBlock(channels[2**i], channels[2 ** (i - 1)], stores_kernel=False) for i in levels]
+        self.conv_body = nn.Sequential(ConvLayer(3, channels[size], 1), *blocks)
+        self.final_conv = ConvLayer(channels[4] + 1, channels[4], 3)
+        first = EqualLinear(channels[4] * 16, channels[4], activate=True)
+        self.final_linear = nn.Sequential(first, EqualLinear(channels[4], 1))
+        self.stddev_group = stddev_group
+
+    def forward(self, image):
+        """[N, 3, size, size] in [-1, 1] -> logits [N, 1]."""
+        batch = image.shape[0]
+        out = minibatch_stddev(self.conv_body(image), min(batch, self.stddev_group))
+        return self.final_linear(self.final_conv(out).reshape([batch, -1]))
