@@ -135,7 +135,7 @@ def resize(image, size, kernel):
 
     Args:
         kernel: "nearest", "linear", "cubic", "area" or "lanczos". Only "area" averages over what it discards
-            (antialiases); for enlarging, OpenCV's "area" is "linear".
+            (antialiases); it is for reducing: enlarging by a whole factor it repeats pixels.
 
     Source: the kernels are OpenCV's (cv2.resize), half-pixel centres; "cubic" has a = -0.75, "lanczos" 8 x 8 taps.
     """

@@ -1,0 +1,62 @@
+"""A folder of pictures as a source of clean images, and the rules by which a folder is read.
+
+Files may be nested, of any common format, grey, transparent, 16-bit or EXIF-rotated (see `engine.images.read_image`).
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from engine.images import list_images, read_image, resize
+
+ResizeKernel = Literal["nearest", "linear", "cubic", "area", "lanczos"]
+
+
+def split_folder(root, training):
+    """`root`/train or `root`/val where that sub-folder exists, else `root` itself.
+
+    So one root (such as lite_data) serves both splits, and a folder of one split may be named directly.
+    """
+    split = Path(root) / ("train" if training else "val")
+    return split if split.is_dir() else Path(root)
+
+
+def fitted(image, size, kernel):
+    """The centre of [H, W, 3] with the aspect ratio of size = (height, width), at that size.
+
+    Args:
+        kernel: used for reducing, see `engine.images.resize`; enlarging is always "linear".
+
+    Differs: GPEN's loader squeezes a picture of another aspect ratio. Square pictures (FFHQ) come out the same.
+    """
+    height, width = image.shape[:2]
+    ratio = min(height / size[0], width / size[1])  # source pixels a target pixel
+    crop_height, crop_width = round(size[0] * ratio), round(size[1] * ratio)
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    cropped = image[top : top + crop_height, left : left + crop_width]
+    return resize(cropped, size, kernel if ratio > 1 else "linear")
+
+
+class ImageFolder:
+    """Every picture below a folder, in sorted order, at one size.
+
+    Args:
+        folder: missing or without images is an InputError.
+        size: (height, width) of what `read` returns.
+        kernel: resize kernel for reducing.
+    """
+
+    def __init__(self, folder, size, kernel):  # noqa: D107
+        self.folder, self.size, self.kernel = Path(folder), size, kernel
+        self.paths = list_images(folder)
+
+    def __len__(self):
+        """Number of pictures."""
+        return len(self.paths)
+
+    def name(self, index):
+        """Path below the folder without suffix, such as "00000/00042"."""
+        return self.paths[index].relative_to(self.folder).with_suffix("").as_posix()
+
+    def read(self, index):
+        """[height, width, 3] RGB float32 in [0, 1]; an unreadable file is an InputError that names it."""
+        return fitted(read_image(self.paths[index]), self.size, self.kernel)

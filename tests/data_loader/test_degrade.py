@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from data_loader import degrade as steps
+from data_loader.blur_kernels import gaussian_kernel
+from data_loader.degrade import DegradationRanges, degrade
+
+NOTHING = {  # a pipeline that changes (almost) nothing
+    "blur": {"kinds": {"iso": 1.0}, "size": 3, "sigma": (0.01, 0.01), "rotation": (0, 0)},
+    "scale": (1, 1),
+    "noise": (0, 0),
+    "jpeg_quality": (100, 100),
+    "rounds_before_enlarging": True,
+}
+GPEN = {
+    "blur": {"kinds": {"iso": 0.5, "aniso": 0.5}, "size": 41, "sigma": (0.1, 10), "rotation": (-3.1416, 3.1416)},
+    "scale": (0.8, 8),
+    "noise": (0, 20),
+    "jpeg_quality": (60, 100),
+    "rounds_before_enlarging": True,
+}
+COLOUR = {
+    "shift_probability": 0, "shift": 20, "grey_probability": 0, "jitter_probability": 0,
+    "brightness": (0.5, 1.5), "contrast": (0.5, 1.5), "saturation": (0, 1.5), "hue": (-0.1, 0.1),
+}  # fmt: skip
+
+
+def smooth_picture(size=64):
+    y, x = np.mgrid[:size, :size] / size
+    return np.stack([x, y, 1 - x], -1).astype(np.float32)
+
+
+def run(image, seed=0, **changes):
+    return degrade(image, DegradationRanges(**{**NOTHING, **changes}), np.random.default_rng(seed))
+
+
+def test_red_stays_red_through_the_whole_pipeline():
+    red = np.zeros((48, 48, 3), np.float32) + np.float32([1, 0, 0])
+    degraded = degrade(red, DegradationRanges(**GPEN), np.random.default_rng(0))
+    assert degraded.shape == red.shape and degraded.dtype == np.float32
+    assert degraded[..., 0].mean() > 0.9 and degraded[..., 1:].mean() < 0.1
+
+
+def test_pipeline_that_does_nothing_returns_the_picture():
+    assert np.abs(run(smooth_picture()) - smooth_picture()).max() < 0.03
+
+
+def test_same_generator_same_pixels():
+    first, again, other = (
+        degrade(smooth_picture(), DegradationRanges(**GPEN), np.random.default_rng(s)) for s in (7, 7, 8)
+    )
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(("sigma_y", "rotation"), [(3, 0.0), (1.5, 0.7)])
+def test_blur_correlates_with_reflected_borders(sigma_y, rotation):
+    kernel = gaussian_kernel(9, 3, sigma_y, rotation)
+    image = np.random.default_rng(0).random((16, 20, 3)).astype(np.float32)
+    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)), mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (9, 9), axis=(0, 1))
+    assert np.abs(steps.blur(image, kernel) - (windows * kernel).sum((-1, -2))).max() < 1e-5
+
+
+def test_reduce_floors_height_and_width_and_keeps_a_pixel():
+    image = np.zeros((50, 64, 3), np.float32)
+    assert steps.reduce(image, 2.7).shape == (18, 23, 3)
+    assert steps.reduce(image, 1000).shape == (1, 1, 3)
+
+
+def test_noise_has_the_standard_deviation_it_is_given():
+    grey = np.full((256, 256, 3), 0.5, np.float32)
+    degraded = steps.add_noise(grey, np.random.default_rng(0).normal(size=grey.shape).astype(np.float32), 12)
+    assert 255 * (degraded - grey).std() == pytest.approx(12, rel=0.02)
+    assert abs(np.corrcoef(degraded[..., 0].ravel(), degraded[..., 1].ravel())[0, 1]) < 0.02  # channels independent
+
+
+def test_noise_range_reaches_the_picture():
+    grey = np.full((128, 128, 3), 0.5, np.float32)
+    assert 255 * run(grey, noise=(15, 15)).std() > 8 > 1 > 255 * run(grey).std()
+
+
+def test_lower_quality_loses_more_and_scale_and_sigma_blur():
+    detailed = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
+    change = [np.abs(steps.jpeg(detailed, quality) - detailed).mean() for quality in (95, 60, 20)]
+    assert change[0] < change[1] < change[2]
+    plain = run(detailed).std()
+    assert run(detailed, scale=(4, 4)).std() < 0.9 * plain
+    wide = {**NOTHING["blur"], "size": 21, "sigma": (4, 4)}
+    assert run(detailed, blur=wide).std() < 0.2 * plain
+
+
+def test_rounding_is_last_or_before_enlarging():
+    on_grid = lambda image: np.abs(image * 255 - np.rint(image * 255)).max() < 1e-3  # noqa: E731
+    assert on_grid(run(smooth_picture(), scale=(3, 3), rounds_before_enlarging=False))
+    assert not on_grid(run(smooth_picture(), scale=(3, 3)))
+
+
+def test_colour_changes_act_by_their_probabilities():
+    picture = smooth_picture()
+    plain = run(picture)
+    assert np.array_equal(run(picture, colour=COLOUR), plain)
+    assert np.ptp(run(picture, colour={**COLOUR, "grey_probability": 1}), axis=-1).max() < 1e-6
+    assert not np.allclose(run(picture, colour={**COLOUR, "jitter_probability": 1}), plain, atol=0.02)
+    shifted = run(np.full((32, 32, 3), 0.5, np.float32), colour={**COLOUR, "shift_probability": 1})
+    offsets = 255 * (shifted.mean((0, 1)) - 0.5)
+    assert np.ptp(offsets) > 1 and np.abs(offsets).max() < 21
+
+
+@pytest.mark.parametrize(("key", "value"), [("scale", (0, 2)), ("noise", (5, 1)), ("jpeg_quality", (60, 101))])
+def test_bad_ranges_are_named(key, value):
+    with pytest.raises(ValidationError, match=rf"{key}\n.*expected \[low, high\] with"):
+        DegradationRanges(**{**NOTHING, key: value})

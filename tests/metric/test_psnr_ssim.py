@@ -1,0 +1,58 @@
+import math
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from engine.errors import InputError
+from metric.psnr_ssim import luma, psnr, ssim
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(0, 256, (40, 56, 3), np.uint8)
+NOISY = np.clip(IMAGE + RNG.normal(0, 20, IMAGE.shape), 0, 255).astype(np.uint8)
+
+
+def test_identical_images():
+    assert psnr(IMAGE, IMAGE) == math.inf and ssim(IMAGE, IMAGE) == pytest.approx(1, abs=1e-12)
+
+
+def test_psnr_of_a_known_error():
+    black = np.zeros((4, 4, 3), np.float32)
+    assert psnr(black, black + 0.1) == pytest.approx(20, abs=1e-5)
+    assert psnr(np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)) == 0
+
+
+def test_uint8_and_unit_range_agree_and_order_does_not_matter():
+    for metric in (psnr, ssim):
+        assert metric(IMAGE, NOISY) == pytest.approx(metric(IMAGE / 255, NOISY / 255), rel=1e-9)
+        assert metric(IMAGE, NOISY) == pytest.approx(metric(NOISY, IMAGE), rel=1e-12)
+
+
+def test_border_is_left_out():
+    spoilt = IMAGE.copy()
+    spoilt[:4] = spoilt[-4:] = spoilt[:, :4] = spoilt[:, -4:] = 0
+    assert psnr(spoilt, IMAGE, crop_border=4) == math.inf > psnr(spoilt, IMAGE, crop_border=3)
+
+
+def test_luma_weights_follow_rgb():
+    assert luma(np.float32([[[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]]))[0, :, 0] * 255 == pytest.approx(
+        [81.481, 144.553, 40.966, 235], abs=1e-3
+    )
+    black = np.zeros((16, 16, 3), np.float32)
+    assert psnr(black, black + np.float32([0, 0, 0.5]), on_luma=True) > psnr(
+        blue, blue + np.float32([0.5, 0, 0]), 0, True
+    )
+
+
+def test_ssim_agrees_with_scikit_image():
+    theirs = structural_similarity(
+        IMAGE, NOISY, channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
+    assert ssim(IMAGE, NOISY) == pytest.approx(theirs, rel=1e-6)
+
+
+def test_unequal_or_small_images_are_refused():
+    with pytest.raises(InputError, match=r"shapes \(40, 56, 3\) and \(40, 55, 3\)"):
+        psnr(IMAGE, IMAGE[:, :-1])
+    with pytest.raises(InputError, match="less than 11 pixels remain"):
+        ssim(IMAGE, IMAGE, crop_border=15)
