@@ -16,7 +16,8 @@ class Stage:
         needs: name of the stage whose artefact this one reads; empty for none.
         official_log: file that the official script redirects into; empty where it does not.
         output: folder or file that the stage writes (train, export), or reads as a model (infer).
-        facts: what the checks want to know (weights, image folder, axis values).
+        line: number of the file's line that holds the command.
+        facts: what the checks want to know (weights, image folder, device).
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Stage:
     needs: str = ""
     official_log: str = ""
     output: str = ""
+    line: int = 0
     facts: dict = field(default_factory=dict)
 
     @property
@@ -37,7 +39,7 @@ class Chain:
     """What both dialects share: the walk over cards, trainers and stages.
 
     A dialect adds `train()` and `whole_infer()`, which return the stages, `log_folder(config, mode)`, and
-    `cpu_cells` and `gpu_cells`, which yield (label, flags, log name) of every inference.
+    `cpu_cells` and `gpu_cells`, which yield (label, precision, flags, log name) of every inference.
     """
 
     multi_node_ips = 0  # an address list longer than this is several machines to the official script
@@ -49,11 +51,12 @@ class Chain:
         self.folder = self.log_folder(config, mode)
         self.stages = []
 
-    def add(self, kind, name, command, **rest):
-        """Append a stage; returns its name, made unique."""
+    def add(self, kind, name, command, slot, **rest):
+        """Append a stage whose command stands in `slot`; returns its name, made unique."""
         taken = {stage.name for stage in self.stages}
         unique = name if name not in taken else f"{name}_{len(self.stages)}"
-        self.stages.append(Stage(kind, unique, command, **rest))
+        line = self.config.slots[slot].number
+        self.stages.append(Stage(kind, unique, command, line=line, **rest))
         return unique
 
     def mode_value(self, slot):
@@ -98,12 +101,17 @@ class Chain:
             self.config.remark("infer_device", f"no value for device {self.device} in '{listed}'")
         return kept
 
+    def images_in(self, command):
+        """Image folder that stands in the words of a command itself; empty where none does."""
+        prefix = f"{self.config.key('image_dir')}="
+        return next((word.removeprefix(prefix) for word in command.split() if word.startswith(prefix)), "")
+
     def infer(self, name, model_dir, images, needs, is_quantised=False):
         """Add one stage for every cell of the inference axes."""
         for word in self.infer_devices():
             cells = self.cpu_cells if word in ON_CPU else self.gpu_cells
-            for label, flags, log in cells(word, model_dir, images, is_quantised):
+            for label, precision, flags, log in cells(word, model_dir, images, is_quantised):
                 command = f"{self.python} {self.config.value('inference')} {' '.join(flags)}"
-                facts = {"images": images, "device": word}
-                self.add("infer", f"{name}_{label}", command, needs=needs, official_log=f"{self.folder}/{log}.log",
-                         output=model_dir, facts=facts)
+                facts = {"images": images or self.images_in(command), "device": word, "precision": precision}
+                self.add("infer", f"{name}_{label}", command, "inference", needs=needs,
+                         official_log=f"{self.folder}/{log}.log", output=model_dir, facts=facts)

@@ -32,30 +32,31 @@ class Full51(Chain):
         for gpu, ips, listed in self.cards():
             for precision in c.choices("train_precision"):
                 for trainer in c.choices("trainer"):
-                    command, export, is_quantised = self.trainer(trainer)
+                    slot, export_slot = self.trainer(trainer)
+                    command = c.value(slot)
                     if command in ("", "null"):
                         c.remark("trainer", f"trainer '{trainer}' has no command and is left out", is_error=False)
                         continue
                     goes_on = trainer in (c.key("pact_train"), c.key("fpgm_train")) and self.nodes(ips) == 1
                     start = normal_weights if goes_on else c.value("pretrained")
-                    weights = self.training(gpu, ips, listed, precision, trainer, command, start)
+                    weights = self.training(gpu, ips, listed, precision, trainer, slot, start)
                     if trainer == c.key("norm_train"):
                         normal_weights = weights
-                    self.after_training(f"{trainer}_gpus_{gpu}_{precision}", listed, weights, export, is_quantised)
+                    self.after_training(f"{trainer}_gpus_{gpu}_{precision}", listed, weights, export_slot)
         return self.stages
 
     def trainer(self, name):
-        """(training command, export command, whether the result is quantised) of a trainer's name."""
+        """Slots of the training and the export command of a trainer's name."""
         c = self.config
         for train, export in TRAINERS:
             if name == c.key(train):
-                return c.value(train), c.value(export), train == "pact_train"
+                return train, export
         if name != c.key("norm_train"):
             used = c.key("norm_train")
             c.remark("trainer", f"trainer '{name}' names no slot; the official script runs '{used}' in its place")
-        return c.value("norm_train"), c.value("norm_export"), False
+        return "norm_train", "norm_export"
 
-    def training(self, gpu, ips, listed, precision, trainer, command, start):
+    def training(self, gpu, ips, listed, precision, trainer, slot, start):
         """Add a training stage; returns the path of the weights it should write."""
         c, nodes = self.config, self.nodes(ips)
         if precision == "amp":
@@ -64,36 +65,37 @@ class Full51(Chain):
         save = f"{self.folder}/{trainer}_gpus_{gpu}_autocast_{precision}{suffix}"
         steps, pretrained = self.mode_value("iterations"), setting(c.key("pretrained"), start)
         words = [
-            self.launcher(gpu, ips), command, self.train_device(listed) + (" " if len(gpu) <= 2 else ""),
+            self.launcher(gpu, ips), c.value(slot), self.train_device(listed) + (" " if len(gpu) <= 2 else ""),
             setting(c.key("output_dir"), save), *((pretrained, steps) if nodes > 1 else (steps, pretrained)),
             c.flag("train_precision", precision), self.mode_value("train_batch_size"), c.flag("train_param"),
             AMP_WORDS if precision == "amp" else " ",
         ]
         weights = f"{save}/{c.value('train_model_name')}"
-        facts = {"weights": weights, "pretrained": start, "gpu": gpu}
-        self.run = self.add("train", f"{trainer}_gpus_{gpu}_{precision}", " ".join(words), output=save, facts=facts)
+        name, facts = f"{trainer}_gpus_{gpu}_{precision}", {"weights": weights, "pretrained": start, "gpu": gpu}
+        self.run = self.add("train", name, " ".join(words), slot, output=save, facts=facts)
         return weights
 
-    def after_training(self, label, listed, weights, export, is_quantised):
+    def after_training(self, label, listed, weights, export_slot):
         """Add evaluation, export and inference of the training stage added last."""
         c = self.config
         if c.value("eval") not in ("", "null"):
             words = [self.python, c.value("eval"), setting(c.key("pretrained"), weights), self.train_device(listed),
                      c.flag("eval_param")]
-            self.add("eval", f"eval_{label}", " ".join(words), needs=self.run)
-        if export in ("", "null"):
-            c.remark("norm_export", f"{label} has no export: export and inference are left out", is_error=False)
+            self.add("eval", f"eval_{label}", " ".join(words), "eval", needs=self.run)
+        if c.value(export_slot) in ("", "null"):
+            c.remark(export_slot, f"{label} has no export: export and inference are left out", is_error=False)
             return
-        save, sub = posixpath.dirname(weights), c.value("inference_dir")
+        save, sub = weights.removesuffix(f"/{c.value('train_model_name')}"), c.value("inference_dir")
         model_dir = save if sub in ("", "null", "##") else f"{save}/{sub}"
-        needs = self.export(f"export_{label}", export, weights, save, model_dir, self.run)
-        self.infer(f"infer_{label}", model_dir, c.value("train_infer_img_dir"), needs, is_quantised)
+        needs = self.export(f"export_{label}", export_slot, c.value(export_slot), weights, save, model_dir, self.run)
+        self.infer(f"infer_{label}", model_dir, c.value("train_infer_img_dir"), needs, export_slot == "pact_export")
 
-    def export(self, name, command, weights, save, model_dir, needs=""):
+    def export(self, name, slot, command, weights, save, model_dir, needs=""):
         """Add an export stage and return its name."""
         words = [self.python, command, setting(self.config.key("export_weights"), weights),
                  setting(self.config.key("save_inference_dir"), save)]
-        return self.add("export", name, " ".join(words), needs=needs, output=model_dir, facts={"weights": weights})
+        facts = {"weights": weights}
+        return self.add("export", name, " ".join(words), slot, needs=needs, output=model_dir, facts=facts)
 
     def whole_infer(self):
         """Stages of whole_infer: each listed model is exported where a command stands beside it, then run."""
@@ -109,12 +111,12 @@ class Full51(Chain):
             model_dir, needs = model, ""
             if command != "null":
                 model_dir = posixpath.dirname(model) or "."
-                needs = self.export(f"export_{index}", command, model, model_dir, model_dir)
+                needs = self.export(f"export_{index}", "infer_export", command, model, model_dir, model_dir)
             self.infer(f"infer_{index}", model_dir, c.value("image_dir"), needs, flag == "True")
         return self.stages
 
     def cpu_cells(self, word, model_dir, images, is_quantised):
-        """(label, flags, log name) of every CPU cell, less those that the official rules leave out."""
+        """(label, precision, flags, log name) of every CPU cell, less those that the official rules leave out."""
         c = self.config
         cells = [(onednn, threads, batch, precision) for onednn in c.choices("use_mkldnn")
                  for threads in c.choices("cpu_threads") for batch in c.choices("infer_batch_size")
@@ -128,10 +130,10 @@ class Full51(Chain):
                 c.flag("benchmark"), c.flag("infer_precision", precision), c.flag("infer_param"),
             ]
             log = f"python_infer_cpu_usemkldnn_{onednn}_threads_{threads}_precision_{precision}_batchsize_{batch}"
-            yield f"cpu_mkldnn_{onednn}_threads_{threads}_{precision}_batch_{batch}", flags, log
+            yield f"cpu_mkldnn_{onednn}_threads_{threads}_{precision}_batch_{batch}", precision, flags, log
 
     def gpu_cells(self, word, model_dir, images, is_quantised):
-        """(label, flags, log name) of every GPU cell, less those that the official rules leave out."""
+        """(label, precision, flags, log name) of every GPU cell, less those that the official rules leave out."""
         c = self.config
         cells = [(trt, precision, batch) for trt in c.choices("use_trt") for precision in c.choices("infer_precision")
                  for batch in c.choices("infer_batch_size")]
@@ -144,4 +146,4 @@ class Full51(Chain):
                 c.flag("benchmark"), c.flag("infer_param"),
             ]
             log = f"python_infer_gpu_usetrt_{trt}_precision_{precision}_batchsize_{batch}"
-            yield f"gpu_trt_{trt}_{precision}_batch_{batch}", flags, log
+            yield f"gpu_trt_{trt}_{precision}_batch_{batch}", precision, flags, log

@@ -32,8 +32,9 @@ class Lite32(Chain):
                          self.mode_value("iterations"), c.flag("pretrained"), self.mode_value("train_batch_size")]
                 weights = f"{save}/{c.value('train_model_name')}"
                 facts = {"weights": weights, "pretrained": c.value("pretrained"), "gpu": gpu}
-                run = self.add("train", f"{trainer}_gpus_{gpu}", " ".join(words), output=save, facts=facts)
-                self.after_training(f"{trainer}_gpus_{gpu}", weights, save, run)
+                label = f"{trainer}_gpus_{gpu}"
+                run = self.add("train", label, " ".join(words), "norm_train", output=save, facts=facts)
+                self.after_training(label, weights, save, run)
         return self.stages
 
     def after_training(self, label, weights, save, run):
@@ -41,40 +42,40 @@ class Lite32(Chain):
         c = self.config
         if c.value("eval") not in ("", "null"):
             command = f"{self.python} {c.value('eval')} {setting(c.key('pretrained'), weights)}"
-            self.add("eval", f"eval_{label}", command, needs=run)
+            self.add("eval", f"eval_{label}", command, "eval", needs=run)
         if c.value("norm_export") in ("", "null"):
             c.remark("norm_export", f"{label} has no export: export and inference are left out", is_error=False)
             return
-        needs = self.export(f"export_{label}", c.value("norm_export"), weights, save, run)
+        needs = self.export(f"export_{label}", "norm_export", weights, save, run)
         self.infer(f"infer_{label}", save, "", needs)
 
-    def export(self, name, command, weights, save, needs=""):
+    def export(self, name, slot, weights, save, needs=""):
         """Add an export stage and return its name."""
-        words = [self.python, command, setting(self.config.key("export_weights"), weights),
+        words = [self.python, self.config.value(slot), setting(self.config.key("export_weights"), weights),
                  setting(self.config.key("save_inference_dir"), save)]
-        return self.add("export", name, " ".join(words), needs=needs, output=save, facts={"weights": weights})
+        return self.add("export", name, " ".join(words), slot, needs=needs, output=save, facts={"weights": weights})
 
     def whole_infer(self):
         """Stages of whole_infer: export the one listed model where a command stands beside it, then run it."""
         c = self.config
         model_dir, needs = c.value("save_inference_dir"), ""
         if c.value("infer_export") != "null":
-            needs = self.export("export_0", c.value("infer_export"), c.value("train_model"), model_dir)
+            needs = self.export("export_0", "infer_export", c.value("train_model"), model_dir)
         self.infer("infer_0", model_dir, c.value("image_dir"), needs)
         return self.stages
 
     def cpu_cells(self, word, model_dir, images, is_quantised):
-        """(label, flags, log name) of every batch size on the CPU."""
+        """(label, precision, flags, log name) of every batch size on the CPU."""
         return self.cells("cpu", word, model_dir, images)
 
     def gpu_cells(self, word, model_dir, images, is_quantised):
-        """(label, flags, log name) of every batch size on the GPU."""
+        """(label, precision, flags, log name) of every batch size on the GPU."""
         return self.cells("gpu", word, model_dir, images)
 
     def cells(self, kind, word, model_dir, images):
-        """(label, flags, log name) of every batch size."""
+        """(label, precision, flags, log name) of every batch size."""
         c = self.config
         for batch in c.choices("infer_batch_size"):
             flags = [f"{c.key('infer_device')}={word}", c.flag("model_dir", model_dir),
                      c.flag("infer_batch_size", batch), c.flag("image_dir", images), c.flag("benchmark")]
-            yield f"{kind}_batch_{batch}", flags, f"python_infer_{kind}_batchsize_{batch}"
+            yield f"{kind}_batch_{batch}", "", flags, f"python_infer_{kind}_batchsize_{batch}"

@@ -1,0 +1,36 @@
+"""Makes the data a TIPC mode reads, offline and repeatably.
+
+python -m test_tipc.prepare test_tipc/configs/GPEN/train_infer_python.txt lite_train_lite_infer
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from engine import cli
+from engine.errors import ConfigError, InputError
+from test_tipc.parser import check_mode, read_config
+
+LITE_DATA = Path("lite_data")
+
+
+def main(words=None):
+    """Check the file and the mode, then render what the mode needs; returns the exit status."""
+    words = sys.argv[1:] if words is None else words
+    if len(words) != 2:
+        raise ConfigError(f"prepare.sh CONFIG MODE: expected two words, found {len(words)}")
+    config = read_config(words[0])
+    check_mode(words[1])
+    needed = [Path(config.value(slot)) for slot in ("train_infer_img_dir", "image_dir") if slot in config.slots]
+    status = subprocess.run([sys.executable, "tools/make_lite_data.py", "--output", str(LITE_DATA)]).returncode
+    if status != 0:
+        return status
+    for folder in needed:
+        if str(folder) != "null" and not folder.exists():
+            raise InputError(f"{config.path}: {folder} is not there and nothing here makes it")
+    print(f"{config.value('model_name')} {words[1]}: data ready in {LITE_DATA}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.guarded(main)

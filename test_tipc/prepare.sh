@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# bash test_tipc/prepare.sh CONFIG MODE
+# Run from the repository root. Makes the data that MODE reads: nothing is fetched, and a second call changes nothing.
+set -euo pipefail
+source test_tipc/python.sh
+exec python -m test_tipc.prepare "$@"

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# bash test_tipc/test_train_inference_python.sh CONFIG MODE [DEVICE] [--dry-run] [--time-limit SECONDS]
+# Run from the repository root. The work is done, and tested, in test_tipc/runner.py; its exit status is the truth.
+set -euo pipefail
+source test_tipc/python.sh
+exec python -m test_tipc.runner "$@"
