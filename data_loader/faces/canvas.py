@@ -4,10 +4,13 @@ Coordinates are (x, y) pixels, pixel (0, 0) has its centre at (0, 0). Every func
 bounding box of what it draws, and clips at the border. Masks are drawn by OpenCV at 1/16 pixel.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 _SHIFT = 4
+_TURN = np.array([-1.0, 1.0])
 
 
 def fixed(points):
@@ -51,6 +54,24 @@ class Layer:
         image[self.rows, self.columns] *= 1 + mask[..., None] * (np.asarray(factor, np.float32) - 1)
 
 
+def polygons(image, outlines, colour, alpha=1.0, feather=0.0):
+    """Blend many polygons of one colour, [N, K, 2] or a list of [K, 2], with one mask."""
+    layer = Layer(image.shape, np.concatenate(list(outlines)), 2 + 3 * feather)
+    if not layer.is_empty:
+        for outline in outlines:
+            layer.fill(outline)
+        layer.blend(image, layer.softened(feather) * np.float32(alpha), colour)
+
+
+def lines(image, curves, width, colour, alpha=1.0):
+    """Blend many thin lines [N, K, 2] of one colour; below one pixel of `width` the ink thins out instead."""
+    layer = Layer(image.shape, curves.reshape(-1, 2), 2 + width)
+    if not layer.is_empty and len(curves):
+        paths = np.round((curves - layer.origin) * (1 << _SHIFT)).astype(np.int32)[:, :, None]
+        cv2.polylines(layer.mask, list(paths), False, 255, max(1, round(width)), cv2.LINE_AA, _SHIFT)
+        layer.blend(image, layer.softened(0) * np.float32(alpha * min(1.0, width)), colour)
+
+
 def polygon(image, points, colour, alpha=1.0, feather=0.0):
     """Blend a filled polygon; `feather` is the blur of its edge in pixels."""
     layer = Layer(image.shape, points, 2 + 3 * feather)
@@ -69,10 +90,12 @@ def shade(image, points, factor, feather=0.0, alpha=1.0):
 
 def ribbon(points, widths):
     """[2N, 2] outline of a stroke along [N, 2] with `widths` (a number or [N]) pixels."""
-    direction = np.gradient(points, axis=0)
-    normal = np.stack([-direction[:, 1], direction[:, 0]], 1)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-    offset = normal * (np.broadcast_to(widths, [len(points)])[:, None] / 2)
+    normal = np.empty([len(points), 2])
+    normal[1:-1] = points[2:] - points[:-2]
+    normal[0], normal[-1] = points[1] - points[0], points[-1] - points[-2]
+    normal = normal[:, ::-1] * _TURN
+    half = np.asarray(widths) * 0.5 / np.maximum(np.sqrt(normal[:, 0] ** 2 + normal[:, 1] ** 2), 1e-6)
+    offset = normal * half[:, None]
     return np.concatenate([points + offset, (points - offset)[::-1]])
 
 
@@ -156,3 +179,16 @@ def smooth_noise(rng, size, cells):
     """[size, size] float32, unit-variance noise with about `cells` bumps a side."""
     coarse = rng.standard_normal([cells + 3, cells + 3], np.float32)
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+
+
+@lru_cache(maxsize=8)
+def _grain_field(side):
+    """[side, side] float32 white noise, the same in every process."""
+    return np.random.default_rng(side).standard_normal([side, side], np.float32)
+
+
+def grain(rng, height, width):
+    """[height, width] float32 white noise: a window at a random place of a fixed field."""
+    side = 128 * (max(height, width) // 128 + 2)
+    top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
+    return _grain_field(side)[top : top + height, left : left + width]

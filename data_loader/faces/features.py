@@ -6,7 +6,7 @@ Every function takes a `Scene` and paints on `scene.image`; sizes are face units
 import cv2
 import numpy as np
 
-from data_loader.faces.canvas import Layer, Strands, blend_strands, ellipse, polygon, ribbon, shade, stroke, taper
+from data_loader.faces.canvas import Layer, Strands, blend_strands, ellipse, lines, polygon, polygons, ribbon, shade, stroke, taper
 from data_loader.faces.geometry import PARTS, spline
 
 
@@ -79,10 +79,11 @@ def _paint_iris(scene, ball, middle, width, light):
     polygon(ball, ellipse(centre, (radius * 0.86 * squeeze, radius * 0.86)), colour * 0.95, 1.0, 0.018 * unit)
     polygon(ball, ellipse(centre + [0, 0.35 * radius], (radius * 0.62 * squeeze, radius * 0.5)), np.clip(colour * 1.55, 0, 1), 0.55,
             0.03 * unit)  # fmt: skip
-    for angle in scene.person_rng.uniform(0, 2 * np.pi, 16):
-        ray = np.array([np.cos(angle) * squeeze, np.sin(angle)])
-        ends = centre + radius * np.array([0.42, 0.65, 0.88])[:, None] * ray
-        stroke(ball, ends, 0.014 * unit, colour * (0.6 if angle % 1 < 0.5 else 1.5), 0.5)
+    angles = scene.person_rng.uniform(0, 2 * np.pi, 24)
+    rays = np.stack([np.cos(angles) * squeeze, np.sin(angles)], 1)[:, None] * np.array([0.42, 0.65, 0.88])[:, None]
+    fibres = centre + radius * rays
+    lines(ball, fibres[:12], 0.014 * unit, colour * 0.55, 0.5)
+    lines(ball, fibres[12:], 0.014 * unit, np.clip(colour * 1.6, 0, 1), 0.45)
     polygon(ball, ellipse(centre, (radius * 0.43 * squeeze, radius * 0.43)), (0.015, 0.012, 0.012), 1.0, 0.01 * unit)
     glint = centre + np.clip(look.light[:2], -0.7, 0.7) * radius * 0.62
     polygon(ball, ellipse(glint, (radius * 0.20, radius * 0.24), count=12), (1.0, 1.0, 1.0), 0.95, 0.006 * unit)
@@ -101,18 +102,17 @@ def _paint_lids(scene, name, brow_name, upper, lower):
     rim = 0.020 * unit * taper(len(lower), 0.3, 0.3)
     stroke(scene.image, lower, rim, np.clip(person.skin * [1.0, 0.80, 0.78] + 0.06, 0, 1), 0.55, 0.006 * unit)
     stroke(scene.image, lower + [0, 0.018 * unit], 0.014 * unit * taper(len(lower), 0.2, 0.2), dark, 0.38, 0.007 * unit)
-    weight = 0.030 + 0.022 * person.makeup
+    weight = 0.024 + 0.020 * person.makeup
     stroke(scene.image, upper, weight * unit * taper(len(upper), 0.5, 0.5), dark, 0.92, 0.005 * unit)
-    lashes = 12 + int(16 * person.makeup)
+    lashes = 14 + int(16 * person.makeup)
     place = np.sort(rng.uniform(0.03, 0.97, lashes))
     root = np.stack([np.interp(place * (len(upper) - 1), np.arange(len(upper)), upper[:, k]) for k in (0, 1)], 1)
     outward = (place if not outer_first else 1 - place) * 1.5 - 0.35
-    size = (0.045 + 0.055 * person.makeup) * unit * rng.uniform(0.7, 1.2, lashes)
+    size = (0.040 + 0.045 * person.makeup) * unit * rng.uniform(0.7, 1.2, lashes)
     sign = -1 if outer_first else 1
     tip = root + np.stack([sign * outward * size, -size], 1)
     bend = (root + tip) / 2 + np.stack([sign * outward * 0.25 * size, 0.15 * size], 1)
-    for a, b, c in zip(root, bend, tip, strict=True):
-        stroke(scene.image, np.stack([a, b, c]), unit * 0.016 * np.array([1.0, 0.8, 0.25]), dark, 0.75)
+    lines(scene.image, np.stack([root, bend, tip], 1), 0.010 * unit, dark, 0.9)
 
 
 def paint_brow(scene, name):
@@ -121,17 +121,17 @@ def paint_brow(scene, name):
     rng, weight = scene.rng, person.brow_weight
     ridge = spline(points if name == "right_brow" else points[::-1], steps=8)  # inner to outer
     sign = 1 if name == "right_brow" else -1
-    profile = np.interp(np.linspace(0, 1, len(ridge)), [0, 0.15, 0.55, 1], [0.6, 1.0, 0.85, 0.12]) * 0.15 * weight * unit
+    profile = np.interp(np.linspace(0, 1, len(ridge)), [0, 0.15, 0.55, 1], [0.6, 1.0, 0.85, 0.12]) * 0.115 * weight * unit
     colour = brow_colour(person)
     polygon(scene.image, ribbon(ridge, profile * 0.8), colour, 0.38 + 0.12 * weight, 0.030 * unit)
-    count = int(120 * weight)
+    count = int(110 * weight)
     place = rng.uniform(0, 1, count) * (len(ridge) - 1)
     at = np.stack([np.interp(place, np.arange(len(ridge)), ridge[:, k]) for k in (0, 1)], 1)
     thick = np.interp(place, np.arange(len(ridge)), profile)
     at[:, 1] += rng.uniform(-0.5, 0.5, count) * thick
     t = place / (len(ridge) - 1)
     angle = np.interp(t, [0, 0.3, 1], [1.25, 0.55, -0.25]) + rng.normal(0, 0.2, count)
-    step = np.stack([sign * np.cos(angle), -np.sin(angle)], 1) * (0.11 * unit * rng.uniform(0.6, 1.1, count))[:, None]
+    step = np.stack([sign * np.cos(angle), -np.sin(angle)], 1) * (0.095 * unit * rng.uniform(0.6, 1.1, count))[:, None]
     hairs = at[:, None] + step[:, None] * np.linspace(-0.5, 0.5, 4)[None, :, None]
     hairs[:, -1, 1] += 0.012 * unit
     strands = Strands(scene.size)
@@ -214,11 +214,10 @@ def _paint_opening(scene, inner, inner_top, inner_bottom, light):
         row = np.concatenate([edge + [0, -0.04 * unit if top else 0.04 * unit], (edge + np.stack([0 * sag, sag], 1))[::-1]])
         teeth = np.array([0.94, 0.91, 0.85]) * min(1.0, 0.22 + 0.8 * light) * dim
         polygon(patch, row, teeth, 0.97, 0.008 * unit)
-        for place in np.array([-0.39, -0.30, -0.21, -0.11, 0.0, 0.11, 0.21, 0.30, 0.39]):
-            x = middle[0] + place * width
-            y = np.interp(x, edge[:, 0], edge[:, 1])
-            ends = np.array([(x, y), (x, y + (drop if top else -drop))])
-            stroke(patch, ends, 0.011 * unit, teeth * 0.55, 0.6)
+        x = middle[0] + np.array([-0.39, -0.30, -0.21, -0.11, 0.0, 0.11, 0.21, 0.30, 0.39]) * width
+        y = np.interp(x, edge[:, 0], edge[:, 1])
+        seams = np.stack([np.stack([x, y], 1), np.stack([x, y + (drop if top else -drop)], 1)], 1)
+        lines(patch, seams, 0.010 * unit, teeth * 0.55, 0.6)
     dim = np.abs(np.linspace(-1, 1, patch.shape[1], dtype=np.float32)) ** 3
     patch *= (1 - 0.6 * dim)[None, :, None]
     shade(patch, ribbon(inner_top - origin, 0.06 * unit), 0.5, 0.02 * unit, 0.8)
@@ -230,11 +229,11 @@ def _paint_lip_lines(scene, lips, inner):
     unit, rng = scene.scale, scene.rng
     for outer, rim in ((lips[0:7], inner[0:5]), (lips[[0, 11, 10, 9, 8, 7, 6]], inner[[0, 7, 6, 5, 4]])):
         a, b = spline(outer, steps=6), spline(rim, steps=9)
-        for place in rng.uniform(0.12, 0.88, 13):
-            first, last = a[int(place * (len(a) - 1))], b[int(place * (len(b) - 1))]
-            ends = first + (last - first) * np.array([0.15, 0.5, 0.95])[:, None]
-            tone = (0.70, 0.62, 0.62) if rng.uniform() < 0.7 else (1.2, 1.2, 1.2)
-            shade(scene.image, ribbon(ends, 0.014 * unit), tone, 0.004 * unit, 0.45)
+        place = rng.uniform(0.12, 0.88, 16)
+        first, last = a[(place * (len(a) - 1)).astype(int)], b[(place * (len(b) - 1)).astype(int)]
+        curves = first[:, None] + (last - first)[:, None] * np.array([0.15, 0.5, 0.95])[:, None]
+        lines(scene.image, curves[:11], 0.012 * unit, scene.person.lip_colour * 0.45, 0.35)
+        lines(scene.image, curves[11:], 0.012 * unit, np.clip(scene.person.lip_colour * 1.25, 0, 1), 0.3)
 
 
 def paint_marks(scene):
@@ -243,8 +242,9 @@ def paint_marks(scene):
     if person.freckles > 0.05:
         count = int(160 * min(1.0, person.freckles))
         xy = rng.normal([0, 0.42], [0.45, 0.2], [count, 2])
-        for spot, size in zip(scene.on_surface(xy), rng.uniform(0.010, 0.024, count), strict=True):
-            shade(scene.image, ellipse(spot, (size * unit, size * unit), count=8), (0.80, 0.64, 0.52), 0.005 * unit, 0.7)
+        size = rng.uniform(0.007, 0.018, count)[:, None, None] * unit
+        spots = scene.on_surface(xy)[:, None] + ellipse((0.0, 0.0), (1.0, 1.0), count=8) * size
+        polygons(scene.image, spots, scene.person.skin * [0.66, 0.46, 0.34], 0.30, 0.004 * unit)
     for spot in scene.on_surface(person.moles):
         shade(scene.image, ellipse(spot, (0.022 * unit, 0.020 * unit), count=10), (0.45, 0.33, 0.30), 0.006 * unit, 0.85)
     smile = scene.look.expression[0]
@@ -320,7 +320,7 @@ def paint_beard(scene):
     kind, rng, unit = scene.person.beard, scene.rng, scene.scale
     if kind == "none":
         return
-    roots = _beard_roots(scene, kind, 2600 if kind == "stubble" else 4200)
+    roots = _beard_roots(scene, kind, 1700 if kind == "stubble" else 2600)
     length = {"stubble": 0.022, "moustache": 0.11, "goatee": 0.12, "full": 0.14}[kind]
     away = np.stack([roots[:, 0] * 0.55, np.full(len(roots), 1.0)], 1) + rng.normal(0, 0.3, [len(roots), 2])
     above_lip = roots[:, 1] < scene.points[48, 1]

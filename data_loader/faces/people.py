@@ -15,8 +15,8 @@ SKIN = np.array(
 )  # fmt: skip
 HAIR = {
     "black": (0.10, 0.085, 0.08), "dark_brown": (0.22, 0.14, 0.10), "brown": (0.36, 0.23, 0.15),
-    "chestnut": (0.42, 0.21, 0.12), "ginger": (0.66, 0.32, 0.13), "dark_blond": (0.56, 0.42, 0.25),
-    "blond": (0.80, 0.64, 0.40), "grey": (0.58, 0.57, 0.56), "white": (0.86, 0.85, 0.83), "dyed": (0.55, 0.20, 0.35),
+    "chestnut": (0.42, 0.21, 0.12), "ginger": (0.58, 0.29, 0.14), "dark_blond": (0.52, 0.40, 0.27),
+    "blond": (0.76, 0.62, 0.43), "grey": (0.58, 0.57, 0.56), "white": (0.86, 0.85, 0.83), "dyed": (0.55, 0.20, 0.35),
 }  # fmt: skip
 IRIS = np.array(
     [(0.27, 0.16, 0.09), (0.40, 0.24, 0.12), (0.46, 0.38, 0.20), (0.33, 0.42, 0.28), (0.34, 0.50, 0.62),
@@ -25,7 +25,7 @@ IRIS = np.array(
 SHORT_STYLES = ("crop", "quiff", "swept", "curls", "fringe", "buzz", "bald", "receding", "messy")
 LONG_STYLES = ("parted", "waves", "bangs", "tied", "curls", "bob", "parted", "waves")
 _MASCULINE = {
-    "jaw_width": 0.7, "chin_width": 0.6, "chin_length": 0.4, "brow_height": -0.8, "eye_size": -0.5, "nose_width": 0.3,
+    "jaw_width": 0.9, "face_width": 0.35, "chin_width": 0.8, "chin_length": 0.4, "brow_height": -0.8, "eye_size": -0.5, "nose_width": 0.3,
     "nose_depth": 0.4, "upper_lip": -0.6, "lower_lip": -0.5, "brow_arch": -0.7, "cheek_width": -0.2, "nose_length": 0.3,
 }  # fmt: skip
 
@@ -176,7 +176,7 @@ def sampled_appearance(seed, label, variant):
         zoom=float(rng.uniform(0.97, 1.07)), shift=rng.normal(0, 0.008, 2), light=_light(rng),
         light_colour=np.array([1 + warmth, 1.0, 1 - 1.3 * warmth]), ambient=float(rng.uniform(0.30, 0.62)),
         hardness=float(rng.uniform(0.2, 1.0)), exposure=float(np.clip(rng.normal(1.0, 0.08), 0.8, 1.2)),
-        skin_shift=rng.normal(0, 0.012, 3), hair_shift=float(rng.normal(1.0, 0.08)),
+        skin_shift=rng.normal(0, 0.015, 3), hair_shift=float(rng.normal(1.0, 0.08)),
         glasses=_pick(rng, {"none": 4.2, "round": 0.25, "square": 0.3, "browline": 0.2, "dark": 0.12}),
         glasses_colour=np.array([(0.06, 0.06, 0.07), (0.32, 0.18, 0.09), (0.55, 0.53, 0.5), (0.7, 0.55, 0.25)])[
             rng.integers(4)],

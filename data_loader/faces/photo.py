@@ -9,16 +9,18 @@ from data_loader.faces.canvas import (
     Strands,
     blend_strands,
     ellipse,
+    grain,
     polygon,
+    polygons,
     ribbon,
     shade,
     smooth_noise,
     stroke,
 )
 from data_loader.faces.geometry import PARTS, spline
-from data_loader.faces.relief import skin_picture
+from data_loader.faces.relief import skin_picture, skin_tone
 
-STRANDS = 1500  # per sheet of density 1
+STRANDS = 520  # per sheet of density 1
 
 
 def paint_background(scene):
@@ -39,9 +41,9 @@ def paint_background(scene):
     if look.background == "panels":
         _paint_panels(scene, rng, (a, b, c))
     if look.background == "leaves":
-        for _ in range(70):
-            leaf = ellipse(rng.uniform(0, size, 2), rng.uniform(0.02, 0.09, 2) * size, rng.uniform(0, 3), 14)
-            polygon(scene.image, leaf, np.clip((a, b, c)[rng.integers(3)] * rng.uniform(0.5, 1.3), 0, 1), 0.6, 0.012 * size)
+        for _ in range(9):
+            leaves = [ellipse(rng.uniform(0, size, 2), rng.uniform(0.02, 0.09, 2) * size, rng.uniform(0, 3), 14) for _ in range(8)]
+            polygons(scene.image, leaves, np.clip((a, b, c)[rng.integers(3)] * rng.uniform(0.5, 1.3), 0, 1), 0.6, 0.012 * size)
     if look.background == "bricks":
         _paint_bricks(scene, rng, (a, b))
     np.clip(scene.image, 0, 1, out=scene.image)
@@ -62,11 +64,12 @@ def _paint_bricks(scene, rng, colours):
     """A wall in rather sharp focus."""
     size = scene.size
     h, w = 0.065 * size, 0.17 * size
-    for row in range(17):
-        for column in range(-1, 7):
-            x, y = (column + 0.5 * (row % 2)) * w, row * h
-            box = np.array([(x, y), (x + 0.95 * w, y), (x + 0.95 * w, y + 0.88 * h), (x, y + 0.88 * h)])
-            polygon(scene.image, box, np.clip(colours[1] * rng.uniform(0.6, 1.1), 0, 1), 0.9, 0.006 * size)
+    row, column = (m.ravel() for m in np.mgrid[0:17, -1:7])
+    corner = np.stack([(column + 0.5 * (row % 2)) * w, row * h], 1)
+    boxes = corner[:, None] + np.array([(0, 0), (0.95 * w, 0), (0.95 * w, 0.88 * h), (0, 0.88 * h)])
+    shade_of = rng.integers(0, 4, len(boxes))
+    for k in range(4):
+        polygons(scene.image, boxes[shade_of == k], np.clip(colours[1] * (0.6 + 0.15 * k), 0, 1), 0.9, 0.006 * size)
 
 
 def _torso_points(scene):
@@ -96,7 +99,7 @@ def paint_torso(scene):
     """Neck with the chin's shadow, then clothes."""
     torso, unit, person = _torso_points(scene), scene.scale, scene.person
     light = scene.light_on(np.array([0, 0.25, 1.0]))
-    skin = np.clip((person.skin + 0.6 * scene.look.skin_shift) * (0.12 + 0.80 * light), 0, 1)
+    skin = np.clip(skin_tone(person, scene.look) * (0.12 + 0.80 * light), 0, 1)
     neck = torso["neck"]
     layer = Layer(scene.image.shape, neck, 2)
     if not layer.is_empty:
@@ -137,8 +140,8 @@ def _paint_cloth(scene, torso):
     patch = main + pattern[..., None] * (0.45 if look.cloth in ("knit", "plain") else 0.85) * (other - main)
     folds = cv2.resize(rng.standard_normal([6, 9], np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     patch = patch * (1 + 0.08 * folds[..., None] + 0.10 * look.light[0] * np.clip(x, -1.5, 1.5)[..., None])
-    grain = 1 + 0.05 * rng.standard_normal([height, width, 1], np.float32)
-    layer.blend(scene.image, layer.softened(0.3), (patch * grain).astype(np.float32))
+    weave = 1 + 0.05 * grain(rng, height, width)[..., None]
+    layer.blend(scene.image, layer.softened(0.3), (patch * weave).astype(np.float32))
     if look.cloth in ("shirt", "suit"):
         _paint_collar(scene, torso, main, other)
 
@@ -166,7 +169,7 @@ def _paint_collar(scene, torso, main, other):
 
 def paint_ears(scene):
     """Two ears behind the cheeks."""
-    unit, skin = scene.scale, np.clip(scene.person.skin + 0.6 * scene.look.skin_shift + [0.02, -0.03, -0.03], 0, 1)
+    unit, skin = scene.scale, np.clip(skin_tone(scene.person, scene.look) + [0.02, -0.03, -0.03], 0, 1)
     for sign, name in ((-1, "left_ear"), (1, "right_ear")):
         outline = spline(scene.part(name), closed=True, steps=6)
         light = scene.light_on(scene.view.rotation @ np.array([0.55 * sign, -0.1, 0.8]))
@@ -195,11 +198,15 @@ def paint_skin(scene):
     map_x, map_y = scene.relief.pixel_map(scene.view, scene.size)
     box = np.s_[layer.rows, layer.columns]
     patch = cv2.remap(skin, map_x[box], map_y[box], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    fine = scene.rng.standard_normal(layer.mask.shape, np.float32)
-    pores = fine - cv2.GaussianBlur(fine, (0, 0), 1.6 * scene.size / 256)
-    pores = cv2.GaussianBlur(pores, (0, 0), 0.45 * scene.size / 256) if scene.size > 150 else pores
-    patch *= 1 + (0.020 + 0.022 * scene.person.age) * pores[..., None]
-    layer.blend(scene.image, layer.softened(0), patch)
+    fine = grain(scene.rng, *layer.mask.shape)
+    blur = scene.size / 256
+    pores = cv2.GaussianBlur(fine, (0, 0), 0.5 * blur) - cv2.GaussianBlur(fine, (0, 0), 1.3 * blur)
+    mask = layer.softened(0)
+    edge = np.clip(2 * layer.softened(0.11 * scene.scale) - 1, 0, 1)
+    patch *= ((1 + (0.03 + 0.03 * scene.person.age) * pores) * (0.74 + 0.26 * np.sqrt(edge)))[..., None]
+    layer.blend(scene.image, mask, patch)
+    scene.head_mask = np.zeros([scene.size, scene.size], np.float32)
+    scene.head_mask[box] = mask
 
 
 def _draw_sheet(scene, strands, sheet, edge_tone):
@@ -209,7 +216,7 @@ def _draw_sheet(scene, strands, sheet, edge_tone):
     count = int(STRANDS * sheet.density)
     curves, tones = hair.sampled_strands(sheet, count, scene.rng)
     flat = scene.view.pixels(curves)
-    thick = count // 4 if sheet.filled else 0
+    thick = count // 6 if sheet.filled else 0
     if thick:
         strands.draw(flat[:thick], tones[:thick] * 0.55, 2 * strands.unit + 1)
     strands.draw(flat[thick:], tones[thick:], strands.unit)
@@ -222,7 +229,7 @@ def _hair_light(scene):
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     x, y = (x - np.float32(centre[0])) / np.float32(1.5 * unit), (y - np.float32(centre[1])) / np.float32(1.6 * unit)
     facing = x * np.float32(scene.look.light[0]) + y * np.float32(scene.look.light[1])
-    band = np.exp(-(((np.hypot(x - 0.25 * scene.look.light[0], y * 1.05) - 0.62) / 0.13) ** 2)) * (y < 0.2)
+    band = np.exp(-(((np.hypot(x - 0.25 * scene.look.light[0], y * 1.05) - 0.62) / 0.13) ** 2)) / (1 + np.exp(12 * y - 1))
     return ((0.85 + 0.32 * facing + 0.38 * band * np.clip(0.6 + facing, 0, 1)) * scene.look.exposure).astype(np.float32)
 
 
@@ -240,6 +247,7 @@ def paint_hair(scene, sheets, casts_shadow):
         move[:, 2] /= 2
         low = cv2.GaussianBlur(cv2.warpAffine(low, move, low.shape[::-1]), (0, 0), 0.03 * scene.scale)
         shadow = cv2.resize(low, (scene.size, scene.size), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
+        shadow *= scene.head_mask
         scene.image *= 1 - shadow[..., None] * np.array([0.42, 0.48, 0.50], np.float32)
     colour = np.clip(scene.person.hair_colour * scene.look.hair_shift, 0, 1)
     blend_strands(scene.image, strands, features.hair_table(colour, scene.look.light_colour), _hair_light(scene))
@@ -281,9 +289,7 @@ def paint_photo(scene):
 
 def finished(scene):
     """Light falloff, a trace of sensor grain, clipped to [0, 1]."""
-    grain = scene.rng.standard_normal([scene.size, scene.size, 1], np.float32)
-    scene.image *= scene.look.light_colour.astype(np.float32) ** 0.4
-    scene.image += 0.006 * grain
+    scene.image += 0.006 * grain(scene.rng, scene.size, scene.size)[..., None]
     return np.clip(scene.image, 0, 1, out=scene.image)
 
 

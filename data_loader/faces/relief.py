@@ -15,8 +15,8 @@ def _bumps(points, expression_smile, depth):
     bridge, base = points[27:31], points[31:36]
     mouth, lower = points[48:60].mean(0), points[57]
     half_mouth = (points[54, 0] - points[48, 0]) / 2
-    rows = [(0.03 * depth, *bridge[0, :2], 0.10, 0.16), (0.13 * depth, *bridge[1, :2], 0.095, 0.15),
-            (0.20 * depth, *bridge[2, :2], 0.105, 0.15), (0.27 * depth, *bridge[3, :2], 0.135, 0.125),
+    rows = [(0.03 * depth, *bridge[0, :2], 0.10, 0.16), (0.15 * depth, *bridge[1, :2], 0.085, 0.15),
+            (0.24 * depth, *bridge[2, :2], 0.09, 0.15), (0.30 * depth, *bridge[3, :2], 0.115, 0.115),
             (0.10 * depth, base[2, 0], base[2, 1] - 0.04, 0.12, 0.07)]  # fmt: skip
     wing = (points[35, 0] - points[31, 0]) / 2
     for sign, corner in ((-1, points[31]), (1, points[35])):
@@ -37,7 +37,7 @@ def _bumps(points, expression_smile, depth):
              (0.075, lower[0], lower[1] - 0.055, half_mouth * 0.55, 0.055),
              (-0.05, lower[0], lower[1] + 0.10, 0.20, 0.06), (0.09, points[8, 0], points[8, 1] - 0.18, 0.20, 0.13),
              (0.03, -0.36, -0.66, 0.30, 0.22), (0.03, 0.36, -0.66, 0.30, 0.22)]  # fmt: skip
-    return np.array(rows)
+    return rows
 
 
 def _outline_half_width(points, rows):
@@ -56,21 +56,17 @@ class Relief:
 
     def __init__(self, points, expression_smile, depth, scale):
         """`points` [102, 3]; `depth` scales the nose; `scale` in pixels a face unit sets the resolution."""
-        self.step = 1.0 / float(np.clip(scale, 24, 130))
-        self.x = np.arange(X_RANGE[0], X_RANGE[1], self.step)
-        self.y = np.arange(Y_RANGE[0], Y_RANGE[1], self.step)
-        rows = _bumps(points, expression_smile, depth)
-        across = np.exp(-0.5 * ((self.x[None] - rows[:, 1:2]) / rows[:, 3:4]) ** 2)
-        along = np.exp(-0.5 * ((self.y[None] - rows[:, 2:3]) / rows[:, 4:5]) ** 2)
+        self.step = 2.0 / float(np.clip(scale, 40, 130))
+        self.x = np.arange(X_RANGE[0], X_RANGE[1], self.step, dtype=np.float32)
+        self.y = np.arange(Y_RANGE[0], Y_RANGE[1], self.step, dtype=np.float32)
         half = _outline_half_width(points, self.y)
-        half = cv2.GaussianBlur(half.reshape(-1, 1), (1, 0 * 2 + 1), 0).ravel() if len(half) < 3 else half
         kernel = np.hanning(max(3, int(0.35 / self.step) | 1))
         pad = len(kernel) // 2
         half = np.convolve(np.pad(half, pad, mode="edge"), kernel / kernel.sum(), "valid")
-        radius = np.abs(self.x[None]) / np.maximum(half[:, None], 0.25)
+        radius = np.abs(self.x[None]) / np.maximum(half[:, None], 0.5)
         vertical = 0.50 * np.clip((-self.y - 0.25) / 1.25, 0, None) ** 2 + 0.22 * np.clip((self.y - 0.8) / 1.0, 0, 2) ** 2
         base = 0.22 - 0.62 * np.minimum(radius, 1.35) ** 2.5 - vertical[:, None]
-        self.height = (base + (along * rows[:, :1]).T @ across).astype(np.float32)
+        self.height = (base + self.spots(_bumps(points, expression_smile, depth))).astype(np.float32)
 
     def at(self, points):
         """[N, 2] face xy -> [N, 3] with the surface's z."""
@@ -80,27 +76,31 @@ class Relief:
 
     def normals(self):
         """[H, W, 3] unit normals in face coordinates."""
-        dy, dx = np.gradient(self.height, self.step)
+        dx = cv2.Sobel(self.height, cv2.CV_32F, 1, 0, scale=0.125 / self.step)
+        dy = cv2.Sobel(self.height, cv2.CV_32F, 0, 1, scale=0.125 / self.step)
         length = 1 / np.sqrt(1 + dx * dx + dy * dy)
         return np.stack([-dx * length, -dy * length, length], 2)
 
-    def spot(self, x, y, sigma_x, sigma_y):
-        """[H, W] Gaussian spot of height 1."""
-        return np.outer(np.exp(-0.5 * ((self.y - y) / sigma_y) ** 2), np.exp(-0.5 * ((self.x - x) / sigma_x) ** 2))
+    def spots(self, rows):
+        """[H, W] float32: sum of Gaussians (height, x, y, sigma_x, sigma_y)."""
+        rows = np.asarray(rows, np.float32)
+        across = np.exp(-0.5 * ((self.x[None] - rows[:, 1:2]) / rows[:, 3:4]) ** 2)
+        along = np.exp(-0.5 * ((self.y[None] - rows[:, 2:3]) / rows[:, 4:5]) ** 2)
+        return (along * rows[:, :1]).T @ across
 
     def pixel_map(self, view, size):
         """(map_x, map_y) [size, size] float32: where in the field each pixel looks, for cv2.remap.
 
         Solves rotation * (x, y, z(x, y)) = pixel for (x, y) by fixed-point iteration on a coarse grid.
         """
-        coarse = max(48, size // 4)
+        coarse = max(48, size // 5)
         centre = (np.arange(coarse) + 0.5) * (size / coarse) - 0.5
         grid = np.stack(np.meshgrid(centre, centre), 2)
         target = (grid - view.offset) / view.scale - view.pivot[:2]
         inverse = np.linalg.inv(view.rotation[:2, :2])
         smooth = cv2.GaussianBlur(self.height, (0, 0), 0.06 / self.step)
         where, lift = np.zeros_like(target), view.rotation[:2, 2]
-        for turn in range(7):
+        for turn in range(5):
             if turn:
                 depth = cv2.remap(smooth, *self._columns(where), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             else:
@@ -117,91 +117,92 @@ class Relief:
         )
 
 
-def to_linear(colour):
-    """Display RGB -> linear light (square law)."""
-    return np.square(colour)
-
-
 def skin_picture(relief, person, look, points, view):
     """[H, W, 3] float32: the shaded skin in the field's own frame.
 
     Wrapped diffuse light, ambient from above, a soft highlight, occlusion in sockets and under nose and lips, and
-    blood: redder cheeks, nose and chin, and a redder edge between light and shadow.
+    blood: redder cheeks, nose and chin, and a redder edge between light and shadow. Light is summed in linear values
+    (a square law stands for the display's).
     """
     normal = relief.normals()
     light = view.rotation.T @ look.light
     half_way = light + view.rotation.T @ np.array([0, 0, 1.0])
     half_way /= np.linalg.norm(half_way)
-    lambert = normal @ light
-    wrap = 0.45 - 0.35 * look.hardness
+    lambert = normal @ light.astype(np.float32)
+    wrap = np.float32(0.42 - 0.34 * look.hardness)
     diffuse = np.clip((lambert + wrap) / (1 + wrap), 0, 1)
-    sky = 0.5 - 0.5 * (normal @ view.rotation.T[:, 1])
-    occlusion = _occlusion(relief, points) + _nose_shadow(relief, points, light, look.hardness)
-    ambient = look.ambient * (0.55 + 0.75 * sky) * (1 - 0.55 * np.clip(occlusion, 0, 1.2))
-    amount = diffuse * (1.22 - 0.65 * look.ambient) * (1 - 0.75 * np.clip(occlusion, 0, 1.1))
-    edge = np.exp(-(((lambert + 0.05) / 0.22) ** 2)) * 0.05
-    shine = np.clip(normal @ half_way, 0, 1) ** 26 * _gloss(relief, points) * (1 - np.clip(occlusion, 0, 1))
-    albedo = to_linear(_albedo(relief, person, look, points))
-    lit = amount[..., None] * look.light_colour + ambient[..., None] * np.array([0.97, 0.99, 1.05])
-    lit = lit + edge[..., None] * np.array([1.0, 0.15, 0.05])
-    colour = albedo * lit * look.exposure + (0.16 * shine)[..., None] * look.light_colour
+    sky = 0.5 - 0.5 * (normal @ view.rotation[1].astype(np.float32))
+    occlusion = np.clip(_occlusion(relief, points) + look.hardness * _nose_shadow(relief, points, light), 0, 1.2)
+    ambient = look.ambient * (0.55 + 0.75 * sky) * (1 - 0.50 * occlusion)
+    amount = diffuse * (1.27 - 0.65 * look.ambient) * (1 - 0.72 * occlusion)
+    edge = np.exp(-(((lambert + 0.05) / 0.25) ** 2)) * 0.06
+    shine = np.clip(normal @ half_way.astype(np.float32), 0, 1) ** 22 * _gloss(relief, points) * (1.2 - occlusion)
+    lit = amount[..., None] * look.light_colour + ambient[..., None] * np.array([1.0, 0.98, 1.0])
+    lit += edge[..., None] * np.array([1.0, 0.12, 0.04]) + 0.05 * occlusion[..., None] * np.array([1.0, 0.2, 0.1])
+    colour = np.square(_albedo(relief, person, look, points)) * lit * look.exposure
+    colour += (0.12 * shine)[..., None] * look.light_colour
     return np.sqrt(np.clip(colour, 0, 1)).astype(np.float32)
 
 
 def _albedo(relief, person, look, points):
     """[H, W, 3] display-referred skin colour before light."""
-    rng = np.random.default_rng(person.grain_seed)
-    smile = look.expression[0]
-    blush = np.zeros_like(relief.height, dtype=np.float64)
-    for sign in (-1, 1):
-        blush += (0.8 + 0.9 * person.makeup) * relief.spot(sign * 0.62, 0.55 - 0.07 * smile, 0.25, 0.2)
-    blush += 0.7 * relief.spot(*points[30, :2], 0.15, 0.13) + 0.35 * relief.spot(points[8, 0], points[8, 1] - 0.12, 0.25, 0.13)
-    pale = relief.spot(0, -0.62, 0.6, 0.3) * 0.35
-    size = relief.height.shape[::-1]
-    mottle = cv2.resize(rng.standard_normal([26, 20], np.float32), size, interpolation=cv2.INTER_CUBIC)
-    tint = np.array([0.025, -0.055, -0.05]) * person.ruddiness
-    skin = person.skin + look.skin_shift * 0.6
-    dark = _lid_tint(relief, points, 0.05 + 0.10 * person.age)
-    colour = skin + (blush - pale + 0.30 * mottle)[..., None] * tint
-    return np.clip(colour * (1 - dark[..., None] * np.array([0.55, 1.0, 0.85])), 0.02, 1)
+    rng, smile = np.random.default_rng(person.grain_seed), look.expression[0]
+    rosy = 0.7 + 0.9 * person.makeup
+    blush = relief.spots(
+        [(rosy, sign * 0.62, 0.55 - 0.07 * smile, 0.25, 0.2) for sign in (-1, 1)]
+        + [(0.8, *points[30, :2], 0.15, 0.13), (0.35, points[8, 0], points[8, 1] - 0.12, 0.25, 0.13),
+           (-0.4, 0, -0.62, 0.6, 0.3)]
+    )  # fmt: skip
+    mottle = cv2.resize(
+        rng.standard_normal([26, 20], np.float32), relief.height.shape[::-1], interpolation=cv2.INTER_CUBIC
+    )
+    tint = np.array([0.02, -0.055, -0.05], np.float32) * np.float32(person.ruddiness * (0.4 + 0.8 * person.skin[0]))
+    colour = skin_tone(person, look).astype(np.float32) + (blush + 0.30 * mottle)[..., None] * tint
+    dark = _lid_tint(relief, points, 0.05 + 0.08 * person.age)
+    return np.clip(colour * (1 - dark[..., None] * np.array([0.55, 1.0, 0.85], np.float32)), 0.02, 1)
+
+
+def skin_tone(person, look):
+    """[3] the person's skin in this picture, before light."""
+    return np.clip(person.skin + look.skin_shift * person.skin + np.array([0.025, -0.006, -0.008]), 0.02, 0.98)
 
 
 def _lid_tint(relief, points, strength):
     """[H, W]: darker skin around the eyes."""
-    tint = np.zeros_like(relief.height, dtype=np.float64)
+    rows = []
     for eye in (points[36:42], points[42:48]):
         x, y = eye[:, :2].mean(0)
-        tint += relief.spot(x, y + 0.13, 0.22, 0.07) + 0.8 * relief.spot(x, y - 0.06, 0.24, 0.10)
-    return strength * tint
+        rows += [(strength, x, y + 0.13, 0.22, 0.07), (0.8 * strength, x, y - 0.06, 0.24, 0.10)]
+    return relief.spots(rows)
 
 
 def _gloss(relief, points):
-    """[H, W]: how oily the skin is: nose, forehead, cheek bones, lower lip."""
-    gloss = 0.35 + 1.1 * relief.spot(*points[30, :2], 0.13, 0.16) + 0.5 * relief.spot(0, -0.65, 0.5, 0.25)
-    return gloss + 0.5 * (relief.spot(-0.62, 0.42, 0.2, 0.15) + relief.spot(0.62, 0.42, 0.2, 0.15))
+    """[H, W]: how oily the skin is: nose, forehead, cheek bones."""
+    return 0.30 + relief.spots(
+        [(1.2, *points[30, :2], 0.11, 0.13), (0.7, *points[28, :2], 0.06, 0.25), (0.45, 0, -0.65, 0.5, 0.25),
+         (0.5, -0.62, 0.40, 0.2, 0.15), (0.5, 0.62, 0.40, 0.2, 0.15)]
+    )  # fmt: skip
 
 
 def _occlusion(relief, points):
     """[H, W]: places that see little of the sky, about 0 to 1."""
-    dark = 0.75 * relief.spot(points[33, 0], points[33, 1] + 0.05, 0.16, 0.05)
-    dark += 0.35 * relief.spot(points[57, 0], points[57, 1] + 0.075, 0.20, 0.045)
+    rows = [(0.80, points[33, 0], points[33, 1] + 0.045, 0.17, 0.045),
+            (0.40, points[57, 0], points[57, 1] + 0.075, 0.20, 0.045)]  # fmt: skip
     for sign, eye, brow in ((-1, points[36:42], points[17:22]), (1, points[42:48], points[22:27])):
         x, y = eye[:, :2].mean(0)
         crease = 0.45 * y + 0.55 * brow[2, 1]
-        dark += 0.26 * relief.spot(x - sign * 0.04, crease + 0.03, 0.23, 0.075)
-        dark += 0.45 * relief.spot(eye[3 if sign < 0 else 0, 0] - sign * 0.05, y - 0.08, 0.075, 0.11)
-        dark += 0.20 * relief.spot(x, y + 0.15, 0.20, 0.05)
-        wing = points[31 if sign < 0 else 35]
-        dark += 0.40 * relief.spot(wing[0] + sign * 0.025, wing[1] - 0.02, 0.035, 0.08)
-        corner = points[48 if sign < 0 else 54]
-        dark += 0.40 * relief.spot(corner[0] + sign * 0.02, corner[1] + 0.01, 0.05, 0.045)
-    return dark
+        inner, wing, corner = eye[3 if sign < 0 else 0], points[31 if sign < 0 else 35], points[48 if sign < 0 else 54]
+        rows += [(0.30, x - sign * 0.04, crease + 0.03, 0.23, 0.075), (0.50, inner[0] - sign * 0.05, y - 0.08, 0.07, 0.12),
+                 (0.20, x, y + 0.15, 0.20, 0.05), (0.45, wing[0] + sign * 0.03, wing[1] - 0.02, 0.035, 0.08),
+                 (0.40, corner[0] + sign * 0.02, corner[1] + 0.01, 0.05, 0.045),
+                 (0.22, sign * 0.13, points[29, 1] - 0.02, 0.045, 0.20)]  # fmt: skip
+    return relief.spots(rows)
 
 
-def _nose_shadow(relief, points, light, hardness):
+def _nose_shadow(relief, points, light):
     """[H, W]: the shadow the nose casts, away from the light."""
-    tip = points[30]
-    side = -np.sign(light[0]) * min(abs(light[0]) * 0.55, 0.32)
-    cast = 0.75 * relief.spot(tip[0] + side * 0.75, tip[1] + 0.17 - 0.10 * light[1], 0.13, 0.10)
-    flank = relief.spot(side * 0.9 + points[29, 0], points[29, 1] + 0.1, 0.09, 0.22) * min(1.0, 1.6 * abs(light[0]))
-    return hardness * (0.55 * cast + 0.45 * flank)
+    tip, side = points[30], -np.sign(light[0]) * min(abs(light[0]) * 0.55, 0.32)
+    return relief.spots(
+        [(0.42, tip[0] + side * 0.75, tip[1] + 0.17 - 0.10 * light[1], 0.13, 0.10),
+         (0.40 * min(1.0, 1.6 * abs(light[0])), side * 0.9 + points[29, 0], points[29, 1] + 0.1, 0.09, 0.22)]
+    )  # fmt: skip
