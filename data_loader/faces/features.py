@@ -151,7 +151,7 @@ def paint_nose(scene):
         centre = 0.42 * points[wing] + 0.58 * points[inner] + np.array([0.0, -0.012, 0.0])
         middle = scene.view.pixels(centre)
         span = abs(points[wing, 0] - points[inner, 0])
-        hole = ellipse(middle, (0.50 * span * unit, 0.030 * unit), 0.28 * sign, 16)
+        hole = ellipse(middle, (0.56 * span * unit, 0.036 * unit), 0.28 * sign, 16)
         polygon(scene.image, hole, np.clip(skin * [0.22, 0.14, 0.12], 0, 1), 0.85, 0.014 * unit)
         x, y, z = points[wing]
         curve = np.array([(x - sign * 0.02, y + 0.045, z), (x + sign * 0.02, y - 0.02, z), (x + sign * 0.012, y - 0.12, z),
@@ -160,7 +160,7 @@ def paint_nose(scene):
         stroke(scene.image, line, 0.034 * unit * taper(len(line)), skin * [0.42, 0.30, 0.27], 0.42, 0.014 * unit)
 
 
-def _lip_shapes(lips, inner):
+def lip_shapes(lips, inner):
     """(upper lip, lower lip, opening) polygons in pixels, smooth through the landmarks."""
     top, bottom = spline(lips[0:7], steps=6), spline(lips[[6, 7, 8, 9, 10, 11, 0]], steps=6)
     inner_top, inner_bottom = spline(inner[0:5], steps=6), spline(inner[[4, 5, 6, 7, 0]], steps=6)
@@ -170,7 +170,7 @@ def _lip_shapes(lips, inner):
 def paint_mouth(scene):
     """Opening with teeth and tongue, two lips with shading, lines and a highlight."""
     lips, inner, unit, person = scene.part("outer_lips"), scene.part("inner_lips"), scene.scale, scene.person
-    upper, lower, inner_top, inner_bottom = _lip_shapes(lips, inner)
+    upper, lower, inner_top, inner_bottom = lip_shapes(lips, inner)
     light = scene.light_on(np.array([0, 0.1, 1.0]))
     _paint_opening(scene, inner, inner_top, inner_bottom, light)
     colour = np.clip(person.lip_colour * (0.30 + 0.74 * light), 0, 1)
@@ -320,8 +320,8 @@ def paint_beard(scene):
     kind, rng, unit = scene.person.beard, scene.rng, scene.scale
     if kind == "none":
         return
-    roots = _beard_roots(scene, kind, 1700 if kind == "stubble" else 2600)
-    length = {"stubble": 0.022, "moustache": 0.11, "goatee": 0.12, "full": 0.14}[kind]
+    roots = _beard_roots(scene, kind, 2400 if kind == "stubble" else 2600)
+    length = {"stubble": 0.028, "moustache": 0.11, "goatee": 0.12, "full": 0.14}[kind]
     away = np.stack([roots[:, 0] * 0.55, np.full(len(roots), 1.0)], 1) + rng.normal(0, 0.3, [len(roots), 2])
     above_lip = roots[:, 1] < scene.points[48, 1]
     away[above_lip, 0] *= 2.5
@@ -335,7 +335,7 @@ def paint_beard(scene):
     soft = cv2.GaussianBlur(strands.coverage(), (0, 0), 0.05 * unit)
     scene.image *= 1 - (0.55 if kind != "stubble" else 0.38) * soft[..., None] * (1 - 0.6 * colour.astype(np.float32))
     light = scene.light_on(np.array([0, 0.2, 1.0]))
-    blend_strands(scene.image, strands, hair_table(colour, scene.look.light_colour), light, 0.85 if kind != "stubble" else 0.35)
+    blend_strands(scene.image, strands, hair_table(colour, scene.look.light_colour), light, 0.85 if kind != "stubble" else 0.22)
 
 
 def _lens_outlines(scene):

@@ -26,6 +26,7 @@ class Sheet:
     turns: float = 2.0  # swings along a strand
     jitter: float = 0.02
     filled: bool = True  # lay a solid patch below
+    filled_to: float = 0.88  # part of the guides the patch covers
     tone: float = 0.45  # mean brightness
 
 
@@ -153,7 +154,7 @@ def _bangs(points, head):
     end[:, 2] += 0.12
     guides = np.stack([_resampled([t, 0.5 * (t + f) + [0, -0.03, 0.1], f + [0, 0, 0.12], e], KNOTS)
                        for t, f, e in zip(top, front, end, strict=True)])  # fmt: skip
-    return Sheet(guides, 1.0, jitter=0.03, tone=0.5)
+    return Sheet(guides, 1.2, jitter=0.05, tone=0.5, filled_to=0.75)
 
 
 def _curls(points, person, head):
@@ -202,8 +203,8 @@ def front_sheets(points, person):
 def sheet_outline(sheet):
     """[N, 3]: the closed border of a sheet: first guide, the ends, last guide, the roots."""
     g = sheet.guides
-    low, high = (int(round(r * (g.shape[1] - 1))) for r in sheet.reach)
-    g = g[:, low : high + 1]
+    low, high = sheet.reach[0], sheet.reach[0] + (sheet.reach[1] - sheet.reach[0]) * sheet.filled_to
+    g = g[:, int(round(low * (g.shape[1] - 1))) : int(high * (g.shape[1] - 1)) + 1]
     return np.concatenate([g[0], g[1:-1, -1], g[-1, ::-1], g[-2:0:-1, 0]])
 
 

@@ -72,7 +72,7 @@ def _paint_bricks(scene, rng, colours):
         polygons(scene.image, boxes[shade_of == k], np.clip(colours[1] * (0.6 + 0.15 * k), 0, 1), 0.9, 0.006 * size)
 
 
-def _torso_points(scene):
+def torso_outlines(scene):
     """dict of [N, 2] pixel outlines: neck, shoulders, collar points."""
     points, turn = scene.points, scene.look.torso_turn
     wide = 0.60 + 0.10 * scene.person.masculine
@@ -97,7 +97,7 @@ def _torso_points(scene):
 
 def paint_torso(scene):
     """Neck with the chin's shadow, then clothes."""
-    torso, unit, person = _torso_points(scene), scene.scale, scene.person
+    torso, unit, person, size = torso_outlines(scene), scene.scale, scene.person, scene.size
     light = scene.light_on(np.array([0, 0.25, 1.0]))
     skin = np.clip(skin_tone(person, scene.look) * (0.12 + 0.80 * light), 0, 1)
     neck = torso["neck"]
@@ -108,9 +108,11 @@ def paint_torso(scene):
         side = 1 - 0.22 * np.clip(np.abs(x), 0, 1.3) ** 2 + 0.16 * scene.look.light[0] * np.clip(x, -1, 1)
         patch = skin * side[None, :, None] * np.ones([layer.mask.shape[0], 1, 1])
         layer.blend(scene.image, layer.softened(0), patch.astype(np.float32))
-    jaw = spline(scene.part("jaw"), steps=4)
-    fall = np.array([-0.10 * scene.look.light[0], 0.20]) * unit
-    shade(scene.image, np.concatenate([jaw, jaw[::-1] * [1, 0] + [0, 0.5 * unit]]) + fall, (0.50, 0.43, 0.41), 0.07 * unit, 0.85)
+        inside = layer.softened(0)
+        jaw = spline(scene.part("jaw"), steps=4) + np.array([-0.10 * scene.look.light[0], 0.16]) * unit
+        layer.mask[:] = 0
+        layer.fill(np.concatenate([jaw, [[jaw[-1, 0], -size], [jaw[0, 0], -size]]]))
+        layer.multiply(scene.image, inside * layer.softened(0.06 * unit), np.array([0.55, 0.46, 0.44]))
     for sign in (-1, 1):
         tendon = np.array([torso["place"](sign * 0.50, torso["chin"] - 0.1), torso["place"](sign * 0.16, torso["chin"] + 0.42)])
         shade(scene.image, ribbon(np.linspace(*tendon, 5), 0.09 * unit), 0.86, 0.05 * unit, 0.7)
@@ -239,7 +241,7 @@ def paint_hair(scene, sheets, casts_shadow):
         return
     strands = Strands(scene.size)
     for sheet in sheets:
-        _draw_sheet(scene, strands, sheet, 0.14)
+        _draw_sheet(scene, strands, sheet, 0.22)
     if casts_shadow:
         shift = np.array([-0.07 * scene.look.light[0], 0.07]) * scene.scale
         move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
