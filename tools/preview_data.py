@@ -1,0 +1,51 @@
+"""Save the first samples a run would train on (or validate on) as one picture.
+
+python tools/preview_data.py -c configs/gpen_256.yaml -o data.train.root=lite_data
+python tools/preview_data.py -c configs/gpen_lite.yaml --split validation --count 4 --output preview.png
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np  # noqa: E402
+
+from engine.cli import Flag, choice, guarded, parse  # noqa: E402
+from engine.config import import_class  # noqa: E402
+from engine.images import picture_grid, to_hwc, write_image  # noqa: E402
+
+OWN = {
+    "split": Flag("which data", choice("train", "validation"), default="train", metavar="train|validation"),
+    "count": Flag("number of samples", int, default=8, metavar="N"),
+    "output": Flag("picture to write", default="preview.png", metavar="FILE"),
+}
+
+
+def pictures(sample):
+    """Column name -> [H, W, 3] of every [1 or 3, H, W] entry of a sample."""
+    return {
+        key: np.broadcast_to(to_hwc(value), (*value.shape[1:], 3))
+        for key, value in sample.items()
+        if getattr(value, "ndim", 0) == 3 and value.shape[0] in (1, 3)
+    }
+
+
+def preview(dataset, count):
+    """One row a sample, one column an image, of the first samples of epoch 0."""
+    rows = [pictures(dataset[(0, index)]) for index in range(min(count, len(dataset)))]
+    return picture_grid([list(row.values()) for row in rows], labels=list(rows[0]))
+
+
+def main(argv=None):
+    """Read the command line, write the picture, print its name."""
+    arguments = parse(__doc__, {}, argv, standing=("seed",), own=OWN)
+    section = getattr(arguments.config.data, arguments.split)
+    dataset_class = import_class(section.dataset, ("data_loader.",), f"data.{arguments.split}.dataset")
+    dataset = dataset_class(section, arguments.config.seed, training=arguments.split == "train")
+    write_image(arguments.output, preview(dataset, arguments.count))
+    print(f"{arguments.output}: {min(arguments.count, len(dataset))} of {len(dataset)} samples")
+
+
+if __name__ == "__main__":
+    guarded(main)
