@@ -96,10 +96,10 @@ class SyntheticFaces:
         style: Literal["photo", "caricature"] = "photo"
 
     def __init__(self, config, seed, training):
-        """`seed` chooses the population; `training` changes nothing (nothing is drawn per epoch)."""
+        """`seed` chooses the population; `training` changes nothing (nothing is drawn anew each epoch)."""
         first, last = config.identities
         if not 0 <= first < last or config.variants < 1:
-            raise InputError(f"identities {config.identities}, variants {config.variants}: the dataset would be empty")
+            raise InputError(f"identities {config.identities}, variants {config.variants}: the dataset is empty; expected some of each")
         if config.image_size < SMALLEST_SIZE:
             raise InputError(f"image_size: found {config.image_size}, expected at least {SMALLEST_SIZE}")
         cv2.setNumThreads(1)
@@ -112,6 +112,8 @@ class SyntheticFaces:
     def __getitem__(self, key):
         """The sample of key (epoch, index)."""
         _, index = key
+        if not 0 <= index < len(self):
+            raise IndexError(index)
         c = self.config
         identity, variant = c.identities[0] + index // c.variants, index % c.variants
         face = render(identity, variant, c.image_size, self.seed, c.style)

@@ -128,7 +128,7 @@ class Strands:
     def __init__(self, size):
         """An empty layer of [size, size]."""
         self.pixels = np.zeros([size, size, 3], np.uint8)
-        self.unit = max(1, round(size / 256))
+        self.unit = max(1, round(size / 512))
 
     def fill(self, points, tone):
         """A solid patch of one tone (0 to 1)."""

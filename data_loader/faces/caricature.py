@@ -73,13 +73,13 @@ def _flat_hair(scene, pen, sheets, shade_factor=1.0):
         curves, tones = hair.sampled_strands(sheet, int(STRANDS * sheet.density), scene.rng)
         flat = scene.view.pixels(curves)
         broad = len(flat) // 2
-        strands.draw(flat[:broad], 0.36 + 0.18 * (tones[:broad] > sheet.tone), 3 * strands.unit, levels=6)
-        ink.append(flat[broad : broad + len(flat) // 4])
+        strands.draw(flat[:broad], 0.38 + 0.16 * (tones[:broad] > sheet.tone), round(3 * scene.fineness), levels=6)
+        ink.append(flat[broad : broad + len(flat) // 9])
     colour = np.clip(scene.person.hair_colour * scene.look.hair_shift * shade_factor, 0, 1)
     table = np.clip(colour * (0.35 + 1.5 * np.linspace(0, 1, 256)[:, None]), 0, 1).astype(np.float32)
     blend_strands(scene.image, strands, table)
     for curves in ink:
-        lines(scene.image, curves, 0.45 * pen.weight, pen.ink, 0.75)
+        lines(scene.image, curves, 0.38 * pen.weight, pen.ink, 0.8)
     mask = (strands.pixels[..., 1] > 127).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_TC89_L1)
     for contour in contours:
@@ -112,7 +112,7 @@ def _paint_torso(scene, pen, skin):
 
 def _paint_head(scene, pen, skin):
     """Ears, flat skin, one flat shadow, rosy cheeks, ink contour."""
-    for sign, name in ((-1, "left_ear"), (1, "right_ear")):
+    for name in ("left_ear", "right_ear") if scene.shows_ears else ():
         ear = spline(scene.part(name), closed=True)
         polygon(scene.image, ear, skin * 0.95)
         pen.closed(ear, 0.9)

@@ -10,6 +10,9 @@ from data_loader.faces.canvas import Layer, Strands, blend_strands, ellipse, lin
 from data_loader.faces.geometry import PARTS, spline
 
 
+LONG_HAIR_OVER_EARS = ("parted", "waves", "bangs", "bob")
+
+
 class Scene:
     """Everything a painter needs: picture, people, points in face units and pixels, view, relief, random stream."""
 
@@ -21,6 +24,20 @@ class Scene:
         self.image = np.zeros([size, size, 3], np.float32)
         self.rng = np.random.default_rng(look.texture_seed)
         self.person_rng = np.random.default_rng(person.grain_seed)
+
+    @property
+    def fineness(self):
+        """How many times more hairs than at 256 pixels."""
+        return max(1.0, self.size / 256)
+
+    @property
+    def shows_ears(self):
+        """False where long hair hangs over them."""
+        return self.person.masculine > 0 or self.person.hair_style not in LONG_HAIR_OVER_EARS
+
+    def inside_jaw(self, xy):
+        """The rows of [N, 2] face xy that lie well inside the face."""
+        return xy[within(self.points[PARTS["jaw"], :2] * [0.93, 0.95], xy)]
 
     def part(self, name):
         """[N, 2] pixels of a named part."""
@@ -124,7 +141,7 @@ def paint_brow(scene, name):
     profile = np.interp(np.linspace(0, 1, len(ridge)), [0, 0.15, 0.55, 1], [0.6, 1.0, 0.85, 0.12]) * 0.115 * weight * unit
     colour = brow_colour(person)
     polygon(scene.image, ribbon(ridge, profile * 0.8), colour, 0.38 + 0.12 * weight, 0.030 * unit)
-    count = int(110 * weight)
+    count = int(110 * weight * scene.fineness)
     place = rng.uniform(0, 1, count) * (len(ridge) - 1)
     at = np.stack([np.interp(place, np.arange(len(ridge)), ridge[:, k]) for k in (0, 1)], 1)
     thick = np.interp(place, np.arange(len(ridge)), profile)
@@ -232,8 +249,8 @@ def _paint_lip_lines(scene, lips, inner):
         place = rng.uniform(0.12, 0.88, 16)
         first, last = a[(place * (len(a) - 1)).astype(int)], b[(place * (len(b) - 1)).astype(int)]
         curves = first[:, None] + (last - first)[:, None] * np.array([0.15, 0.5, 0.95])[:, None]
-        lines(scene.image, curves[:11], 0.012 * unit, scene.person.lip_colour * 0.45, 0.35)
-        lines(scene.image, curves[11:], 0.012 * unit, np.clip(scene.person.lip_colour * 1.25, 0, 1), 0.3)
+        lines(scene.image, curves[:11], 0.012 * unit, scene.person.lip_colour * 0.5, 0.22)
+        lines(scene.image, curves[11:], 0.012 * unit, np.clip(scene.person.lip_colour * 1.25, 0, 1), 0.22)
 
 
 def paint_marks(scene):
@@ -241,11 +258,11 @@ def paint_marks(scene):
     person, unit, rng = scene.person, scene.scale, scene.person_rng
     if person.freckles > 0.05:
         count = int(160 * min(1.0, person.freckles))
-        xy = rng.normal([0, 0.42], [0.45, 0.2], [count, 2])
-        size = rng.uniform(0.007, 0.018, count)[:, None, None] * unit
+        xy = scene.inside_jaw(rng.normal([0, 0.42], [0.45, 0.2], [count, 2]))
+        size = rng.uniform(0.007, 0.018, len(xy))[:, None, None] * unit
         spots = scene.on_surface(xy)[:, None] + ellipse((0.0, 0.0), (1.0, 1.0), count=8) * size
         polygons(scene.image, spots, scene.person.skin * [0.66, 0.46, 0.34], 0.30, 0.004 * unit)
-    for spot in scene.on_surface(person.moles):
+    for spot in scene.on_surface(scene.inside_jaw(person.moles)):
         shade(scene.image, ellipse(spot, (0.022 * unit, 0.020 * unit), count=10), (0.45, 0.33, 0.30), 0.006 * unit, 0.85)
     smile = scene.look.expression[0]
     fold = 0.15 + 0.45 * person.age + 0.45 * smile
@@ -296,7 +313,7 @@ def _beard_roots(scene, kind, count):
     away = np.abs(xy[:, 0])
     cheek = np.interp(away, [0, 0.30, 0.55, 0.75, 0.95, 1.05], [nose + 0.06, nose + 0.09, 1.12, 0.98, 0.55, 0.2])
     above = xy[:, 1] > cheek + rng.normal(0, 0.035, count)
-    lips = cv2_inside(mouth * [1.03, 1.0] + [0, 0.0], xy)
+    lips = within(mouth * [1.03, 1.0] + [0, 0.0], xy)
     soul = (away < 0.30) & (away > 0.09) & (np.abs(xy[:, 1] - mouth[9, 1] - 0.05) < 0.05)
     if kind == "moustache":
         above &= xy[:, 1] < mouth[0, 1] + 0.02
@@ -305,7 +322,7 @@ def _beard_roots(scene, kind, count):
     return xy[inside & above & ~lips & ~soul]
 
 
-def cv2_inside(contour, xy):
+def within(contour, xy):
     """[N] bool: which points lie in the polygon."""
     inside = np.zeros(len(xy), bool)
     x, y = xy.T
@@ -320,7 +337,7 @@ def paint_beard(scene):
     kind, rng, unit = scene.person.beard, scene.rng, scene.scale
     if kind == "none":
         return
-    roots = _beard_roots(scene, kind, 2400 if kind == "stubble" else 2600)
+    roots = _beard_roots(scene, kind, int((2400 if kind == "stubble" else 2800) * scene.fineness))
     length = {"stubble": 0.028, "moustache": 0.11, "goatee": 0.12, "full": 0.14}[kind]
     away = np.stack([roots[:, 0] * 0.55, np.full(len(roots), 1.0)], 1) + rng.normal(0, 0.3, [len(roots), 2])
     above_lip = roots[:, 1] < scene.points[48, 1]

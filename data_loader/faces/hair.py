@@ -135,10 +135,10 @@ def _long_sheets(points, person, head):
     if style == "curls":
         return _curls(points, person, head)
     length = 1.2 if style == "bob" else 1.5 + 0.9 * person.hair_length
-    wave, turns = (0.085 * volume, 2.6) if style == "waves" else (0.012, 1.5)
+    wave, turns = (0.085 * volume, 2.6) if style == "waves" else (0.03, 1.4)
     sheets = []
     for sign in (-1, 1):
-        sides = _combed(head, sign, _fall(points, sign, length, volume), wave=wave, turns=turns, density=1.3, jitter=0.025)
+        sides = _combed(head, sign, _fall(points, sign, length, volume), wave=wave, turns=turns, density=1.3, jitter=0.03)
         sheets.append(sides)
     if style == "bangs":
         sheets.append(_bangs(points, head))
@@ -146,15 +146,16 @@ def _long_sheets(points, person, head):
 
 
 def _bangs(points, head):
-    """A fringe from the crown to just above the eyes."""
+    """A fringe from the crown to the brows, swept away from the parting."""
+    sweep = -head.part
     top, front = head.outline(19)[4:15], head.front(19)[4:15]
     end = front.copy()
-    end[:, 1] = points[19, 1] + 0.10 + 0.12 * (end[:, 0] / 0.8) ** 2
-    end[:, 0] *= 1.08
+    end[:, 1] = points[19, 1] - 0.04 + 0.20 * (end[:, 0] / 0.8) ** 2 + 0.10 * sweep * end[:, 0]
+    end[:, 0] = 1.06 * end[:, 0] + 0.55 * sweep * (1 - (end[:, 0] / 0.95) ** 2)
     end[:, 2] += 0.12
     guides = np.stack([_resampled([t, 0.5 * (t + f) + [0, -0.03, 0.1], f + [0, 0, 0.12], e], KNOTS)
                        for t, f, e in zip(top, front, end, strict=True)])  # fmt: skip
-    return Sheet(guides, 1.2, jitter=0.05, tone=0.5, filled_to=0.75)
+    return Sheet(guides, 1.3, jitter=0.055, tone=0.47, filled_to=0.72, wave=0.012)
 
 
 def _curls(points, person, head):
@@ -208,19 +209,19 @@ def sheet_outline(sheet):
     return np.concatenate([g[0], g[1:-1, -1], g[-1, ::-1], g[-2:0:-1, 0]])
 
 
-def sampled_strands(sheet, count, rng, knots=9):
+def sampled_strands(sheet, count, rng):
     """Strand curves and tones of a sheet.
 
     Args:
         sheet: Sheet.
         count: number of strands.
         rng: numpy Generator.
-        knots: points of a strand.
 
     Returns:
-        ([count, knots, 3] face units, [count] tones in [0, 1]).
+        ([count, K, 3] face units, [count] tones in [0, 1]).
     """
     total, stations = sheet.guides.shape[:2]
+    knots = 8 if sheet.length < 0.7 else stations + 2
     clumps = max(6, total * 4)
     clump = rng.integers(0, clumps, count)
     place = np.clip((clump + rng.normal(0.5, 0.55, count)) / clumps, 0, 1) * (total - 1)
@@ -240,7 +241,8 @@ def sampled_strands(sheet, count, rng, knots=9):
     curve = on(lower) * (1 - between) + on(lower + 1) * between
     grow = np.linspace(0.15, 1, knots)[None, :, None]
     bend = rng.normal(0, sheet.jitter, [clumps, 1, 3])[clump] + rng.normal(0, sheet.jitter * 0.6, [count, 1, 3])
-    curve = curve + bend * grow
+    stray = 1 + 2.0 * (rng.uniform(0, 1, [count, 1, 1]) > 0.93)
+    curve = curve + bend * grow * stray
     if sheet.wave:
         phase = rng.uniform(0, 2 * np.pi, clumps)[clump] + rng.normal(0, 0.35, count)
         swing = np.sin(phase[:, None] + 2 * np.pi * sheet.turns * np.linspace(0, 1, knots))

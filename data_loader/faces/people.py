@@ -3,11 +3,13 @@
 An identity depends on (seed, label) alone; an appearance on (seed, label, variant). Colours are RGB in [0, 1].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from data_loader.faces.geometry import EXPRESSION_MODES, IDENTITY_MODES
+
+__all__ = ["Appearance", "Identity", "replace", "sampled_appearance", "sampled_identity"]
 
 SKIN = np.array(
     [(0.96, 0.84, 0.77), (0.93, 0.77, 0.67), (0.88, 0.69, 0.56), (0.78, 0.56, 0.42), (0.62, 0.42, 0.30),
@@ -116,7 +118,7 @@ def sampled_identity(seed, label):
     male, age, tone = masculine > 0, float(rng.beta(1.3, 2.2)), float(rng.beta(1.0, 1.5))
     skin = _palette(rng, SKIN, tone, 0.012)
     beards = {"none": 1.0, "stubble": 0.7, "moustache": 0.2, "goatee": 0.35, "full": 0.7} if male else {"none": 1.0}
-    styles = (SHORT_STYLES + ("swept", "crop", "quiff")) if male else LONG_STYLES
+    styles = SHORT_STYLES + ("swept", "crop", "quiff", "swept", "messy") if male else LONG_STYLES
     makeup = 0.0 if male else float(rng.beta(1.2, 1.2))
     lip = skin * np.array([0.86, 0.60, 0.60]) + np.array([0.03, 0.0, 0.01])
     rouge = np.array([(0.70, 0.10, 0.16), (0.62, 0.16, 0.30), (0.78, 0.34, 0.34), (0.45, 0.10, 0.17)])[rng.integers(4)]

@@ -215,12 +215,12 @@ def _draw_sheet(scene, strands, sheet, edge_tone):
     """One sheet of hair into a strand layer."""
     if sheet.filled:
         strands.fill(scene.view.pixels(hair.sheet_outline(sheet)), edge_tone)
-    count = int(STRANDS * sheet.density)
+    count = int(STRANDS * sheet.density * scene.fineness)
     curves, tones = hair.sampled_strands(sheet, count, scene.rng)
     flat = scene.view.pixels(curves)
-    thick = count // 6 if sheet.filled else 0
+    thick = int(count / 6 / scene.fineness) if sheet.filled else 0
     if thick:
-        strands.draw(flat[:thick], tones[:thick] * 0.55, 2 * strands.unit + 1)
+        strands.draw(flat[:thick], tones[:thick] * 0.55, round(3 * scene.fineness))
     strands.draw(flat[thick:], tones[thick:], strands.unit)
 
 
@@ -273,7 +273,8 @@ def paint_photo(scene):
         polygon(scene.image, ellipse(bun, (0.42 * scene.scale, 0.34 * scene.scale)), person.hair_colour * 0.6, 1.0, 0.01 * scene.scale)
     paint_hair(scene, hair.back_sheets(points, person), False)
     paint_torso(scene)
-    paint_ears(scene)
+    if scene.shows_ears:
+        paint_ears(scene)
     paint_skin(scene)
     paint_scalp(scene)
     features.paint_marks(scene)

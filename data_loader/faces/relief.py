@@ -64,8 +64,10 @@ class Relief:
         pad = len(kernel) // 2
         half = np.convolve(np.pad(half, pad, mode="edge"), kernel / kernel.sum(), "valid")
         radius = np.abs(self.x[None]) / np.maximum(half[:, None], 0.5)
-        vertical = 0.50 * np.clip((-self.y - 0.25) / 1.25, 0, None) ** 2 + 0.22 * np.clip((self.y - 0.8) / 1.0, 0, 2) ** 2
-        base = 0.22 - 0.62 * np.minimum(radius, 1.35) ** 2.5 - vertical[:, None]
+        vertical = 0.50 * np.clip((-self.y - 0.25) / 1.25, 0, None) ** 2 + 0.12 * np.clip((self.y - 0.8) / 1.0, 0, 2) ** 2
+        rim = np.interp(self.x, points[0:17, 0], points[0:17, 1])
+        under = np.clip((self.y[:, None] - rim[None] + 0.32) / 0.32, 0, 1.6)
+        base = 0.22 - 0.62 * np.minimum(radius, 1.35) ** 2.5 - vertical[:, None] - 0.17 * under**2
         self.height = (base + self.spots(_bumps(points, expression_smile, depth))).astype(np.float32)
 
     def at(self, points):
