@@ -7,8 +7,10 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from model.gpen import fixed_noise
 from model.shared.exported import (
     GAIN,
+    SLOPE,
     Folded,
     FoldedConv,
     FoldedLinear,
@@ -22,14 +24,16 @@ from model.shared.exported import (
 class StyledConv(Folded):
     """Modulated convolution joined with an encoder map (or a constant noise map), bias, leaky_relu.
 
-    Args:
-        weights: dict of arrays with the official keys; prefix: "generator.convs.3" and the like.
-        noise: [1 or N, C, H, W], constant that stands in for the encoder map; None: the map is an input.
-
     Source: StyledConv and NoiseInjection of the released code.
     """
 
     def __init__(self, weights, prefix, noise=None):
+        """Fold.
+
+        Args:
+            weights: dict of arrays with the official keys; prefix: "generator.convs.3" and the like.
+            noise: [1 or N, C, H, W], constant that stands in for the encoder map; None: the map is an input.
+        """
         super().__init__()
         self.conv = FoldedModulatedConv(
             weights[f"{prefix}.conv.weight"],
@@ -50,7 +54,7 @@ class StyledConv(Folded):
             joined = np.float64(noise) * self.feature_scale
             if self.is_concat:
                 joined = joined + bias[channels:]
-                joined = np.maximum(joined, 0.2 * joined)
+                joined = np.maximum(joined, SLOPE * joined)
             self.constant("joined", joined)
 
     def forward(self, x, latent, feature):
@@ -74,6 +78,7 @@ class ToRGB(Folded):
     """
 
     def __init__(self, weights, prefix, is_last):
+        """`prefix`: "generator.to_rgbs.2" and the like; `is_last`: its bias carries the 0.5."""
         super().__init__()
         self.conv = FoldedModulatedConv(
             weights[f"{prefix}.conv.weight"],
@@ -99,21 +104,25 @@ class ExportedGPEN(Folded):
     Sizes, widths and joining (concatenated or added) are read from the shapes. Where the encoder starts below the
     output's size (FullGenerator_SR), the finest levels have no map and get noise: fixed maps here.
 
-    Args:
-        weights: dict of arrays or tensors with the official keys, e.g. `generator.state_dict()`.
-        noise: list of [1 or N, C, H, W] for the levels without map, two a level; None: drawn from `seed`.
-
     Source: FullGenerator and FullGenerator_SR of the released code.
-    Differs: the noise of FullGenerator_SR is drawn once and kept, so that an image always gives the same output.
+    Differs: the noise of FullGenerator_SR is constant, as in model/gpen.py's evaluation, so that a face always gives
+    the same output.
     """
 
-    def __init__(self, weights, noise=None, seed=0):
+    def __init__(self, generator, noise=None):
+        """Fold.
+
+        Args:
+            generator: GPENGenerator, or a dict of arrays with the official keys.
+            noise: list of [1 or N, C, H, W], low to high, for the layers without map; None: model.gpen.fixed_noise.
+        """
         super().__init__()
+        weights = generator.state_dict() if isinstance(generator, nn.Layer) else generator
         weights = {key: np.asarray(value) for key, value in weights.items()}
         levels = 1 + sum(key.endswith(".upsample.kernel") for key in weights)  # 4, 8, ... output size
         maps = sum(key.startswith("ecd") and key.endswith("bias") for key in weights)  # input size, ..., 8, 4
         self.in_size, self.size = 2 ** (maps + 1), 2 ** (levels + 1)
-        noise = noise_maps(weights, maps, levels, seed) if noise is None else noise
+        noise = noise_maps(weights, maps, levels) if noise is None else noise
         self.encoder = nn.LayerList([encoder_layer(weights, f"ecd{i}.0") for i in range(maps)])
         self.final_linear = FoldedLinear(weights["final_linear.0.weight"], weights["final_linear.0.bias"], 1.0, True)
         self.style = nn.LayerList(mapping_layers(weights))
@@ -166,12 +175,11 @@ def mapping_layers(weights, lr_mul=0.01):
     return [FoldedLinear(weights[f"{n}.weight"], weights[f"{n}.bias"], lr_mul, True) for n in names]
 
 
-def noise_maps(weights, maps, levels, seed):
-    """Two [1, C, H, W] normal maps for each level above the encoder's, drawn from a seed; [] where there is none.
+def noise_maps(weights, maps, levels):
+    """The constants [1, C, H, W] of the layers above the encoder's size, two a level; [] where there is none.
 
-    Source: NoiseInjection of the released code with noise = None.
+    Source: NoiseInjection of the released code with noise = None; the values are ours.
     """
-    random = np.random.default_rng(seed)
-    convs = range(2 * maps - 2, 2 * levels - 2)
-    channels = {i: weights[f"generator.convs.{i}.conv.weight"].shape[1] for i in convs}
-    return [random.standard_normal((1, channels[i], *[8 << (i // 2)] * 2), dtype=np.float32) for i in convs]
+    layers = range(2 * maps - 2, 2 * levels - 2)
+    shapes = [[1, weights[f"generator.convs.{i}.conv.weight"].shape[1], 8 << i // 2, 8 << i // 2] for i in layers]
+    return [np.asarray(fixed_noise(index)(shape)) for index, shape in enumerate(shapes)]

@@ -49,17 +49,16 @@ class Folded(nn.Layer):
 
 
 class FoldedLinear(Folded):
-    """EqualLinear [N, in] -> [N, out] with its scales inside.
-
-    Args:
-        weight: [out, in]; bias: [out].
-        lr_mul: multiplies both, as in training.
-        activated: a leaky_relu of gain sqrt(2) follows.
-
-    Source: EqualLinear of the StyleGAN2 code.
-    """
+    """EqualLinear [N, in] -> [N, out] with its scales inside. Source: EqualLinear of the StyleGAN2 code."""
 
     def __init__(self, weight, bias, lr_mul=1.0, activated=False):
+        """Fold.
+
+        Args:
+            weight: [out, in]; bias: [out].
+            lr_mul: multiplies both, as in training.
+            activated: a leaky_relu of gain sqrt(2) follows.
+        """
         super().__init__()
         gain = lr_mul * (GAIN if activated else 1.0)
         self.constant("weight", np.float64(weight).T * gain / math.sqrt(weight.shape[1]))
@@ -73,17 +72,16 @@ class FoldedLinear(Folded):
 
 
 class FoldedConv(Folded):
-    """EqualConv2D, bias and leaky_relu; `kernel` given: blurred first, then stride 2.
-
-    Args:
-        weight: [out, in, k, k]; bias: [out].
-        kernel: [4, 4] or None.
-        signed_input: the input is in [0, 1] and the weights expect [-1, 1] (1 x 1 convolutions only: no padding).
-
-    Source: ConvLayer of the StyleGAN2 code.
-    """
+    """EqualConv2D, bias and leaky_relu, blurred and halved on request. Source: ConvLayer of the StyleGAN2 code."""
 
     def __init__(self, weight, bias, kernel=None, signed_input=False):
+        """Fold.
+
+        Args:
+            weight: [out, in, k, k]; bias: [out].
+            kernel: [4, 4]: blur first, then stride 2; None: same size.
+            signed_input: the input is in [0, 1], the weights expect [-1, 1] (1 x 1 only, where nothing is padded).
+        """
         super().__init__()
         size = weight.shape[-1]
         weight = np.float64(weight) * GAIN / math.sqrt(weight[0].size)
@@ -106,15 +104,13 @@ class FoldedConv(Folded):
 
 
 class DepthwiseFIR(Folded):
-    """Correlate every channel with the flipped kernel; the zero padding is the convolution's own.
-
-    Args:
-        kernel: [k, k], any up-sampling gain included.
+    """One filter for every channel; the zero padding is the convolution's own.
 
     Source: upfirdn2d of the StyleGAN2 code with up = down = 1.
     """
 
     def __init__(self, kernel, channels, padding):
+        """`kernel`: [k, k], any up-sampling gain included; flipped here, since a convolution layer correlates."""
         super().__init__()
         self.constant("kernel", np.broadcast_to(np.float64(kernel)[::-1, ::-1], (channels, 1, *kernel.shape)))
         self.channels, self.padding = channels, padding
@@ -127,17 +123,19 @@ class DepthwiseFIR(Folded):
 class FoldedModulatedConv(Folded):
     """Modulated convolution with shared weights: scale the input's channels, convolve, scale the output's channels.
 
-    Args:
-        weight: [out, in, k, k] or [1, out, in, k, k].
-        modulation_weight: [in, D]; modulation_bias: [in].
-        demodulate: divide every output channel by the norm of its modulated weights.
-        gain: multiplies the output.
-        kernel: [4, 4], gain included: up-sample by 2 (H -> 2H + 1), then this filter (-> 2H); None: same size.
-
-    Source: Karras et al. 2020 (StyleGAN2), eq. (1) and (3); ModulatedConv2d of the code.
+    Source: Karras et al. 2020 (StyleGAN2), section 2.2; ModulatedConv2d of the code.
     """
 
     def __init__(self, weight, modulation_weight, modulation_bias, demodulate=True, gain=1.0, kernel=None):
+        """Fold.
+
+        Args:
+            weight: [out, in, k, k] or [1, out, in, k, k].
+            modulation_weight: [in, D]; modulation_bias: [in].
+            demodulate: divide every output channel by the norm of its modulated weights.
+            gain: multiplies the output.
+            kernel: [4, 4], gain included: up-sample by 2 (H -> 2H + 1), then this filter (-> 2H); None: same size.
+        """
         super().__init__()
         weight = np.float64(weight).reshape(weight.shape[-4:])
         weight = weight / math.sqrt(weight[0].size)
@@ -171,13 +169,11 @@ class FoldedModulatedConv(Folded):
 class UpsampledSkip(Folded):
     """Zero-insertion by 2 and a 4 x 4 filter, padding (2, 1), as one transposed depthwise convolution.
 
-    Args:
-        kernel: [4, 4], gain included.
-
     Source: Upsample of the StyleGAN2 code.
     """
 
     def __init__(self, kernel, channels=3):
+        """`kernel`: [4, 4], gain included; not flipped, since a transposed convolution does it."""
         super().__init__()
         self.constant("kernel", np.broadcast_to(np.float64(kernel), (channels, 1, *kernel.shape)))
         self.channels = channels
