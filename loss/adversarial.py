@@ -37,9 +37,13 @@ def wgan(logits, is_real, for_discriminator):
 
 
 def hinge(logits, is_real, for_discriminator):
-    """relu(1 -+ logits) for the discriminator, -mean for the generator. Source: gan_loss.py, gan_type hinge."""
-    signed = logits if is_real else -logits
-    return F.relu(1.0 - signed).mean() if for_discriminator else -signed.mean()
+    """relu(1 -+ logits) for the discriminator; -mean for the generator, whatever the label, as in the reference.
+
+    Source: Lim and Ye 2017; gan_loss.py, gan_type hinge.
+    """
+    if not for_discriminator:
+        return -logits.mean()
+    return F.relu(1.0 - logits if is_real else 1.0 + logits).mean()
 
 
 KINDS = {"vanilla": vanilla, "lsgan": lsgan, "wgan": wgan, "wgan_softplus": vanilla, "hinge": hinge}

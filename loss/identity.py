@@ -13,8 +13,8 @@ class IdentityLoss:
     The recognition network sits inside, frozen and in evaluation mode, so it is in no checkpoint.
 
     Source: yangxy/GPEN training/loss/id_loss.py, IDLoss.
-    Differs: the crop scales with any height (official: multiples of 256), and the input's features, which only fed a
-    log line, are not computed.
+    Differs: images below 256 px are cropped in proportion (official: to nothing); the input's features, which only
+    feed a log line, are not computed.
     """
 
     def __init__(self, backbone):
@@ -37,12 +37,13 @@ class IdentityLoss:
 def face_crop(image):
     """The inner face of an aligned picture, averaged to 112 x 112.
 
-    At 256 px: rows 35 to 223, columns 32 to 220; other sizes in proportion.
+    At 256 px: rows 35 to 223, columns 32 to 220; margins grow by whole factors above and shrink in proportion below.
 
     Source: id_loss.py, IDLoss.extract_feats.
     """
     size = image.shape[2]
-    top, bottom, left, right = (round(margin * size / 256) for margin in (35, 33, 32, 36))
+    scale = size // 256 or size / 256
+    top, bottom, left, right = (round(margin * scale) for margin in (35, 33, 32, 36))
     return F.adaptive_avg_pool2d(image[:, :, top : size - bottom, left : size - right], 112)
 
 
