@@ -1,8 +1,9 @@
 """Paper-agnostic machinery: configuration, training loop, checkpoints, logs, prediction.
 
-Importing this package sets the thread environment, so it must come before the first `import paddle`.
+Importing this package sets the thread environment and imports Paddle, so it comes before any other import of Paddle.
 """
 
 from engine import runtime
 
 runtime.prepare()
+runtime.import_paddle()

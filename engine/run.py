@@ -11,6 +11,7 @@ from engine import config as configuration
 from engine.errors import ConfigError, InputError
 from engine.files import write_text
 from engine.log import logger
+from engine.weights import load_into, read_weights, select_network
 
 
 def build_system(config):
@@ -33,12 +34,14 @@ def load_networks(system, path, names=None):
     Returns:
         names of the networks that were loaded. InputError where the file lacks a needed one or does not fit.
     """
-    arrays = checkpoint.read_weights(path)
+    arrays = read_weights(path)
+    if names is None and not any("/" in key for key in arrays):
+        names = [max(system.networks, key=lambda name: len(system.networks[name].state_dict().keys() & arrays.keys()))]
     loaded = []
     for name in names or system.networks:
-        part = checkpoint.select_network(arrays, name, path, required=bool(names))
+        part = select_network(arrays, name, path, required=bool(names))
         if part is not None:
-            checkpoint.load_into(system.networks[name], part, f"{path} ({name})")
+            load_into(system.networks[name], part, f"{path} ({name})")
             loaded.append(name)
     if not loaded:
         raise InputError(f"{path}: holds none of the networks {sorted(system.networks)}")

@@ -1,12 +1,18 @@
-"""Thread environment that has to be in place before the first `import paddle`.
+"""Thread environment that has to be in place before the first `import paddle`, and that import.
 
 Importing Paddle sets OMP_NUM_THREADS=1 where it is unset, and the MKL bundled with it takes a slow path on AMD
 processors unless MKL_DEBUG_CPU_TYPE=5 is set. Together they are worth a factor of four (docs/reproduction.md).
 What the user has set is never overridden.
 """
 
+import contextlib
+import io
 import os
+import sys
+import warnings
 from pathlib import Path
+
+_REMARKS = ("OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS")
 
 
 def usable_cores():
@@ -32,3 +38,16 @@ def prepare(environ=os.environ):
     environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // local_processes)))
     if is_amd():
         environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
+
+
+def import_paddle():
+    """Import Paddle without its start-up remarks on thread count and ccache; anything else it prints comes through."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="No ccache found")
+            import paddle  # noqa: F401
+    finally:
+        for line in printed.getvalue().splitlines():
+            if not any(remark in line for remark in _REMARKS):
+                print(line, file=sys.stderr)

@@ -20,6 +20,7 @@ from engine.errors import ConfigError, InputError
 from engine.log import RunLog, logger
 from engine.run import load_networks
 from engine.updater import Updater
+from engine.weights import load_into
 
 
 def due(step, every):
@@ -84,9 +85,9 @@ class Trainer:
             if key != "train.steps":
                 raise ConfigError(f"{path}: the run was started with another '{key}'; only train.steps may change")
         for name, network in self.system.networks.items():
-            checkpoint.load_into(network, saved.networks[name], f"{path}/{name}.pdparams")
+            load_into(network, saved.networks[name], f"{path}/{name}.pdparams")
         for name, network in self.ema.networks.items():
-            checkpoint.load_into(network, saved.ema[name], f"{path}/{name}_ema.pdparams")
+            load_into(network, saved.ema[name], f"{path}/{name}_ema.pdparams")
         self.updater.load_state(_part(saved.train_state, "optimizer/"))
         for name, array in _part(saved.train_state, "state/").items():
             self.system.state[name] = paddle.to_tensor(array)

@@ -12,13 +12,21 @@ import paddle
 import paddle.nn.functional as F
 
 from engine import distributed
+from engine.errors import InputError
 from engine.images import from_signed, to_signed
+from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.weights import load_into, read_weights
 from loss.adversarial import discriminator_logistic, generator_logistic
-from loss.pixel import feature_matching, smooth_l1
+from loss.identity import IdentityLoss
+from loss.perceptual import feature_matching
+from loss.pixel import smooth_l1
 from loss.regularization import path_length_penalty, path_lengths, r1_penalty
 from model.gpen import GPENDiscriminator, GPENGenerator
+from model.gpen_export import ExportedGPEN
+from model.ir_se50 import IRSE50
+from model.shared.official_keys import from_official
 
 
 class GPEN(System):
@@ -79,11 +87,19 @@ class GPEN(System):
         self.log_header = {"identity": "on" if self.identity else "off"}
 
     def _identity_loss(self):
-        if self.config.identity_weight == 0:
+        """The identity loss, or None where it has no weight or its file is missing and may be."""
+        c = self.config
+        if c.identity_weight == 0:
             return None
-        from loss.identity import load_identity_loss
-
-        return load_identity_loss(self.config.identity_network, self.config.when_missing)
+        if not c.identity_network.exists():
+            if c.when_missing == "skip":
+                logger.warning(f"{c.identity_network} is missing: training without the identity loss (identity: off)")
+                return None
+            raise InputError(f"{c.identity_network}: missing; the identity loss needs model_ir_se50 there, or "
+                             "recipe.when_missing: skip, or recipe.identity_weight: 0")
+        backbone = IRSE50()
+        load_into(backbone, from_official(backbone, read_weights(c.identity_network)), c.identity_network)
+        return IdentityLoss(backbone)
 
     def train_step(self, batch, step, update):
         """Discriminator, R1, generator, path length, in this order.
@@ -164,8 +180,6 @@ class GPEN(System):
 
     def inference(self, networks):
         """One graph: degraded face in, restored face out."""
-        from model.gpen_export import ExportedGPEN
-
         c, generator = self.config, networks["generator"]
         side = c.in_size or c.size
         return {"": Exported(

@@ -1,0 +1,116 @@
+"""One optimizer step: gradients of one group never leak into another, numbers are torch's, state survives."""
+
+import numpy as np
+import paddle
+import pytest
+
+from engine.config import OptimizerConfig
+from engine.ema import EMA
+from engine.updater import Updater, learning_rate
+
+ADAM = OptimizerConfig(kind="adam", lr=0.1, beta1=0.0, beta2=0.99, epsilon=1e-8)
+
+
+@pytest.fixture
+def pair():
+    paddle.seed(1)
+    one, two = paddle.nn.Linear(3, 3), paddle.nn.Linear(3, 3)
+    return one, two, Updater({"one": ADAM, "two": ADAM}, {"one": one.parameters(), "two": two.parameters()})
+
+
+def test_only_the_named_group_moves_and_nothing_leaks(pair):
+    one, two, update = pair
+    x = paddle.rand([4, 3])
+    before = two.weight.numpy().copy()
+    update("one", two(one(x)).square().mean())
+    np.testing.assert_array_equal(two.weight.numpy(), before)
+    alone = paddle.nn.Linear(3, 3)
+    alone.set_state_dict(two.state_dict())
+    reference = Updater({"two": ADAM}, {"two": alone.parameters()})
+    target = paddle.rand([4, 3])
+    update("two", (two(x) - target).square().mean())
+    reference("two", (alone(x) - target).square().mean())
+    np.testing.assert_array_equal(two.weight.numpy(), alone.weight.numpy())
+
+
+def test_two_groups_step_from_one_loss(pair):
+    one, two, update = pair
+    before = one.weight.numpy().copy(), two.weight.numpy().copy()
+    update(("one", "two"), two(one(paddle.rand([4, 3]))).square().mean())
+    assert np.abs(one.weight.numpy() - before[0]).max() > 1e-3
+    assert np.abs(two.weight.numpy() - before[1]).max() > 1e-3
+
+
+def test_the_step_goes_downhill_by_the_learning_rate(pair):
+    one, _, update = pair
+    before = one.bias.numpy().copy()
+    update("one", one(paddle.zeros([1, 3])).sum())
+    np.testing.assert_allclose(one.bias.numpy(), before - 0.1, rtol=1e-5)  # Adam's first step is -lr * sign
+
+
+def test_adadelta_is_torchs():
+    layer = paddle.nn.Linear(1, 1, bias_attr=False)
+    layer.weight.set_value(paddle.to_tensor([[2.0]]))
+    config = OptimizerConfig(kind="adadelta", lr=1.0, rho=0.9, epsilon=1e-6)
+    update = Updater({"it": config}, {"it": layer.parameters()})
+    value, square, delta = 2.0, 0.0, 0.0
+    for _ in range(3):
+        update("it", layer(paddle.ones([1, 1])).square().sum())
+        gradient = 2 * value
+        square = 0.9 * square + 0.1 * gradient**2
+        change = np.sqrt(delta + 1e-6) / np.sqrt(square + 1e-6) * gradient
+        delta = 0.9 * delta + 0.1 * change**2
+        value -= change
+        assert layer.weight.item() == pytest.approx(value, rel=1e-5)
+
+
+def test_parameters_without_gradient_stay(pair):
+    one, two, update = pair
+    before = two.weight.numpy().copy()
+    update(("one", "two"), one(paddle.rand([2, 3])).sum())
+    np.testing.assert_array_equal(two.weight.numpy(), before)
+
+
+def test_learning_rate_is_a_function_of_the_step():
+    config = OptimizerConfig(kind="adam", lr=1.0, milestones=(10, 20), gamma=0.5)
+    assert [learning_rate(config, step) for step in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_state_survives_a_round_trip(pair):
+    one, _, update = pair
+    x = paddle.rand([4, 3])
+    update("one", one(x).square().mean())
+    saved, weights = update.state(), {k: v.numpy().copy() for k, v in one.state_dict().items()}
+    update("one", one(x).square().mean())
+    wanted = one.weight.numpy().copy()
+
+    again = paddle.nn.Linear(3, 3)  # other parameter names
+    again.set_state_dict(weights)
+    other = Updater({"one": ADAM}, {"one": again.parameters()})
+    other.load_state({key: array for key, array in saved.items() if key.startswith("one/")})
+    other("one", again(x).square().mean())
+    np.testing.assert_array_equal(again.weight.numpy(), wanted)
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+    layer = paddle.nn.Linear(1, 2, bias_attr=False)
+    start = layer.weight.numpy().copy()
+    config = OptimizerConfig(kind="adadelta", lr=1.0, rho=0.0, epsilon=1e6, clip_norm=1.0)
+    update = Updater({"it": config}, {"it": layer.parameters()})
+    update("it", (layer(paddle.ones([1, 1])) * paddle.to_tensor([30.0, 40.0])).sum())
+    np.testing.assert_allclose(start - layer.weight.numpy(), [[0.6, 0.8]], rtol=1e-4)  # epsilon makes it plain descent
+
+
+def test_average_moves_towards_the_parameters():
+    layer = paddle.nn.Linear(1, 1)
+    layer.weight.set_value(paddle.to_tensor([[1.0]]))
+    layer.register_buffer("counter", paddle.to_tensor([1.0]))
+    ema = EMA({"it": layer}, decay=0.75)
+    layer.weight.set_value(paddle.to_tensor([[5.0]]))
+    layer.counter.set_value(paddle.to_tensor([7.0]))
+    ema.update({"it": layer})
+    assert ema.networks["it"].weight.item() == pytest.approx(0.75 * 1 + 0.25 * 5)
+    assert ema.networks["it"].counter.item() == 7
+    ema.update({"it": layer})
+    assert ema.networks["it"].weight.item() == pytest.approx(0.75 * 2 + 0.25 * 5)
+    assert layer.weight.item() == 5
