@@ -1,5 +1,6 @@
 """Runs one command without a shell: its output into a log, an end to it when its time is up."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -13,6 +14,8 @@ from glob import glob
 from pathlib import Path
 
 from engine.errors import ConfigError
+
+PATIENCE = 10  # seconds between asking a process to end and ending it
 
 
 @dataclass
@@ -100,14 +103,10 @@ def execute(arguments, log, limit, environment=None, echo=False):
 
 
 def _end(process, late):
-    """End a process and the group it leads: politely first."""
+    """End a process and the group it leads: politely first, then whatever is left of it."""
     late.set()
-    for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-            return
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+        os.killpg(process.pid, signal.SIGKILL)

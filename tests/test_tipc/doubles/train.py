@@ -1,0 +1,33 @@
+"""Stands in for train.py: keeps its printed lines and its files. `--fault` makes it wrong in one way."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from engine.weights import read_weights, write_weights
+
+parser = argparse.ArgumentParser()
+for name in ("--config", "--device", "--precision", "--pretrained", "--data_dir", "--fault"):
+    parser.add_argument(name)
+parser.add_argument("--output_dir", type=Path)
+parser.add_argument("--iters", type=int)
+parser.add_argument("--batch_size", type=int)
+args = parser.parse_args()
+
+if args.fault == "crash":
+    sys.exit("no data found")
+weights = read_weights(args.pretrained) if args.pretrained else {"generator/w": np.zeros(3, np.float32)}
+loss = "nan" if args.fault == "nan" else "0.25"
+for step in range(args.iters):
+    ips = 0 if args.fault == "stalled" else 12.5
+    print(f"[iter: {step}] loss: {loss}, generator/loss: {loss}, avg_ips: 9 images/sec, ips: {ips} images/s")
+moved = {key: array + (0 if args.fault == "frozen" else 1) for key, array in weights.items()}
+if args.fault != "unsaved":
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    write_weights(args.output_dir / "latest.pdparams", moved)
+    step = args.output_dir / f"step_{args.iters:07d}"
+    step.mkdir(exist_ok=True)
+    write_weights(step / "generator.pdparams", {"w": moved["generator/w"]})
+    write_weights(step / "generator_ema.pdparams", {"w": (weights["generator/w"] + moved["generator/w"]) / 2})
