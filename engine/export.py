@@ -101,7 +101,8 @@ def describe(exported, base):
 
 def write_contract(base, contract):
     """Write BASE.yaml."""
-    base.with_suffix(".yaml").write_text(yaml.safe_dump(contract, sort_keys=False, default_flow_style=None, width=120), encoding="utf-8")
+    text = yaml.safe_dump(contract, sort_keys=False, default_flow_style=None, width=120)
+    base.with_suffix(".yaml").write_text(text, encoding="utf-8")
 
 
 def seeded_inputs(ports, batch, seed):

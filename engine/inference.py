@@ -1,0 +1,200 @@
+"""Pictures through an exported model: find them, bring them to the contract's form, run, name and write the results."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine import images
+from engine.errors import InputError
+from engine.log import progress
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One thing to run.
+
+    Attributes:
+        name: what it is called in the output, a path relative to the folder it was found in.
+        files: input name -> file; vector inputs have none.
+        seed: of inputs that are drawn.
+    """
+
+    name: str
+    files: dict
+    seed: int
+
+
+def find_samples(contract, image_dir=None, files=None):
+    """What to run on, from a folder or from single files.
+
+    A folder holds pictures for the first input (searched to any depth); further inputs come from `files`, one for all.
+    Or it holds one folder for each input, named like it, with files of the same relative path and stem.
+
+    Args:
+        contract: of the model.
+        image_dir: folder, or None.
+        files: input name -> file, those given.
+
+    Raises:
+        InputError: nothing to run on, an input without file, or a file for an input the model does not have.
+    """
+    files = {name: Path(path) for name, path in (files or {}).items() if path is not None}
+    names = [port["name"] for port in contract["inputs"] if port["kind"] == "image"]
+    for name in files.keys() - set(names):
+        raise InputError(f"--{name}: this model has no input '{name}'; it takes {', '.join(names)}")
+    first = names[0]
+    if first in files:
+        if image_dir is not None:
+            raise InputError(f"{image_dir} and {files[first]}: give a folder or a file, not both")
+        found = [(files[first].name, files[first])]
+        folders = {}
+    elif image_dir is not None:
+        has_parts = all((Path(image_dir) / name).is_dir() for name in names)
+        root = Path(image_dir) / first if has_parts else Path(image_dir)
+        found = [(path.relative_to(root).as_posix(), path) for path in images.list_images(root)]
+        folders = {name: Path(image_dir) / name for name in names[1:]} if has_parts else {}
+    else:
+        raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
+    return [
+        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in names[1:]}}, seed)
+        for seed, (name, path) in enumerate(found)
+    ]
+
+
+def _partner(port, name, files, folders):
+    """The file of a further input for the sample `name`."""
+    if port in files:
+        return files[port]
+    if port not in folders:
+        raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
+    stem = Path(name).with_suffix("")
+    candidates = sorted((folders[port] / stem.parent).glob(f"{stem.name}.*"))
+    return candidates[0] if candidates else folders[port] / name
+
+
+def load(contract, sample):
+    """A sample's inputs as the contract wants them, without batch axis.
+
+    Returns:
+        dict input name -> float32 array: images [3, H, W] RGB in [0, 1], masks [1, H, W] of 0 and 1 (white is 1),
+        vectors drawn from N(0, 1) with the sample's seed.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    kernel = contract["preprocessing"]["resize_kernel"]
+    random = np.random.default_rng(sample.seed)
+    arrays = {}
+    for port in contract["inputs"]:
+        name, shape = port["name"], port["shape"][1:]
+        if port["kind"] == "image":
+            arrays[name] = _load_image(sample.files[name], shape, kernel)
+        else:
+            arrays[name] = random.standard_normal(shape, dtype=np.float32)
+    return arrays
+
+
+def _load_image(path, shape, kernel):
+    image = images.read_image(path)
+    channels, *size = shape
+    size = [have if want == -1 else want for want, have in zip(size, image.shape[:2], strict=True)]
+    if channels == 1:
+        mask = images.resize(image.mean(axis=2, keepdims=True), size, "nearest")
+        return images.to_chw((mask > 0.5).astype(np.float32))
+    return images.to_chw(images.resize(image, size, kernel))
+
+
+def run(predictor, samples, batch_size, output_dir, watch):
+    """Run samples in batches and write their pictures; those that cannot be read are named on stderr and left out.
+
+    Args:
+        predictor: engine.predictor.Predictor.
+        watch: engine.timing.Stopwatch, which gets one entry a batch and stage.
+
+    Yields:
+        (sample name, numbers) in order.
+
+    Raises:
+        InputError: not one sample could be read, or a result cannot be written.
+    """
+    contract, done = predictor.contract, 0
+    files = output_files(contract, samples, output_dir)
+    size = 1 if has_free_size(contract) else batch_size
+    for start in progress(range(0, len(samples), size), -(-len(samples) // size), "batch"):
+        with watch.stage("preprocess"):
+            loaded = dict(_readable(contract, samples[start : start + size]))
+            arrays = stack(list(loaded.values()))
+        if not loaded:
+            continue
+        with watch.stage("inference"):
+            outputs = predictor.run(arrays)
+        with watch.stage("postprocess"):
+            for i, name in enumerate(loaded):
+                for port, path in files[name].items():
+                    images.write_image(path, images.to_hwc(outputs[port][i]))
+        yield from ((name, numbers(contract, {p: a[i] for p, a in outputs.items()})) for i, name in enumerate(loaded))
+        done += len(loaded)
+    if not done:
+        raise InputError(f"none of the {len(samples)} pictures could be read")
+
+
+def _readable(contract, samples):
+    """(name, inputs) of the samples that can be read."""
+    for sample in samples:
+        try:
+            yield sample.name, load(contract, sample)
+        except InputError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+
+
+def stack(loaded):
+    """List of dicts of arrays -> dict of arrays with a batch axis."""
+    return {name: np.stack([arrays[name] for arrays in loaded]) for name in (loaded[0] if loaded else ())}
+
+
+def warm_up(predictor, batch_size):
+    """One run on zeros, so that what Paddle does once is not timed; not where pictures keep their own size."""
+    contract = predictor.contract
+    if not has_free_size(contract):
+        shapes = {port["name"]: [batch_size, *port["shape"][1:]] for port in contract["inputs"]}
+        predictor.run({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+
+
+def has_free_size(contract):
+    """True where pictures keep their own size, so that they cannot share a batch."""
+    return any(-1 in port["shape"][2:] for port in contract["inputs"] if port["kind"] == "image")
+
+
+def numbers(contract, results):
+    """A short signature of one sample's results: means of an image's channels, every number of vectors and points.
+
+    Args:
+        results: output name -> array without batch axis.
+
+    Returns:
+        list of float, 6 decimals.
+    """
+    found = []
+    for port in contract["outputs"]:
+        array = results[port["name"]]
+        found += list(array.mean(axis=(1, 2)) if port["kind"] == "image" else array.ravel())
+    return [round(float(value), 6) for value in found]
+
+
+def output_files(contract, samples, folder):
+    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
+
+    Two samples that differ in the suffix only keep it in the stem. Returns sample name -> {output name: path}.
+    """
+    stems = [Path(sample.name).with_suffix("").as_posix() for sample in samples]
+    ports = [port["name"] for port in contract["outputs"] if port["kind"] == "image"]
+    endings = {port: "_predict.png" if i == 0 else f"_predict_{port}.png" for i, port in enumerate(ports)}
+    return {
+        sample.name: {
+            port: Path(folder) / f"{stem if stems.count(stem) == 1 else sample.name}{ending}"
+            for port, ending in endings.items()
+        }
+        for sample, stem in zip(samples, stems, strict=True)
+    }
