@@ -9,6 +9,7 @@ import pytest
 from engine.errors import ConfigError
 from test_tipc import runner
 
+pytestmark = pytest.mark.slow
 LITE = "lite_train_lite_infer"
 OUTPUT = Path("test_tipc/output")
 
@@ -55,7 +56,6 @@ def test_whole_infer_passes(chain):
     assert status == 0 and [stage["kind"] for stage in report["stages"]] == ["export", "infer", "infer"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("line, command, message", [
     (16, "norm_train:train.py --fault=crash", "exit status 1: no data found"),
     (16, "norm_train:train.py --fault=nan", "a loss is not finite"),

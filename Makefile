@@ -1,0 +1,46 @@
+# Two commands: `make demo` shows the whole chain at work, `make test` runs lint and every test.
+# Both first make .venv with python3.11 (or PYTHON=...) and install the pinned requirements; again where those change.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+INSTALLED := $(VENV)/.installed
+GPEN := ./test_tipc/configs/GPEN/train_infer_python.txt
+MODE := lite_train_lite_infer
+MODEL ?=
+
+.PHONY: demo test check lint tipc venv clean
+.DEFAULT_GOAL := demo
+
+demo: export PATH := $(BIN):$(PATH)
+demo: venv
+	bash test_tipc/prepare.sh $(GPEN) $(MODE)
+	bash test_tipc/test_train_inference_python.sh $(GPEN) $(MODE)
+	python tools/demo.py
+
+test: lint
+	$(BIN)/python -m pytest
+
+check: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: venv
+	$(BIN)/ruff check .
+
+tipc: export PATH := $(BIN):$(PATH)
+tipc: venv
+	python -m test_tipc.suite $(MODEL)
+
+venv: $(INSTALLED)
+
+$(INSTALLED): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "error: '$(PYTHON)' is not Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	@touch $@
+
+# What runs leave behind; trained runs (runs/, ckpts/, samples/) and .venv stay.
+clean:
+	rm -rf lite_data test_tipc/output results .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
