@@ -154,8 +154,9 @@ def _parser(description, table, declared):
     parser.add_argument("-n", "--dry-run", action="store_true", help="print the resolved configuration and stop")
     for name, flag in table.items():
         shown = flag.help + (f" (sets {flag.key})" if flag.key else "")
+        bare = {"nargs": "?", "const": True} if flag.kind is boolean else {}
         parser.add_argument(f"--{name}", *flag.aliases, dest=name, type=optional(flag.kind), default=flag.default,
-                            metavar=flag.metavar, help=shown)
+                            metavar=flag.metavar or ("True|False" if bare else None), help=shown, **bare)
     taken = set(parser.known_flags())
     for name, keys in declared.items():
         if f"--{name}" not in taken:

@@ -71,7 +71,8 @@ class Updater:
             self.scaler.scale(loss).backward()
             for name in names:
                 distributed.average_gradients(self.parameters[name])
-                self.scaler.step(self.optimizers[name])
+                with paddle.utils.unique_name.guard():  # accumulators get the same names in a resumed process
+                    self.scaler.step(self.optimizers[name])
             self.scaler.update()
 
     def state(self):

@@ -1,0 +1,189 @@
+"""The loop on a toy system: exact resume, averages, windows of the log, a non-finite loss, signals."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import paddle
+import pytest
+
+from engine import checkpoint, weights
+from engine.config import DataConfig, EMAConfig, OptimizerConfig, OutputConfig, RunConfig, TrainConfig
+from engine.errors import ConfigError, InputError
+from engine.settings import Settings
+from engine.system import System
+from engine.trainer import Stopped, Trainer, due
+
+LENGTH, BATCH = 12, 4
+
+
+class Toy(System):
+    """Fits y = 2x with noise drawn in the step, counts its steps in `state`, averages its one network."""
+
+    averaged = ("net",)
+    shown = ("output", "image")
+
+    def __init__(self, poison_at=None):
+        paddle.seed(3)
+        with paddle.utils.unique_name.guard():
+            self.net = paddle.nn.Sequential(paddle.nn.Linear(3, 8), paddle.nn.Tanh(), paddle.nn.Linear(8, 3))
+        self.networks = {"net": self.net}
+        self.trainable = {"net": self.net.parameters()}
+        self.state = {"seen": paddle.zeros([])}
+        self.poison_at = poison_at
+
+    def train_step(self, batch, step, update):
+        output = self.net(batch["x"] + 0.1 * paddle.randn(batch["x"].shape))
+        loss = (output - batch["image"]).square().mean()
+        if step == self.poison_at:
+            loss = loss / 0.0
+        update("net", loss)
+        self.state["seen"] = self.state["seen"] + 1
+        scalars = {"net/loss": loss.detach()}
+        return scalars | ({"net/rare": loss.detach() * 0 + step} if step % 3 == 0 else {})
+
+
+class Batches:
+    """Sample values follow from the step alone."""
+
+    def epoch(self, step):
+        return step * BATCH // LENGTH
+
+    def iterate(self, first_step, last_step):
+        for step in range(first_step, last_step):
+            x = np.random.default_rng(step).standard_normal((BATCH, 3)).astype("float32")
+            names = [f"{step}_{i}" for i in range(BATCH)]
+            yield {"x": paddle.to_tensor(x), "image": paddle.to_tensor(2 * x), "name": names}
+
+
+def config(steps, **train):
+    adam = OptimizerConfig(kind="adam", lr=0.01, beta1=0.5, beta2=0.99, milestones=(5,), gamma=0.1)
+    settings = {"steps": steps, "log_every": 4, "save_every": 3, "preview_every": 0, "keep": 2} | train
+    return RunConfig(system="toy", data=DataConfig(train=Settings(), validation=Settings(), batch_size=BATCH),
+                     optimizers={"net": adam}, ema=EMAConfig(decay=0.9), recipe=Settings(),
+                     train=TrainConfig(**settings), output=OutputConfig())
+
+
+def trainer(folder, steps, poison_at=None, resume=False, **train):
+    folder.mkdir(exist_ok=True)
+    it = Trainer(config(steps, **train), Toy(poison_at), folder, Batches())
+    if resume:
+        it.resume(checkpoint.newest_checkpoint(folder))
+    return it
+
+
+def records(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "ips"} for line in lines]
+
+
+def files(folder, step):
+    saved = folder / f"step_{step:07d}"
+    return {path.name: path.read_bytes() for path in saved.iterdir() if path.name != "meta.json"}
+
+
+def test_resumed_run_is_bit_identical(tmp_path):
+    trainer(tmp_path / "whole", 10).run()
+    trainer(tmp_path / "parts", 7).run()
+    trainer(tmp_path / "parts", 10, resume=True).run()
+    assert files(tmp_path / "whole", 10) == files(tmp_path / "parts", 10)
+    assert set(files(tmp_path / "whole", 10)) == {"net.pdparams", "net_ema.pdparams", "train_state.safetensors"}
+    # the first part ended at step 7 and wrote the record of an unfinished window there
+    whole, parts = records(tmp_path / "whole"), [r for r in records(tmp_path / "parts") if r["step"] != 7]
+    assert [r["step"] for r in whole] == [4, 8, 10]
+    assert whole[0] == parts[0]
+    assert whole[2] == parts[2]
+
+
+def test_run_killed_between_checkpoints_repeats_its_records(tmp_path):
+    trainer(tmp_path / "whole", 10).run()
+    killed = trainer(tmp_path / "killed", 10)
+    batches = killed.batches.iterate
+
+    def dies(first, last):
+        for step, batch in zip(range(first, last), batches(first, last), strict=True):
+            if step == 8:  # the newest checkpoint is of step 6, a record was written at step 8
+                raise SystemExit
+            yield batch
+
+    killed.batches.iterate = dies
+    with pytest.raises(SystemExit):
+        killed.run()
+    assert [r["step"] for r in records(tmp_path / "killed")] == [4, 8]
+    trainer(tmp_path / "killed", 10, resume=True).run()
+    assert records(tmp_path / "killed") == records(tmp_path / "whole")
+    assert files(tmp_path / "killed", 10) == files(tmp_path / "whole", 10)
+
+
+def test_records_are_means_over_their_window(tmp_path):
+    trainer(tmp_path / "fine", 4, log_every=1).run()
+    trainer(tmp_path / "coarse", 4, log_every=4).run()
+    fine = records(tmp_path / "fine")
+    coarse = records(tmp_path / "coarse")[0]
+    assert coarse["net/loss"] == pytest.approx(np.mean([r["net/loss"] for r in fine]), rel=1e-6)
+    assert coarse["net/rare"] == np.mean([0, 3])
+    assert [r["lr/net"] for r in fine] == [0.01] * 4
+
+
+def test_learning_rate_follows_its_milestones(tmp_path):
+    trainer(tmp_path / "run", 8, log_every=1).run()
+    assert [r["lr/net"] for r in records(tmp_path / "run")] == pytest.approx([0.01] * 5 + [0.001] * 3)
+
+
+def test_average_lags_behind_and_is_what_latest_holds(tmp_path):
+    it = trainer(tmp_path / "run", 6)
+    start = it.system.net[0].weight.numpy().copy()
+    it.run()
+    latest = weights.read_weights(tmp_path / "run" / "latest.pdparams")
+    now, average = it.system.net[0].weight.numpy(), latest["net/0.weight"]
+    np.testing.assert_array_equal(average, it.ema.networks["net"][0].weight.numpy())
+    assert 0 < np.abs(average - start).max() < np.abs(now - start).max()
+
+
+def test_non_finite_loss_names_step_term_and_files_and_saves_nothing(tmp_path):
+    text = "step 5: net/loss is inf; files of that step: 4_0, 4_1, 4_2, 4_3; .*step_0000003"
+    with pytest.raises(InputError, match=text):
+        trainer(tmp_path / "run", 10, poison_at=4).run()
+    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000003"
+
+
+def test_changed_configuration_is_refused_by_key(tmp_path):
+    trainer(tmp_path / "run", 3).run()
+    with pytest.raises(ConfigError, match="another 'train.save_every'; only train.steps may change"):
+        trainer(tmp_path / "run", 5, resume=True, save_every=1)
+
+
+def test_only_the_newest_are_kept(tmp_path):
+    trainer(tmp_path / "run", 10).run()
+    assert sorted(p.name for p in (tmp_path / "run").glob("step_*")) == ["step_0000009", "step_0000010"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_saves_and_stops(tmp_path, number):
+    it = trainer(tmp_path / "run", 100, save_every=0)
+    batches = it.batches.iterate
+
+    def interrupted(first, last):
+        for step, batch in zip(range(first, last), batches(first, last), strict=True):
+            if step == 4:
+                os.kill(os.getpid(), number)
+            yield batch
+
+    it.batches.iterate = interrupted
+    with pytest.raises(Stopped) as stop:
+        it.run()
+    assert stop.value.status == 128 + number
+    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000005"
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+def test_optimizers_must_match_the_system(tmp_path):
+    bad = config(3).model_copy(update={"optimizers": {}})
+    with pytest.raises(ConfigError, match=r"optimizers: toy needs \['net'\], found \[\]"):
+        Trainer(bad, Toy(), tmp_path, Batches())
+
+
+def test_due():
+    assert [step for step in range(1, 9) if due(step, 4)] == [4, 8]
+    assert not any(due(step, 0) for step in range(9))
