@@ -43,26 +43,21 @@ def path_lengths(image, latents, noise=None):
     return paddle.sqrt((gradient * gradient).sum(axis=2).mean(axis=1))
 
 
-def path_length_penalty(lengths, mean_path_length, decay=0.01, mean_over_ranks=None):
+def path_length_penalty(lengths, mean_path_length, decay=0.01):
     """Squared distance of path lengths to their moving average.
 
     The gradient flows through the updated average too, as in the reference: it is detached after use only.
 
     Args:
-        lengths: [N], from `path_lengths`.
+        lengths: [N], from `path_lengths`; with several processes, those of all of them.
         mean_path_length: scalar, the average before this step.
         decay: share of the batch in the updated average.
-        mean_over_ranks: function of the batch's detached mean length that returns its mean over all processes; None:
-            there is one process. The gradient keeps flowing through this process's own lengths.
 
     Returns:
         (penalty, updated average, detached).
 
     Source: train_simple.py, g_path_regularize.
     """
-    batch_mean = lengths.mean()
-    if mean_over_ranks is not None:
-        batch_mean = batch_mean + (mean_over_ranks(batch_mean.detach()) - batch_mean.detach())
-    mean = mean_path_length + decay * (batch_mean - mean_path_length)
+    mean = mean_path_length + decay * (lengths.mean() - mean_path_length)
     distance = lengths - mean
     return (distance * distance).mean(), mean.detach()

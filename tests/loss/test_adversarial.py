@@ -1,0 +1,36 @@
+import json
+import math
+from pathlib import Path
+
+import paddle
+import pytest
+
+from loss.adversarial import adversarial_loss, discriminator_logistic, generator_logistic
+from tools.parity import case_lines
+
+GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
+
+
+def test_every_kind_is_the_official_one():
+    meta = json.loads((GOLDEN / "meta.json").read_text())["cases"]["gan_losses_0"]
+    lines = list(case_lines(GOLDEN, "gan_losses_0", meta))
+    assert len(lines) == 20 and all(line["ok"] for line in lines)
+
+
+def test_undecided_logits_cost_ln_2_each():
+    zero = paddle.zeros([3, 1])
+    assert float(discriminator_logistic(zero, zero)) == pytest.approx(2 * math.log(2))
+    assert float(generator_logistic(zero)) == pytest.approx(math.log(2))
+
+
+def test_signs():
+    high, low = paddle.full([2, 1], 5.0), paddle.full([2, 1], -5.0)
+    assert float(discriminator_logistic(high, low)) < 0.1 < 9 < float(discriminator_logistic(low, high))
+    assert float(generator_logistic(high)) < 0.1 < 4 < float(generator_logistic(low))
+
+
+def test_weight_is_the_generators():
+    logits = paddle.randn([4, 1])
+    plain = float(adversarial_loss("vanilla", logits, True, False))
+    assert float(adversarial_loss("vanilla", logits, True, False, weight=0.1)) == pytest.approx(0.1 * plain)
+    assert float(adversarial_loss("vanilla", logits, True, True, weight=0.1)) == pytest.approx(plain)

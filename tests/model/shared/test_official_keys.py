@@ -1,0 +1,25 @@
+import numpy as np
+import paddle
+from paddle import nn
+
+from model.shared.official_keys import from_official, official_names
+
+
+def test_names_and_layouts_of_torch_are_translated():
+    layer = nn.Sequential(nn.Conv2D(2, 3, 1, bias_attr=False), nn.BatchNorm2D(3), nn.PReLU(3), nn.Linear(4, 5))
+    arrays = {
+        "0.weight": np.ones((3, 2, 1, 1)), "1.weight": np.ones(3), "1.bias": np.ones(3),
+        "1.running_mean": np.full(3, 7.0), "1.running_var": np.full(3, 9.0), "1.num_batches_tracked": np.zeros(()),
+        "2.weight": np.full(3, 0.1), "3.weight": np.arange(20.0).reshape(5, 4), "3.bias": np.ones(5),
+        "stranger": np.ones(1),
+    }  # fmt: skip
+    ours = from_official(layer, arrays)
+    assert set(ours) == set(layer.state_dict()) | {"stranger"}
+    assert ours["1._mean"][0] == 7 and ours["1._variance"][0] == 9 and ours["2._weight"][0] == 0.1
+    np.testing.assert_array_equal(ours["3.weight"], arrays["3.weight"].T)
+    assert official_names(layer)["3.weight"] == ("3.weight", True)
+
+
+def test_a_single_layer_has_no_prefix():
+    assert set(official_names(nn.PReLU(3)).values()) == {("weight", False)}
+    assert paddle.nn.PReLU(3).state_dict().keys() == {"_weight"}

@@ -1,0 +1,112 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tools.parity import compare, main, recipe_array
+
+GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the small operator and loss cases, free to spoil."""
+    shutil.copy(GOLDEN / "meta.json", tmp_path)
+    for name in ("ops_upfirdn_modconv_0", "gan_losses_0", "gpen_irse_bottleneck_0"):
+        shutil.copy(GOLDEN / f"{name}.npz", tmp_path)
+    return tmp_path
+
+
+def rewrite(path, change):
+    arrays = dict(np.load(path))
+    change(arrays)
+    np.savez(path, **arrays)
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_one_line_a_key_and_exit_0(folder, capsys):
+    assert main([str(folder), "--case", "ops_*"]) == 0
+    found = lines(capsys)
+    assert len(found) == 12 and all(line["ok"] and line["dtype"] == "float32" for line in found)
+    assert {"case", "key", "error", "tolerance", "ok"} <= found[0].keys()
+
+
+def test_a_wrong_value_is_exit_1(folder, capsys):
+    key = "out:hinge_0_1"
+    rewrite(folder / "gan_losses_0.npz", lambda arrays: arrays.update({key: arrays[key] * 1.001}))
+    assert main([str(folder), "--case", "gan*"]) == 1
+    assert [line["key"] for line in lines(capsys) if not line["ok"]] == [key]
+
+
+def test_a_wrong_weight_shows_in_gradients_too(folder, capsys):
+    def change(arrays):
+        arrays["w:res_layer.1.weight"][0, 0, 0, 0] += 0.05
+
+    rewrite(folder / "gpen_irse_bottleneck_0.npz", change)
+    assert main([str(folder), "--case", "gpen_irse*"]) == 1
+    assert {line["key"].partition(":")[0] for line in lines(capsys) if not line["ok"]} == {"out", "grad"}
+
+
+def test_a_key_that_is_not_computed_fails(folder, capsys):
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["cases"]["gan_losses_0"]["tol_rel"]["out:new"] = 1.0
+    (folder / "meta.json").write_text(json.dumps(meta))
+    rewrite(folder / "gan_losses_0.npz", lambda arrays: arrays.update({"out:new": np.zeros(2)}))
+    assert main([str(folder), "--case", "gan*"]) == 1
+    assert "computed nothing" in [line for line in lines(capsys) if not line["ok"]][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (lambda arrays: arrays.pop("w:res_layer.3.weight"), "res_layer.3.weight"),
+        (lambda arrays: arrays.update({"w:res_layer.3.weight": np.zeros((1, 2, 3, 3), np.float32)}), r"\[1, 2, 3, 3\]"),
+        (lambda arrays: arrays.update({"w:other": np.zeros(1, np.float32)}), "other"),
+    ],
+)
+def test_weights_that_do_not_fit_are_exit_2(folder, capsys, change, reason):
+    rewrite(folder / "gpen_irse_bottleneck_0.npz", change)
+    assert main([str(folder), "--case", "gpen_irse*"]) == 2
+    error = capsys.readouterr().err
+    assert "gpen_irse_bottleneck_0" in error and len(error.splitlines()) == 1
+    assert re.search(reason, error)
+
+
+def test_missing_files_and_patterns_are_exit_2(folder, capsys):
+    assert main([str(folder), "--case", "gpen_discriminator_0"]) == 2  # no such .npz in this folder
+    assert main([str(folder), "--case", "nothing*"]) == 2
+    assert main([str(folder / "absent")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_unknown_families_are_named_and_no_failure(folder, capsys):
+    (folder / "meta.json").write_text(json.dumps({"cases": {"munit_adaingen_0": {}}}))
+    assert main([str(folder)]) == 0
+    assert lines(capsys) == [{"case": "munit_adaingen_0", "covered": False}]
+
+
+def test_nothing_in_the_folder_is_executed(folder, capsys):
+    (folder / "recipe.py").write_text("raise SystemExit('executed')")
+    assert main([str(folder), "--case", "gan*"]) == 0
+
+
+def test_recipe_gives_the_published_values():
+    expected = [0.6582101583, -0.3560125232, -0.7088220119, -0.0493104905]
+    np.testing.assert_allclose(recipe_array("conv1.weight", (2, 1, 3, 3), "he", 7).ravel()[:4], expected, rtol=1e-7)
+    assert recipe_array("bn.running_var", (50,), "he", 7).min() >= 0.5
+    assert recipe_array("bn.num_batches_tracked", (), "he", 7).shape == ()
+
+
+def test_gradients_need_both_errors_small():
+    ours, expected = np.full(10_000, 1e-5), np.zeros(10_000)
+    expected[0] = ours[0] = 1.0
+    meta = {"tol_rel": {"grad:w": 2e-5}, "tol_l2": {"grad:w": 2e-5}}
+    line = compare("grad:w", ours, expected, meta)
+    assert line["error"] < 2e-5 < line["l2"] and not line["ok"]
+    assert not compare("grad:w", ours * np.nan, expected, meta)["ok"]
