@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 
 from data_loader.faces.caricature import paint_caricature
-from data_loader.faces.features import Scene
 from data_loader.faces.geometry import IDENTITY_MODES, MIRROR, face_points, framed_view, rotation_matrix
 from data_loader.faces.people import sampled_appearance, sampled_identity
 from data_loader.faces.photo import paint_photo
 from data_loader.faces.relief import Relief
+from data_loader.faces.scene import Scene
 from engine.errors import InputError
 from engine.settings import Settings
 
@@ -99,7 +99,9 @@ class SyntheticFaces:
         """`seed` chooses the population; `training` changes nothing (nothing is drawn anew each epoch)."""
         first, last = config.identities
         if not 0 <= first < last or config.variants < 1:
-            raise InputError(f"identities {config.identities}, variants {config.variants}: the dataset is empty; expected some of each")
+            raise InputError(
+                f"identities {config.identities}, variants {config.variants}: the dataset is empty, expected pictures"
+            )
         if config.image_size < SMALLEST_SIZE:
             raise InputError(f"image_size: found {config.image_size}, expected at least {SMALLEST_SIZE}")
         cv2.setNumThreads(1)

@@ -66,6 +66,7 @@ def write_split(root, folders, identities, size, seed, ranges):
     complete = table.is_file() and _settings_of(table) == settings
     complete = complete and all((folder / name).is_file() for folder in folders for name in names)
     if not complete:
+        _make_writable(folders)
         table.unlink(missing_ok=True)
         with ProcessPoolExecutor(usable_cores()) as pool:
             work = partial(write_face, folders=folders, size=size, seed=seed, ranges=ranges)
@@ -77,6 +78,15 @@ def write_split(root, folders, identities, size, seed, ranges):
         state = "already there" if complete else "written"
         print(f"{folder}: {len(names)} pictures of {size} x {size}, identities "
               f"{identities.start} to {identities.stop - 1}, {state}")  # fmt: skip
+
+
+def _make_writable(folders):
+    """Create the folders; InputError where that is not possible."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be made ({error.strerror}); expected a folder to write to") from error
 
 
 def _settings_of(table):
@@ -96,8 +106,6 @@ def main(argv=None):
             raise InputError(f"--{name}: found {value}, expected {least} to {most}")
     output, ranges = Path(arguments.output), arguments.config.data.validation.degradation
     seed, size = arguments.config.seed, arguments.size
-    if output.exists() and not output.is_dir():
-        raise InputError(f"--output {output}: is a file, expected a folder")
     write_split(output / "train", [output / "train"], range(arguments.train), size, seed, ranges)
     val = output / "val"
     write_split(val, [val / "hq", val / "lq"], range(HELD_OUT, HELD_OUT + arguments.val), size, seed, ranges)

@@ -1,4 +1,5 @@
-"""The procedural face renderer, by idea: geometry, people, relief, canvas, hair, features, photo, caricature.
+"""The procedural face renderer, by idea: geometry (points, modes, view), people (what is drawn at random),
+relief (shading), canvas (drawing), hair, eyes, mouth, features, backdrop, and the two styles photo and caricature.
 
 Nothing here is learned and nothing is read from disk: a face is some 120 control points moved by named linear
 modes, projected, and painted with polygons, hair strokes and a shaded height field. `synthetic_faces.render` is the

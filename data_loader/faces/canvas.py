@@ -15,7 +15,7 @@ _TURN = np.array([-1.0, 1.0])
 
 def fixed(points):
     """[N, 2] float pixels -> [N, 1, 2] int32 at 1/16 pixel, as OpenCV's `shift` wants them."""
-    return np.round(np.asarray(points) * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
+    return np.rint(np.asarray(points) * (1 << _SHIFT)).astype(np.int32)[:, None]
 
 
 class Layer:
@@ -24,11 +24,12 @@ class Layer:
     def __init__(self, picture_shape, points, margin=2.0):
         """Cover the bounding box of `points` ([N, 2]) plus `margin` pixels, cut at the picture's border."""
         height, width = picture_shape[:2]
-        low = np.clip(np.floor(points.min(0) - margin), 0, [width, height]).astype(int)
-        high = np.clip(np.ceil(points.max(0) + margin) + 1, 0, [width, height]).astype(int)
-        self.origin = low
-        self.rows, self.columns = slice(low[1], max(high[1], low[1])), slice(low[0], max(high[0], low[0]))
-        self.mask = np.zeros([self.rows.stop - low[1], self.columns.stop - low[0]], np.uint8)
+        (left, top), (right, bottom) = points.min(0).tolist(), points.max(0).tolist()
+        left, top = (min(max(int(v - margin), 0), most) for v, most in ((left, width), (top, height)))
+        right, bottom = (min(max(int(v + margin) + 2, 0), most) for v, most in ((right, width), (bottom, height)))
+        self.origin = np.array([left, top])
+        self.rows, self.columns = slice(top, max(bottom, top)), slice(left, max(right, left))
+        self.mask = np.zeros([self.rows.stop - top, self.columns.stop - left], np.uint8)
 
     @property
     def is_empty(self):
@@ -40,9 +41,16 @@ class Layer:
         cv2.fillPoly(self.mask, [fixed(points - self.origin)], value, cv2.LINE_AA, _SHIFT)
 
     def softened(self, sigma):
-        """float32 mask in [0, 1], blurred by `sigma` pixels."""
+        """float32 mask in [0, 1], blurred by `sigma` pixels (above 4 at a quarter of the resolution)."""
         mask = self.mask.astype(np.float32) * (1 / 255)
-        return cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) if sigma > 0.3 else mask
+        if sigma <= 0.3:
+            return mask
+        if sigma <= 4:
+            return cv2.GaussianBlur(mask, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        height, width = mask.shape
+        small = cv2.resize(mask, (max(1, width // 4), max(1, height // 4)), interpolation=cv2.INTER_AREA)
+        small = cv2.GaussianBlur(small, (0, 0), sigma / 4, borderType=cv2.BORDER_REPLICATE)
+        return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
     def blend(self, image, mask, colour):
         """image += mask * (colour - image) on the box; `colour` is RGB or an array of the box."""
@@ -56,7 +64,7 @@ class Layer:
 
 def polygons(image, outlines, colour, alpha=1.0, feather=0.0):
     """Blend many polygons of one colour, [N, K, 2] or a list of [K, 2], with one mask."""
-    layer = Layer(image.shape, np.concatenate(list(outlines)), 2 + 3 * feather)
+    layer = Layer(image.shape, np.concatenate(outlines), 2 + 3 * feather)
     if not layer.is_empty:
         for outline in outlines:
             layer.fill(outline)
@@ -73,19 +81,22 @@ def lines(image, curves, width, colour, alpha=1.0):
 
 
 def polygon(image, points, colour, alpha=1.0, feather=0.0):
-    """Blend a filled polygon; `feather` is the blur of its edge in pixels."""
-    layer = Layer(image.shape, points, 2 + 3 * feather)
+    """Blend one filled polygon; `feather` is the blur of its edge in pixels."""
+    polygons(image, [points], colour, alpha, feather)
+
+
+def shades(image, outlines, factor, feather=0.0, alpha=1.0):
+    """Multiply the picture by `factor` (number or RGB) inside soft polygons, a list of [K, 2], with one mask."""
+    layer = Layer(image.shape, np.concatenate(outlines), 2 + 3 * feather)
     if not layer.is_empty:
-        layer.fill(points)
-        layer.blend(image, layer.softened(feather) * np.float32(alpha), colour)
+        for outline in outlines:
+            layer.fill(outline)
+        layer.multiply(image, layer.softened(feather) * np.float32(alpha), factor)
 
 
 def shade(image, points, factor, feather=0.0, alpha=1.0):
-    """Multiply the picture by `factor` inside a soft polygon."""
-    layer = Layer(image.shape, points, 2 + 3 * feather)
-    if not layer.is_empty:
-        layer.fill(points)
-        layer.multiply(image, layer.softened(feather) * np.float32(alpha), factor)
+    """Multiply the picture by `factor` inside one soft polygon."""
+    shades(image, [points], factor, feather, alpha)
 
 
 def ribbon(points, widths):
@@ -99,11 +110,14 @@ def ribbon(points, widths):
     return np.concatenate([points + offset, (points - offset)[::-1]])
 
 
+@lru_cache(maxsize=512)
 def taper(count, start=0.0, end=0.0, power=0.6):
-    """[count] profile: `start` and `end` at the tips, 1 in the middle."""
+    """[count] profile (shared, read-only): `start` and `end` at the tips, 1 in the middle."""
     t = np.linspace(0, 1, count)
     body = np.sin(np.pi * t) ** power
-    return body + (1 - body) * (start * (1 - t) + end * t)
+    profile = body + (1 - body) * (start * (1 - t) + end * t)
+    profile.flags.writeable = False
+    return profile
 
 
 def stroke(image, points, widths, colour, alpha=1.0, feather=0.0):
@@ -114,12 +128,20 @@ def stroke(image, points, widths, colour, alpha=1.0, feather=0.0):
     polygon(image, ribbon(points, widths), colour, alpha, feather)
 
 
+@lru_cache(maxsize=16)
+def _circle(count):
+    """[count, 2] unit circle."""
+    t = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    return np.stack([np.cos(t), np.sin(t)], 1)
+
+
 def ellipse(centre, radii, angle=0.0, count=28):
     """[count, 2] outline of an ellipse."""
-    t = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
-    c, s = np.cos(angle), np.sin(angle)
-    return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], 1)
+    outline = _circle(count) * np.asarray(radii)
+    if angle:
+        c, s = np.cos(angle), np.sin(angle)
+        outline = outline @ np.array([[c, s], [-s, c]])
+    return outline + np.asarray(centre)
 
 
 class Strands:
@@ -134,11 +156,11 @@ class Strands:
         """A solid patch of one tone (0 to 1)."""
         cv2.fillPoly(self.pixels, [fixed(points)], (255 * tone, 255, 0), cv2.LINE_AA, _SHIFT)
 
-    def draw(self, curves, tones, thickness=1, levels=9):
+    def draw(self, curves, tones, thickness=1, levels=7):
         """Draw [N, K, 2] curves with [N] tones in [0, 1]; neighbours in the list share no order, tones come mixed."""
         curves = np.round(curves * (1 << _SHIFT)).astype(np.int32)[:, :, None]
         bands = np.clip((np.asarray(tones) * levels).astype(int), 0, levels - 1)
-        groups = len(curves) // 300 + 1
+        groups = len(curves) // 400 + 1
         for start in range(groups):
             for band in range(levels):
                 chosen = curves[start::groups][bands[start::groups] == band]
@@ -173,6 +195,14 @@ def blend_strands(image, strands, colour_of_tone, light=1.0, alpha=1.0):
     tone = strands.tone()[box] * (light[box] if isinstance(light, np.ndarray) else light)
     colour = colour_of_tone[np.clip(tone * 255, 0, 255).astype(np.uint8)]
     image[box] += (alpha * coverage[box])[..., None] * (colour - image[box])
+
+
+def hair_table(colour, light_colour):
+    """[256, 3] float32: hair colour of each tone, darkest roots to highlights."""
+    tone = np.linspace(0, 1, 256)[:, None]
+    body = colour * (0.22 + 1.55 * tone)
+    gleam = np.clip(tone - 0.62, 0, 1) ** 1.3 * (0.65 + 0.8 * colour.mean()) * light_colour
+    return np.clip(body + gleam, 0, 1).astype(np.float32)
 
 
 def smooth_noise(rng, size, cells):

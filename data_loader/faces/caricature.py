@@ -6,7 +6,8 @@ It is handed the same `Scene` as the photo painter; the exaggeration is in the s
 import cv2
 import numpy as np
 
-from data_loader.faces import features, hair
+from data_loader.faces import eyes, hair
+from data_loader.faces.backdrop import torso_outlines
 from data_loader.faces.canvas import (
     Layer,
     Strands,
@@ -21,8 +22,10 @@ from data_loader.faces.canvas import (
     stroke,
     taper,
 )
+from data_loader.faces.features import paint_beard
 from data_loader.faces.geometry import spline
-from data_loader.faces.photo import head_outline, torso_outlines
+from data_loader.faces.mouth import lip_shapes
+from data_loader.faces.photo import head_outline
 from data_loader.faces.relief import skin_tone
 
 PAPERS = np.array([(0.96, 0.93, 0.86), (0.97, 0.96, 0.93), (0.90, 0.84, 0.72), (0.86, 0.88, 0.90)], np.float32)
@@ -103,10 +106,6 @@ def _paint_torso(scene, pen, skin):
     pen.line(torso["neck"][[6, 5]], 0.9)
     body = spline(torso["cloth"], closed=True, steps=4)
     polygon(scene.image, body, scene.look.cloth_colours[0])
-    hatch = np.linspace(-2.2, 2.2, 30)[:, None, None] * scene.scale * [1, 0] + torso["throat"]
-    hatch = hatch + np.array([(0.3, 0.2), (-0.5, 1.6)]) * scene.scale
-    if scene.look.cloth in ("stripes", "plaid", "knit"):
-        lines(scene.image, hatch, 1.2 * pen.weight, scene.look.cloth_colours[1], 0.8)
     pen.closed(body)
 
 
@@ -135,13 +134,19 @@ def _paint_head(scene, pen, skin):
     layer.multiply(scene.image, layer.softened(0) * glow, (1.10, 1.10, 1.10))
     rose = 0.20 + 0.30 * scene.person.ruddiness
     for spot in scene.on_surface([(-0.60, 0.62), (0.60, 0.62), scene.points[30, :2]]):
-        shade(scene.image, ellipse(spot, (0.19 * scene.scale, 0.15 * scene.scale)), (1.02, 0.72, 0.70), 0.04 * scene.scale, rose)
+        shade(
+            scene.image,
+            ellipse(spot, (0.19 * scene.scale, 0.15 * scene.scale)),
+            (1.02, 0.72, 0.70),
+            0.04 * scene.scale,
+            rose,
+        )
     pen.line(spline(scene.part("jaw")), 1.5, 0.5, 0.5)
     if scene.person.hair_style in ("bald", "buzz", "receding"):
         pen.line(spline(scene.part("skull")), 1.2, 0.6, 0.6)
 
 
-def _paint_eye(scene, pen, name, skin):
+def _paint_eye(scene, pen, name):
     """White, iris, pupil, glint; heavy upper lid."""
     eye, unit = scene.part(name), scene.scale
     upper, lower = spline(eye[[0, 1, 2, 3]]), spline(eye[[3, 4, 5, 0]])
@@ -173,7 +178,7 @@ def _paint_brow(scene, pen, name):
     width = np.interp(np.linspace(0, 1, len(ridge)), [0, 0.2, 0.6, 1], [0.6, 1, 0.8, 0.1])
     width *= (0.07 + 0.07 * scene.person.brow_weight) * scene.scale
     shape = ribbon(ridge, width)
-    polygon(scene.image, shape, np.clip(features.brow_colour(scene.person) * 0.9, 0, 1))
+    polygon(scene.image, shape, np.clip(eyes.brow_colour(scene.person) * 0.9, 0, 1))
     pen.closed(shape, 0.4)
 
 
@@ -181,7 +186,11 @@ def _paint_nose(scene, pen):
     """Ink along the shaded flank, under the tip and round the wings."""
     points, view = scene.points, scene.view
     side = -1.0 if scene.look.light[0] > 0 else 1.0
-    flank = points[27:31] + np.array([(0.05, 0.02, 0), (0.07, 0, 0), (0.10, 0, -0.05), (0.16, 0.04, -0.12)]) * [side, 1, 1]
+    flank = points[27:31] + np.array([(0.05, 0.02, 0), (0.07, 0, 0), (0.10, 0, -0.05), (0.16, 0.04, -0.12)]) * [
+        side,
+        1,
+        1,
+    ]
     pen.line(spline(view.pixels(flank)), 0.8, 0.0, 0.6)
     base = spline(scene.part("nostrils"))
     pen.line(base + [0, 0.01 * scene.scale], 1.1, 0.3, 0.3)
@@ -197,7 +206,7 @@ def _paint_nose(scene, pen):
 def _paint_mouth(scene, pen):
     """Flat lips, white teeth, ink."""
     lips, inner = scene.part("outer_lips"), scene.part("inner_lips")
-    upper, lower, inner_top, inner_bottom = features.lip_shapes(lips, inner)
+    upper, lower, inner_top, inner_bottom = lip_shapes(lips, inner)
     opening = np.concatenate([inner_top, inner_bottom[1:-1]])
     gap = inner[5:8, 1].mean() - inner[1:4, 1].mean()
     polygon(scene.image, opening, (0.30, 0.07, 0.09))
@@ -224,7 +233,9 @@ def _paint_folds(scene, pen):
         start, end = points[wing, :2], points[corner, :2]
         path = np.array([start + [sign * 0.07, -0.06], (start + end) / 2 + [sign * (0.15 + 0.05 * smile), -0.05],
                          end + [sign * 0.15, 0.02]])  # fmt: skip
-        pen.line(spline(scene.on_surface(path)), 0.35 + 0.5 * max(smile, age), alpha=min(1.0, 0.35 + 0.6 * max(smile, age)))
+        pen.line(
+            spline(scene.on_surface(path)), 0.35 + 0.5 * max(smile, age), alpha=min(1.0, 0.35 + 0.6 * max(smile, age))
+        )
     brow = points[17:27, 1].min()
     for level in range(int(3.9 * age)):
         x = np.linspace(-0.45, 0.45, 7)
@@ -244,11 +255,11 @@ def paint_caricature(scene):
     _paint_folds(scene, pen)
     _paint_nose(scene, pen)
     for eye, brow in (("left_eye", "left_brow"), ("right_eye", "right_brow")):
-        _paint_eye(scene, pen, eye, skin)
+        _paint_eye(scene, pen, eye)
         _paint_brow(scene, pen, brow)
     _paint_mouth(scene, pen)
-    features.paint_beard(scene)
-    features.paint_glasses(scene)
+    paint_beard(scene)
+    eyes.paint_glasses(scene)
     _flat_hair(scene, pen, hair.front_sheets(points, person))
     scene.image *= texture
     return np.clip(scene.image, 0, 1, out=scene.image)

@@ -97,7 +97,9 @@ def _combed(head, sign, extension=None, fringe=0.0, **more):
     if extension is not None:
         inner, outer = extension
         ends = _blend(inner, outer, 7)
-        guides = np.stack([_resampled(np.concatenate([g[:-2], e]), KNOTS + 6) for g, e in zip(guides, ends, strict=True)])
+        guides = np.stack(
+            [_resampled(np.concatenate([g[:-2], e]), KNOTS + 6) for g, e in zip(guides, ends, strict=True)]
+        )
     return Sheet(guides, **more)
 
 
@@ -106,7 +108,9 @@ def _fall(points, sign, length, spread):
     ear = points[0] if sign < 0 else points[16]
     x = ear[0]
     steps = np.array([0.25, 0.6, 1.0])
-    inner = np.stack([x + sign * (np.array([0.0, 0.02, 0.08]) * spread - 0.06), 0.15 + length * steps, -0.35 + 0 * steps], 1)
+    inner = np.stack(
+        [x + sign * (np.array([0.0, 0.02, 0.08]) * spread - 0.06), 0.15 + length * steps, -0.35 + 0 * steps], 1
+    )
     outer = np.stack([x + sign * np.array([0.24, 0.36, 0.42]) * spread, 0.15 + length * steps, -0.5 + 0 * steps], 1)
     return inner, outer
 
@@ -138,7 +142,9 @@ def _long_sheets(points, person, head):
     wave, turns = (0.085 * volume, 2.6) if style == "waves" else (0.03, 1.4)
     sheets = []
     for sign in (-1, 1):
-        sides = _combed(head, sign, _fall(points, sign, length, volume), wave=wave, turns=turns, density=1.3, jitter=0.03)
+        sides = _combed(
+            head, sign, _fall(points, sign, length, volume), wave=wave, turns=turns, density=1.3, jitter=0.03
+        )
         sheets.append(sides)
     if style == "bangs":
         sheets.append(_bangs(points, head))
@@ -221,7 +227,7 @@ def sampled_strands(sheet, count, rng):
         ([count, K, 3] face units, [count] tones in [0, 1]).
     """
     total, stations = sheet.guides.shape[:2]
-    knots = 8 if sheet.length < 0.7 else stations + 2
+    knots = 7 if sheet.length < 0.7 else stations
     clumps = max(6, total * 4)
     clump = rng.integers(0, clumps, count)
     place = np.clip((clump + rng.normal(0.5, 0.55, count)) / clumps, 0, 1) * (total - 1)
@@ -241,12 +247,15 @@ def sampled_strands(sheet, count, rng):
     curve = on(lower) * (1 - between) + on(lower + 1) * between
     grow = np.linspace(0.15, 1, knots)[None, :, None]
     bend = rng.normal(0, sheet.jitter, [clumps, 1, 3])[clump] + rng.normal(0, sheet.jitter * 0.6, [count, 1, 3])
-    stray = 1 + 2.0 * (rng.uniform(0, 1, [count, 1, 1]) > 0.93)
+    stray = 1 + 2.0 * (rng.uniform(0, 1, [count, 1, 1]) > 0.94)
+    stray[: count // 4] = 1  # the broad strokes at the bottom
     curve = curve + bend * grow * stray
     if sheet.wave:
         phase = rng.uniform(0, 2 * np.pi, clumps)[clump] + rng.normal(0, 0.35, count)
         swing = np.sin(phase[:, None] + 2 * np.pi * sheet.turns * np.linspace(0, 1, knots))
         curve[..., 0] += sheet.wave * swing * grow[..., 0]
-        curve[..., 1] += 0.5 * sheet.wave * np.cos(phase[:, None] + 6.3 * sheet.turns * np.linspace(0, 1, knots)) * grow[..., 0]
+        curve[..., 1] += (
+            0.5 * sheet.wave * np.cos(phase[:, None] + 6.3 * sheet.turns * np.linspace(0, 1, knots)) * grow[..., 0]
+        )
     tone = sheet.tone + rng.normal(0, 0.11, clumps)[clump] + rng.normal(0, 0.09, count)
     return curve, np.clip(tone, 0.03, 0.97)

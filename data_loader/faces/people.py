@@ -3,13 +3,11 @@
 An identity depends on (seed, label) alone; an appearance on (seed, label, variant). Colours are RGB in [0, 1].
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from data_loader.faces.geometry import EXPRESSION_MODES, IDENTITY_MODES
-
-__all__ = ["Appearance", "Identity", "replace", "sampled_appearance", "sampled_identity"]
 
 SKIN = np.array(
     [(0.96, 0.84, 0.77), (0.93, 0.77, 0.67), (0.88, 0.69, 0.56), (0.78, 0.56, 0.42), (0.62, 0.42, 0.30),
@@ -27,9 +25,20 @@ IRIS = np.array(
 SHORT_STYLES = ("crop", "quiff", "swept", "curls", "fringe", "buzz", "bald", "receding", "messy")
 LONG_STYLES = ("parted", "waves", "bangs", "tied", "curls", "bob", "parted", "waves")
 _MASCULINE = {
-    "jaw_width": 0.9, "face_width": 0.35, "chin_width": 0.8, "chin_length": 0.4, "brow_height": -0.8, "eye_size": -0.5, "nose_width": 0.3,
-    "nose_depth": 0.4, "upper_lip": -0.6, "lower_lip": -0.5, "brow_arch": -0.7, "cheek_width": -0.2, "nose_length": 0.3,
-}  # fmt: skip
+    "jaw_width": 0.9,
+    "face_width": 0.35,
+    "chin_width": 0.8,
+    "chin_length": 0.4,
+    "brow_height": -0.8,
+    "eye_size": -0.5,
+    "nose_width": 0.3,
+    "nose_depth": 0.4,
+    "upper_lip": -0.6,
+    "lower_lip": -0.5,
+    "brow_arch": -0.7,
+    "cheek_width": -0.2,
+    "nose_length": 0.3,
+}
 
 
 @dataclass(frozen=True)
@@ -97,16 +106,16 @@ def _palette(rng, stops, position, spread):
 
 
 def _shape(rng, masculine):
-    """[32] coefficients, each within two standard deviations of its (masculine or feminine) mean."""
+    """[32] coefficients within 1.9, so that a caricature (twice as much) still has its parts in order."""
     lean = np.array([_MASCULINE.get(name, 0.0) for name in IDENTITY_MODES])
-    return np.clip(rng.normal(0, 0.9, len(IDENTITY_MODES)), -1.8, 1.8) + lean * masculine
+    return np.clip(rng.normal(0, 0.9, len(IDENTITY_MODES)) + lean * masculine, -1.9, 1.9)
 
 
 def _hair_colour(rng, darkness, age):
     """Natural for the skin's darkness, greyer with age."""
     fair = 1 - darkness
     weights = {"black": 0.3 + 2.5 * darkness, "dark_brown": 1.0, "brown": 1.1 * fair, "chestnut": 0.6 * fair,
-               "ginger": 0.45 * fair, "dark_blond": 0.9 * fair, "blond": 1.0 * fair, "dyed": 0.06,
+               "ginger": 0.45 * fair, "dark_blond": 0.9 * fair, "blond": 1.0 * fair, "dyed": 0.02,
                "grey": 4.0 * max(0.0, age - 0.5), "white": 3.0 * max(0.0, age - 0.65)}  # fmt: skip
     return np.clip(np.array(HAIR[_pick(rng, weights)]) * rng.uniform(0.85, 1.15) + rng.normal(0, 0.015, 3), 0.03, 0.95)
 

@@ -64,7 +64,9 @@ class Relief:
         pad = len(kernel) // 2
         half = np.convolve(np.pad(half, pad, mode="edge"), kernel / kernel.sum(), "valid")
         radius = np.abs(self.x[None]) / np.maximum(half[:, None], 0.5)
-        vertical = 0.50 * np.clip((-self.y - 0.25) / 1.25, 0, None) ** 2 + 0.12 * np.clip((self.y - 0.8) / 1.0, 0, 2) ** 2
+        vertical = (
+            0.50 * np.clip((-self.y - 0.25) / 1.25, 0, None) ** 2 + 0.12 * np.clip((self.y - 0.8) / 1.0, 0, 2) ** 2
+        )
         rim = np.interp(self.x, points[0:17, 0], points[0:17, 1])
         under = np.clip((self.y[:, None] - rim[None] + 0.32) / 0.32, 0, 1.6)
         base = 0.22 - 0.62 * np.minimum(radius, 1.35) ** 2.5 - vertical[:, None] - 0.17 * under**2
@@ -136,7 +138,7 @@ def skin_picture(relief, person, look, points, view):
     sky = 0.5 - 0.5 * (normal @ view.rotation[1].astype(np.float32))
     occlusion = np.clip(_occlusion(relief, points) + look.hardness * _nose_shadow(relief, points, light), 0, 1.2)
     ambient = look.ambient * (0.55 + 0.75 * sky) * (1 - 0.50 * occlusion)
-    amount = diffuse * (1.27 - 0.65 * look.ambient) * (1 - 0.72 * occlusion)
+    amount = diffuse * (1.16 - 0.62 * look.ambient) * (1 - 0.72 * occlusion)
     edge = np.exp(-(((lambert + 0.05) / 0.25) ** 2)) * 0.06
     shine = np.clip(normal @ half_way.astype(np.float32), 0, 1) ** 22 * _gloss(relief, points) * (1.2 - occlusion)
     lit = amount[..., None] * look.light_colour + ambient[..., None] * np.array([1.0, 0.98, 1.0])
@@ -194,10 +196,14 @@ def _occlusion(relief, points):
         x, y = eye[:, :2].mean(0)
         crease = 0.45 * y + 0.55 * brow[2, 1]
         inner, wing, corner = eye[3 if sign < 0 else 0], points[31 if sign < 0 else 35], points[48 if sign < 0 else 54]
-        rows += [(0.30, x - sign * 0.04, crease + 0.03, 0.23, 0.075), (0.50, inner[0] - sign * 0.05, y - 0.08, 0.07, 0.12),
-                 (0.20, x, y + 0.15, 0.20, 0.05), (0.45, wing[0] + sign * 0.03, wing[1] - 0.02, 0.035, 0.08),
-                 (0.40, corner[0] + sign * 0.02, corner[1] + 0.01, 0.05, 0.045),
-                 (0.22, sign * 0.13, points[29, 1] - 0.02, 0.045, 0.20)]  # fmt: skip
+        rows += [
+            (0.30, x - sign * 0.04, crease + 0.03, 0.23, 0.075),
+            (0.50, inner[0] - sign * 0.05, y - 0.08, 0.07, 0.12),
+            (0.20, x, y + 0.15, 0.20, 0.05),
+            (0.45, wing[0] + sign * 0.03, wing[1] - 0.02, 0.035, 0.08),
+            (0.40, corner[0] + sign * 0.02, corner[1] + 0.01, 0.05, 0.045),
+            (0.22, sign * 0.13, points[29, 1] - 0.02, 0.045, 0.20),
+        ]
     return relief.spots(rows)
 
 

@@ -3,20 +3,23 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data_loader.faces import geometry, people
-from data_loader.faces.features import Scene
+from data_loader.faces import geometry, people, photo
 from data_loader.faces.relief import Relief
+from data_loader.faces.scene import Scene
 from data_loader.synthetic_faces import CARICATURE_FACTOR, SyntheticFaces, flip_landmarks, posed_face, render
 from engine.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGEST = "import hashlib, sys; from data_loader.synthetic_faces import render; " \
+DIGEST = (
+    "import hashlib, sys; from data_loader.synthetic_faces import render; "
     "f = render(3, 1, 64, 5, sys.argv[1]); print(hashlib.sha256(f.image.tobytes() + f.landmarks.tobytes()).hexdigest())"
+)
 
 
 @pytest.mark.parametrize("style", ["photo", "caricature"])
@@ -46,7 +49,7 @@ def test_landmarks_scale_with_the_picture():
 def neutral(person, style="photo", angles=(0.0, 0.0, 0.0)):
     """[102, 3] points and the view of a person with no expression."""
     look = people.sampled_appearance(0, 0, 0)
-    look = people.replace(look, expression=np.zeros(8), angles=angles, shift=np.zeros(2), zoom=1.0)
+    look = replace(look, expression=np.zeros(8), angles=angles, shift=np.zeros(2), zoom=1.0)
     return posed_face(person, look, 256, style)
 
 
@@ -90,7 +93,8 @@ def test_yaw_turns_the_nose_to_its_side(yaw):
 def test_pitch_and_roll_have_the_stated_sense():
     person = people.sampled_identity(0, 3)
     straight, down, leaning = (
-        (lambda points, view, _: view.pixels(points))(*neutral(person, angles=a)) for a in ((0, 0, 0), (0, 0.2, 0), (0, 0, 0.2))
+        (lambda points, view, _: view.pixels(points))(*neutral(person, angles=a))
+        for a in ((0, 0, 0), (0, 0.2, 0), (0, 0, 0.2))
     )
     height = lambda p: (p[30, 1] - p[36:48, 1].mean()) / np.ptp(p[[36, 45], 0])  # noqa: E731
     assert height(down) > height(straight) + 0.05
@@ -126,10 +130,8 @@ def test_light_from_the_left_brightens_the_left_cheek():
     cheeks = []
     for side in (-1.0, 1.0):
         light = np.array([side, -0.3, 0.8])
-        look = people.replace(people.sampled_appearance(0, 7, 0), light=light / np.linalg.norm(light), angles=(0, 0, 0))
+        look = replace(people.sampled_appearance(0, 7, 0), light=light / np.linalg.norm(light), angles=(0, 0, 0))
         points, view, canvas = posed_face(person, look, 256, "photo")
-        from data_loader.faces import photo
-
         scene = Scene(person, look, points, view, canvas, Relief(points, 0.0, 1.0, view.scale))
         photo.paint_skin(scene)
         left, right = (tuple(scene.on_surface([[x, 0.5]])[0].astype(int)[::-1]) for x in (-0.7, 0.7))
@@ -171,7 +173,9 @@ def test_dataset_counts_labels_and_ignores_the_epoch():
         faces[(0, 6)]
 
 
-@pytest.mark.parametrize("change", [{"identities": (4, 4)}, {"identities": (-1, 3)}, {"variants": 0}, {"image_size": 8}])
+@pytest.mark.parametrize(
+    "change", [{"identities": (4, 4)}, {"identities": (-1, 3)}, {"variants": 0}, {"image_size": 8}]
+)
 def test_an_impossible_population_is_refused(change):
     with pytest.raises(InputError, match="expected|empty"):
         SyntheticFaces(SyntheticFaces.Config(**change), seed=0, training=True)
