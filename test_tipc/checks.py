@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import numpy as np
+import yaml
 
-from engine import images
+from engine import images, inference
 from engine.errors import InputError
 from engine.weights import read_weights
 
@@ -87,32 +88,27 @@ def check_export(stage, text, began):
 
 
 def check_infer(stage, text, began):
-    """(reasons, facts) of an inference: a printed result and a new picture for every input, all numbers finite.
+    """(reasons, facts) of an inference: a printed result and new pictures for every input, all numbers finite.
 
-    facts["pictures"] maps names to [H, W, 3] uint8 arrays and facts["results"] names to lists of numbers; the runner
-    takes both out again to compare variants.
+    What is expected is what the exported model's contract and the image folder say. facts["pictures"] maps files to
+    [H, W, 3] uint8 arrays and facts["results"] names to lists of numbers; the runner compares variants by them.
     """
-    results, folder, given = printed_results(text), pictures_folder(text), stage.facts["images"]
+    results, folder = printed_results(text), re.findall(r"; results in (.+)$", text, re.MULTILINE)
+    if not folder:
+        return ["no 'results in FOLDER' in the log"], {}
     try:
-        names = [path.stem for path in images.list_images(given)] if given else sorted(results)
-    except InputError as error:
+        contract = yaml.safe_load((Path(stage.output) / "inference.yaml").read_text(encoding="utf-8"))
+        samples = inference.find_samples(contract, stage.facts["images"] or None)
+    except (InputError, OSError) as error:
         return [str(error)], {}
-    if not names:
-        return ["no 'NAME<TAB>[numbers]' in the log: no picture was processed"], {}
-    missing = [name for name in names if name not in results]
-    reasons = [f"no result printed for {', '.join(missing)}"] if missing else []
+    reasons = [f"no result printed for {sample.name}" for sample in samples if sample.name not in results]
     reasons += [f"{name}: a result is not finite" for name, values in results.items() if not np.isfinite(values).all()]
-    if folder is None:
-        return [*reasons, "no 'pictures: FOLDER' in the log"], {}
-    pictures = {}
-    for name in names:
-        reason = _not_new(folder / f"{name}.png", began)
-        if reason:
-            reasons.append(reason)
-            continue
-        pictures[name] = images.to_uint8(images.read_image(folder / f"{name}.png"))
+    files = inference.output_files(contract, samples, folder[-1])
+    paths = [path for outputs in files.values() for path in outputs.values()]
+    reasons += [reason for reason in (_not_new(path, began) for path in paths) if reason]
+    pictures = {} if reasons else {str(path): images.to_uint8(images.read_image(path)) for path in paths}
     rate = (_numbers(IPS, text) or [None])[-1]
-    return reasons, {"images": len(names), "ips": rate, "pictures": pictures, "results": results}
+    return reasons, {"images": len(samples), "ips": rate, "pictures": pictures, "results": results}
 
 
 def disagreement(first, second):
@@ -139,22 +135,16 @@ def disagreement(first, second):
 
 
 def printed_results(text):
-    """name -> list of numbers, of every line `NAME<TAB>[...]`."""
+    """name -> list of numbers, of every line `NAME<TAB>[...]`; one that is not numbers becomes [nan]."""
     results = {}
     for line in text.splitlines():
         name, tab, rest = line.partition("\t")
         if tab and rest.startswith("["):
             try:
-                results[Path(name).stem] = np.asarray(json.loads(rest), dtype=float).ravel().tolist()
+                results[name] = np.asarray(json.loads(rest), dtype=float).ravel().tolist()
             except (ValueError, TypeError):
-                results[Path(name).stem] = [math.nan]
+                results[name] = [math.nan]
     return results
-
-
-def pictures_folder(text):
-    """Folder named by the last line `pictures: FOLDER`, or None."""
-    found = re.findall(r"^pictures: (.+)$", text, re.MULTILINE)
-    return Path(found[-1].strip()) if found else None
 
 
 def _numbers(pattern, text):

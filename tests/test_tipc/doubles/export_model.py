@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+import yaml
+
 from engine.weights import read_weights, write_weights
 
 parser = argparse.ArgumentParser()
@@ -13,6 +15,8 @@ args = parser.parse_args()
 weights = read_weights(args.pretrained)
 args.save_inference_dir.mkdir(parents=True, exist_ok=True)
 (args.save_inference_dir / "inference.json").write_text("{}")
+ports = {"inputs": [{"name": "image", "kind": "image"}], "outputs": [{"name": "restored", "kind": "image"}]}
+(args.save_inference_dir / "inference.yaml").write_text(yaml.safe_dump(ports))
 if args.fault != "half":
     write_weights(args.save_inference_dir / "inference.pdiparams", weights)
 print(f"exported to {args.save_inference_dir}")
