@@ -81,17 +81,24 @@ def save(exported, base, legacy):
         raise ExportMismatch(f"{base.name}: the two formats order their parameters differently")
 
 
-def describe(exported, base):
-    """The contract of a saved graph, as plain data for NAME.yaml."""
+def contract_of(exported):
+    """What a graph takes and gives and how pictures are brought to it, as plain data."""
     ports = {
         side: [{"name": p.name, "kind": p.kind, "shape": list(p.shape), "range": list(p.range)} for p in listed]
         for side, listed in (("inputs", exported.inputs), ("outputs", exported.outputs))
     }
-    files = sorted(path for path in base.parent.iterdir() if path.suffix != ".yaml")
     return {
         **ports,
         "preprocessing": {"colour": "RGB", "layout": "NCHW", "dtype": "float32", "resize_kernel": RESIZE_KERNEL},
         "postprocessing": {"colour": "RGB", "rounding": "to nearest of 256 levels"},
+    }
+
+
+def describe(exported, base):
+    """The contract of a saved graph with the facts of its files, for NAME.yaml."""
+    files = sorted(path for path in base.parent.iterdir() if path.suffix != ".yaml")
+    return {
+        **contract_of(exported),
         "precision": "fp32",
         "delete_passes": list(exported.delete_passes),
         "paddle": paddle.__version__,
