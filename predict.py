@@ -4,8 +4,6 @@ python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.
 python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
 """
 
-from pathlib import Path
-
 import numpy as np
 import paddle
 
@@ -14,8 +12,9 @@ from data_loader.degrade import degrade
 from engine import cli, distributed, images, inference, run
 from engine.cli import Flag
 from engine.errors import InputError
-from engine.export import ports_of
-from engine.log import logger, progress, to_console
+from engine.export import contract_of
+from engine.log import logger, to_console
+from engine.timing import Stopwatch
 from metric.psnr_ssim import psnr
 
 FLAGS = {
@@ -30,24 +29,41 @@ FLAGS = {
 }
 
 
-def degraded(arrays, contract, config):
-    """The inputs with the first picture degraded as the validation set is, the same for every picture and run."""
-    ranges = getattr(config.data.validation, "degradation", None)
-    if ranges is None:
-        raise InputError(f"--degrade: {config.system} has no degradation in data.validation")
-    name = contract["inputs"][0]["name"]
-    spoilt = degrade(images.to_hwc(arrays[name]), ranges, np.random.default_rng(config.seed))
-    return arrays | {name: images.to_chw(spoilt)}
+class DynamicGraph:
+    """The training form behind the Predictor's interface: a `contract`, and `run` from arrays to arrays."""
+
+    def __init__(self, exported):
+        """`exported`: engine.system.Exported with a reference."""
+        self.exported, self.contract = exported, contract_of(exported)
+
+    def run(self, arrays):
+        """Input name -> array [N, ...] to output name -> array."""
+        with paddle.no_grad():
+            results = self.exported.reference(*(paddle.to_tensor(arrays[port.name]) for port in self.exported.inputs))
+        results = results if isinstance(results, (list, tuple)) else [results]
+        return {port.name: result.numpy() for port, result in zip(self.exported.outputs, results, strict=True)}
 
 
-def restore(exported, loaded):
-    """Training form of the network on a list of samples -> list of {output name: array}."""
-    stacked = inference.stack(loaded)
-    with paddle.no_grad():
-        results = exported.reference(*(paddle.to_tensor(stacked[port.name]) for port in exported.inputs))
-    results = results if isinstance(results, (list, tuple)) else [results]
-    return [{port.name: result[i].numpy() for port, result in zip(exported.outputs, results, strict=True)}
-            for i in range(len(loaded))]
+class Degrading:
+    """A graph whose first input is degraded first, the same way each time; `scores` are PSNR before and after."""
+
+    def __init__(self, graph, ranges, seed):
+        """Args: the graph, its system's DegradationRanges, the seed of the degradation."""
+        self.graph, self.ranges, self.seed, self.scores = graph, ranges, seed, []
+        outputs = [*graph.contract["outputs"], {"name": "degraded", "kind": "image"}]
+        self.contract = graph.contract | {"outputs": outputs}
+
+    def run(self, arrays):
+        """As the graph's, with the degraded pictures among the results."""
+        name = self.contract["inputs"][0]["name"]
+        clean = images.to_hwc(arrays[name])
+        degraded = np.stack([degrade(picture, self.ranges, np.random.default_rng(self.seed)) for picture in clean])
+        results = self.graph.run(arrays | {name: images.to_chw(degraded)})
+        restored = images.to_hwc(results[self.contract["outputs"][0]["name"]])
+        for pictures in zip(clean, degraded, restored, strict=True):
+            target, *others = map(images.to_uint8, pictures)
+            self.scores.append([psnr(other, target) for other in others])
+        return results | {"degraded": images.to_chw(degraded)}
 
 
 def main():
@@ -55,43 +71,24 @@ def main():
     args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
     distributed.start(args.device)
     to_console()
-    system = run.build_system(args.config)
-    exported = next(iter(system.inference(run.trained_networks(system, args.pretrained, args.config_path)).values()))
-    contract = ports_of(exported)
-    given = {contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    samples = inference.find_samples(contract, args.image_dir, given)
-    files = inference.output_files(contract, samples, args.output_dir)
-    size = 1 if inference.has_free_size(contract) else args.batch_size
-    scores, skipped = [], []
-    for batch in progress(inference.batches(samples, size), None, "batch"):
-        kept, loaded = inference.load_readable(contract, batch, skipped)
-        if not kept:
-            continue
-        inputs = [degraded(arrays, contract, args.config) for arrays in loaded] if args.degrade else loaded
-        for sample, clean, given, results in zip(kept, loaded, inputs, restore(exported, inputs), strict=True):
-            inference.write_results(contract, files[sample.name], results)
-            if args.degrade:
-                scores.append(report(sample, clean, given, results, files[sample.name], contract))
-    if len(skipped) == len(samples):
-        raise InputError(f"none of {len(samples)} pictures could be read; the first: {skipped[0]}")
-    if scores:
-        before, after = np.mean(scores, axis=0)
-        logger.info(f"mean PSNR: degraded {before:.2f} dB, restored {after:.2f} dB. No FID: it compares sets, and means "
-                    "nothing for single pictures")
-    logger.info(f"{len(samples) - len(skipped)} pictures, {len(skipped)} skipped; results in {args.output_dir}")
+    config = args.config
+    system = run.build_system(config)
+    graph = DynamicGraph(next(iter(system.inference(
+        run.trained_networks(system, args.pretrained, args.config_path)).values())))
+    if args.degrade:
+        ranges = getattr(config.data.validation, "degradation", None)
+        if ranges is None:
+            raise InputError(f"--degrade: {args.config_path} has no degradation in data.validation")
+        graph = Degrading(graph, ranges, config.seed)
+    given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
+    samples = inference.find_samples(graph.contract, args.image_dir, given)
+    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch()))
+    if args.degrade:
+        for (name, _), (before, after) in zip(done, graph.scores, strict=True):
+            logger.info(f"{name}: PSNR degraded {before:.2f} dB, restored {after:.2f} dB")
+        logger.info("no FID: it compares sets of pictures; of one picture it means nothing")
+    logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped; results in {args.output_dir}")
     return 0
-
-
-def report(sample, clean, given, results, files, contract):
-    """Save the degraded input beside the result, log and return PSNR of both against the clean picture."""
-    name, output = contract["inputs"][0]["name"], contract["outputs"][0]["name"]
-    pictures = [images.to_hwc(array) for array in (clean[name], given[name], results[output])]
-    path = Path(files[output])
-    images.write_image(path.with_name(path.name.replace("_predict", "_degraded")), pictures[1])
-    target, *others = (images.to_uint8(picture) for picture in pictures)
-    values = [psnr(other, target) for other in others]
-    logger.info(f"{sample.name}: PSNR degraded {values[0]:.2f} dB, restored {values[1]:.2f} dB")
-    return values
 
 
 if __name__ == "__main__":

@@ -42,10 +42,10 @@ def prepare(environ=os.environ):
 
 def import_paddle():
     """Import Paddle without its start-up remarks on thread count and ccache; anything else it prints comes through."""
+    warnings.filterwarnings("ignore", message="No ccache found")
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stderr(printed), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="No ccache found")
+        with contextlib.redirect_stderr(printed):
             import paddle  # noqa: F401
     finally:
         for line in printed.getvalue().splitlines():
