@@ -10,7 +10,7 @@ import numpy as np
 from data_loader.faces.geometry import EXPRESSION_MODES, IDENTITY_MODES
 
 SKIN = np.array(
-    [(0.96, 0.84, 0.77), (0.93, 0.77, 0.67), (0.88, 0.69, 0.56), (0.78, 0.56, 0.42), (0.62, 0.42, 0.30),
+    [(0.92, 0.77, 0.69), (0.89, 0.71, 0.61), (0.84, 0.64, 0.52), (0.78, 0.56, 0.42), (0.62, 0.42, 0.30),
      (0.46, 0.30, 0.21), (0.34, 0.22, 0.16)]
 )  # fmt: skip
 HAIR = {
@@ -114,8 +114,8 @@ def _shape(rng, masculine):
 def _hair_colour(rng, darkness, age):
     """Natural for the skin's darkness, greyer with age."""
     fair = 1 - darkness
-    weights = {"black": 0.3 + 2.5 * darkness, "dark_brown": 1.0, "brown": 1.1 * fair, "chestnut": 0.6 * fair,
-               "ginger": 0.45 * fair, "dark_blond": 0.9 * fair, "blond": 1.0 * fair, "dyed": 0.02,
+    weights = {"black": 0.3 + 2.5 * darkness, "dark_brown": 1.0, "brown": 1.1 * fair, "chestnut": 0.5 * fair,
+               "ginger": 0.22 * fair, "dark_blond": 0.9 * fair, "blond": 1.0 * fair, "dyed": 0.02,
                "grey": 4.0 * max(0.0, age - 0.5), "white": 3.0 * max(0.0, age - 0.65)}  # fmt: skip
     return np.clip(np.array(HAIR[_pick(rng, weights)]) * rng.uniform(0.85, 1.15) + rng.normal(0, 0.015, 3), 0.03, 0.95)
 
@@ -124,9 +124,9 @@ def sampled_identity(seed, label):
     """The person of (seed, label)."""
     rng = np.random.default_rng([seed, label, 1])
     masculine = float(np.clip(rng.choice([-0.75, 0.75]) + rng.normal(0, 0.2), -1, 1))
-    male, age, tone = masculine > 0, float(rng.beta(1.3, 2.2)), float(rng.beta(1.0, 1.5))
+    male, age, tone = masculine > 0, float(rng.beta(1.1, 2.6)), float(rng.beta(1.0, 1.5))
     skin = _palette(rng, SKIN, tone, 0.012)
-    beards = {"none": 1.0, "stubble": 0.7, "moustache": 0.2, "goatee": 0.35, "full": 0.7} if male else {"none": 1.0}
+    beards = {"none": 1.5, "stubble": 0.8, "moustache": 0.2, "goatee": 0.35, "full": 0.7} if male else {"none": 1.0}
     styles = SHORT_STYLES + ("swept", "crop", "quiff", "swept", "messy") if male else LONG_STYLES
     makeup = 0.0 if male else float(rng.beta(1.2, 1.2))
     lip = skin * np.array([0.86, 0.60, 0.60]) + np.array([0.03, 0.0, 0.01])
@@ -141,7 +141,7 @@ def sampled_identity(seed, label):
         iris_colour=_palette(rng, IRIS, float(rng.uniform(0, 0.3 + 0.7 * (1 - tone) ** 1.5)), 0.02),
         lip_colour=np.clip(lip + (rouge - lip) * painted, 0, 1), beard=_pick(rng, beards),
         freckles=float(max(0.0, rng.normal(-0.5, 0.6)) * (tone < 0.4)),
-        moles=rng.uniform([-0.8, 0.2], [0.8, 1.6], [rng.integers(0, 4), 2]), makeup=makeup,
+        moles=rng.uniform([-0.8, 0.2], [0.8, 1.6], [rng.integers(0, 3), 2]), makeup=makeup,
         grain_seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
