@@ -83,8 +83,14 @@ class GPEN(System):
         encoder = [parameter for parameter in self.generator.parameters() if id(parameter) not in inside]
         self.trainable = {"encoder": encoder, "decoder": decoder, "discriminator": self.discriminator.parameters()}
         self.state = {"path_length_mean": paddle.zeros([])}
+        self.extra_noise = self._extra_noise()
         self.identity = self._identity_loss()
         self.log_header = {"identity": "on" if self.identity else "off"}
+
+    def _extra_noise(self):
+        """Noise for the decoder levels a smaller input has no maps for: each process its part of the joint batch's."""
+        levels = self.generator.generator.num_maps - (2 * (self.generator.num_encoders) - 1)
+        return [distributed.normal] * levels or None
 
     def _identity_loss(self):
         """The identity loss, or None where it has no weight or its file is missing and may be."""
@@ -108,29 +114,34 @@ class GPEN(System):
         """
         c = self.config
         degraded, real = self.network_input(batch["degraded"]), to_signed(batch["image"])
-
-        with paddle.no_grad():
-            fake = self.generator(degraded)
-        scalars = {"discriminator/loss": discriminator_logistic(self.discriminator(real), self.discriminator(fake))}
-        update("discriminator", scalars["discriminator/loss"])
-
-        if c.r1_every and step % c.r1_every == 0:
-            with update.float32():
-                scalars["discriminator/r1"] = self.r1(real)
-                update("discriminator", c.r1_gamma / 2 * c.r1_every * scalars["discriminator/r1"])
+        scalars = self.discriminator_steps(degraded, real, step, update) if c.adversarial_weight else {}
 
         with frozen(self.discriminator):
-            terms = self.generator_terms(self.generator(degraded), real)
+            terms = self.generator_terms(self.generator(degraded, self.extra_noise), real)
             loss = total(terms, self.weights())
             update(("encoder", "decoder"), loss)
 
         if c.path_every and step % c.path_every == 0:
             with update.float32():
-                scalars["generator/path"] = self.path_length(degraded)
-                update(("encoder", "decoder"), c.path_weight * c.path_every * scalars["generator/path"])
+                penalty = self.path_length(degraded)
+                update(("encoder", "decoder"), c.path_weight * c.path_every * penalty)
+            scalars["generator/path"] = penalty.detach()
 
-        return {"generator/loss": loss.detach(), **prefixed("generator", terms),
-                **{name: value.detach() for name, value in scalars.items()}}
+        return {"generator/loss": loss.detach(), **prefixed("generator", terms), **scalars}
+
+    def discriminator_steps(self, degraded, real, step, update):
+        """The logistic step, and R1 as a step of its own every `r1_every` steps; images in [-1, 1]."""
+        c = self.config
+        with paddle.no_grad():
+            fake = self.generator(degraded, self.extra_noise)
+        loss = discriminator_logistic(self.discriminator(real), self.discriminator(fake))
+        update("discriminator", loss)
+        if not c.r1_every or step % c.r1_every:
+            return {"discriminator/loss": loss.detach()}
+        with update.float32():
+            penalty = self.r1(real)
+            update("discriminator", c.r1_gamma / 2 * c.r1_every * penalty)
+        return {"discriminator/loss": loss.detach(), "discriminator/r1": penalty.detach()}
 
     def network_input(self, degraded):
         """[N, 3, H, W] in [0, 1] -> [-1, 1] at the encoder's size, reduced by area where that is smaller."""
@@ -140,8 +151,10 @@ class GPEN(System):
 
     def generator_terms(self, fake, real):
         """The generator's loss terms by name, unweighted; images in [-1, 1]."""
-        logits, features = self.discriminator(fake, return_features=True)
-        terms = {"adversarial": generator_logistic(logits), "pixel": smooth_l1(fake, real)}
+        terms = {"pixel": smooth_l1(fake, real)}
+        if self.config.adversarial_weight or self.config.feature_weight:
+            logits, features = self.discriminator(fake, return_features=True)
+            terms["adversarial"] = generator_logistic(logits)
         if self.config.feature_weight:
             with paddle.no_grad():
                 _, wanted = self.discriminator(real, return_features=True)
@@ -164,7 +177,7 @@ class GPEN(System):
 
     def path_length(self, degraded):
         """Path-length penalty, unweighted, over the lengths of all processes; moves the running mean."""
-        image, latents = self.generator.forward_with_latents(degraded)
+        image, latents = self.generator.forward_with_latents(degraded, self.extra_noise)
         lengths = distributed.joint(path_lengths(image, latents, distributed.normal(image.shape)))
         penalty, mean = path_length_penalty(lengths, self.state["path_length_mean"], self.config.path_decay)
         self.state["path_length_mean"] = mean
