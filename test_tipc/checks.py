@@ -15,6 +15,7 @@ from engine.weights import read_weights
 NUMBER = r"([-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))"
 LOSS = re.compile(rf"(?<![\w/])loss: {NUMBER},?(?=\s|$)", re.IGNORECASE)
 IPS = re.compile(rf"(?<!\w)ips: {NUMBER}(?=\s|$)", re.IGNORECASE)
+STEP = re.compile(r"\biter: (\d+)")
 METRIC = re.compile(rf"^Metric (\S+): {NUMBER}\s*$", re.IGNORECASE | re.MULTILINE)
 MODEL_FILES = ("inference.json", "inference.pdmodel", "model.json", "model.pdmodel")
 PICTURE_SHARE = 0.005  # of all values may differ by one grey level between variants of one model
@@ -35,7 +36,15 @@ def check_train(stage, text, began):
     if missing:
         return [*reasons, missing], {}
     reasons += _unchanged(stage)
-    return reasons, {"loss": losses[-1] if losses else None, "ips": rates[-1] if rates else None}
+    facts = {"loss": losses[-1] if losses else None, "ips": rates[-1] if rates else None, "steps": _steps(text)}
+    start = stage.facts["pretrained"]
+    return reasons, {**facts, "start": "" if start == "null" else start, "weights": stage.facts["weights"]}
+
+
+def _steps(text):
+    """Step number of the last training line, or None."""
+    found = STEP.findall(text)
+    return int(found[-1]) if found else None
 
 
 def _unchanged(stage):
@@ -84,7 +93,7 @@ def check_export(stage, text, began):
         return [f"{folder}: no exported graph; expected one of {', '.join(MODEL_FILES)}"], {}
     files = [graphs[0], graphs[0].with_suffix(".pdiparams")]
     reasons = [reason for reason in (_not_new(path, began) for path in files) if reason]
-    return reasons, {} if reasons else {"files": " ".join(path.name for path in files)}
+    return reasons, {} if reasons else {"folder": str(folder), "files": " ".join(path.name for path in files)}
 
 
 def check_infer(stage, text, began):
@@ -108,7 +117,8 @@ def check_infer(stage, text, began):
     reasons += [reason for reason in (_not_new(path, began) for path in paths) if reason]
     pictures = {} if reasons else {str(path): images.to_uint8(images.read_image(path)) for path in paths}
     rate = (_numbers(IPS, text) or [None])[-1]
-    return reasons, {"images": len(samples), "ips": rate, "pictures": pictures, "results": results}
+    facts = {"images": len(samples), "ips": rate, "folder": folder[-1]}
+    return reasons, {**facts, "pictures": pictures, "results": results}
 
 
 def disagreement(first, second):

@@ -1,0 +1,102 @@
+"""The table `make demo` ends with: what the TIPC chain just run did to faces it never saw, and where everything is.
+
+python tools/demo.py
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from engine import images  # noqa: E402
+from engine.cli import guarded  # noqa: E402
+from engine.errors import InputError  # noqa: E402
+from test_tipc.checks import METRIC  # noqa: E402
+
+SUMMARY = Path("test_tipc/output/results_python.json")
+DATA = Path("lite_data/val")
+FOLDER = Path("results/demo")
+SHEET_ROWS = 6
+
+
+def stage_of(report, kind):
+    """The first stage of a kind; InputError where the run has none that passed."""
+    for stage in report["stages"]:
+        if stage["kind"] == kind and stage["status"] == "passed":
+            return stage
+    raise InputError(f"{SUMMARY}: no {kind} stage passed; run make demo")
+
+
+def scores_of(weights, evaluation):
+    """Metrics of other weights under the chain's own evaluation command; name -> value."""
+    command = evaluation["command"].split()
+    words = [f"--pretrained={weights}" if word.startswith("--pretrained=") else word for word in command[1:]]
+    run = subprocess.run([sys.executable, *words, f"--result_dir={FOLDER}/start"], capture_output=True, text=True)
+    if run.returncode:
+        raise InputError(f"scoring {weights} failed: {run.stderr.strip() or run.stdout.strip()}")
+    return {name: float(value) for name, value in METRIC.findall(run.stdout)}
+
+
+def write_sheet(restored_folder):
+    """Degraded input, output of the exported model and original side by side; returns the file."""
+    rows = []
+    for degraded in images.list_images(DATA / "lq")[:SHEET_ROWS]:
+        restored = images.read_image(restored_folder / f"{degraded.stem}_predict.png")
+        before, original = (images.resize(images.read_image(path), restored.shape[:2], "area")
+                            for path in (degraded, DATA / "hq" / degraded.name))
+        rows.append([before, restored, original])
+    path = FOLDER / "before_after.png"
+    images.write_image(path, images.picture_grid(rows, labels=["degraded", "restored", "original"]))
+    return path
+
+
+def table(report, before, sheet):
+    """Lines of the closing table.
+
+    Args:
+        report: summary of the chain.
+        before: metrics of the starting weights; empty where training began from nothing.
+        sheet: path of the picture sheet.
+    """
+    train, evaluation, export = (stage_of(report, kind) for kind in ("train", "eval", "export"))
+    scores = evaluation["facts"]
+    rates = {stage["name"]: stage["facts"]["ips"] for stage in report["stages"] if stage["kind"] == "infer"}
+    fastest = max(rates, key=rates.get)
+    start = train["facts"]["start"]
+    lines = [f"{'':44} {'PSNR (dB)':>10} {'SSIM':>8}"]
+    rows = [("degraded input", {key: scores[f"{key}/degraded"] for key in ("psnr", "ssim")})]
+    rows += [(f"restored by {start}", {key: before[f"{key}/restored"] for key in ("psnr", "ssim")})] if before else []
+    after = f"restored after {train['facts']['steps']} steps more" if before else "restored"
+    rows.append((after, {key: scores[f"{key}/restored"] for key in ("psnr", "ssim")}))
+    lines += [f"{name:44} {row['psnr']:10.2f} {row['ssim']:8.4f}" for name, row in rows]
+    lines += [
+        "",
+        f"training started from   {start or 'random weights'}",
+        f"images per second       {rates[fastest]:.1f} ({fastest}; reading and writing files included)",
+        f"logs                    {SUMMARY.parent}/stages, {SUMMARY.with_suffix('.log')}",
+        f"trained weights         {train['facts']['weights']}",
+        f"exported model          {export['facts']['folder']}",
+        f"before/after pictures   {sheet}",
+    ]
+    return lines
+
+
+def main():
+    """Read the chain's summary, score the starting weights, draw the sheet, print; exit status 1 for a failed chain."""
+    if not SUMMARY.is_file():
+        raise InputError(f"{SUMMARY}: not there; run make demo")
+    report = json.loads(SUMMARY.read_text(encoding="utf-8"))
+    if not report["ok"]:
+        print(f"the chain failed; {SUMMARY} says where", file=sys.stderr)
+        return 1
+    start = stage_of(report, "train")["facts"]["start"]
+    before = scores_of(start, stage_of(report, "eval")) if start else {}
+    sheet = write_sheet(Path(stage_of(report, "infer")["facts"]["folder"]))
+    print("\n".join(["", *table(report, before, sheet)]))
+    return 0
+
+
+if __name__ == "__main__":
+    guarded(main)
