@@ -52,7 +52,7 @@ def read_weights(path):
             return read_pickle(file)
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER:
             return read_safetensors(file)
-        raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start!r}")
+        raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
 
 
 def read_arrays(path):
