@@ -31,7 +31,7 @@ def build_dataset(section, seed, training):
 def main():
     """Parse, build, run."""
     args = cli.parse(__doc__, {"data_dir": "data.train.root"}, own=FLAGS,
-                     standing=("device", "output_dir", "iters", "batch_size", "precision", "seed"))
+                     standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed"))
     distributed.start(args.device)
     to_console()
     config, checkpoint = args.config, None

@@ -14,6 +14,7 @@ import numpy as np
 
 from data_loader import colour
 from data_loader.blur_kernels import KernelRanges, random_kernel, random_kind
+from data_loader.folder import ResizeKernel
 from data_loader.ranges import range_within
 from engine.images import resize, to_uint8
 from engine.settings import Settings
@@ -36,7 +37,8 @@ class DegradationRanges(Settings):
     """Every number of the pipeline.
 
     `scale` is how many times smaller the image becomes (below 1: larger), `noise` the standard deviation in levels of
-    255. GPEN rounds to 8 bits before enlarging (`rounds_before_enlarging: true`), GFP-GAN at the very end.
+    255. GPEN rounds to 8 bits before enlarging (`rounds_before_enlarging: true`), GFP-GAN at the very end. Both enlarge
+    by "linear"; another `enlarge_kernel` is for comparisons, such as a bicubic baseline.
     """
 
     blur: KernelRanges
@@ -44,6 +46,7 @@ class DegradationRanges(Settings):
     noise: range_within(0, 255)
     jpeg_quality: range_within(1, 100)
     rounds_before_enlarging: bool
+    enlarge_kernel: ResizeKernel = "linear"
     colour: ColourRanges | None = None
 
 
@@ -117,7 +120,7 @@ def degrade(image, ranges, rng):
     degraded = jpeg(degraded, int(rng.uniform(*ranges.jpeg_quality)))
     if ranges.rounds_before_enlarging:
         degraded = rounded(degraded)
-    degraded = resize(degraded, size, "linear")
+    degraded = resize(degraded, size, ranges.enlarge_kernel)
     if ranges.colour is not None:
         degraded = change_colour(degraded, ranges.colour, rng)
     return degraded if ranges.rounds_before_enlarging else rounded(degraded)

@@ -54,6 +54,7 @@ class TrainConfig(Settings):
     steps: int = Field(ge=0)
     start_step: int = Field(default=0, ge=0)
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    to_static: bool = False
     log_every: int = Field(default=100, gt=0)
     save_every: int = Field(default=10000, ge=0)
     validate_every: int = Field(default=0, ge=0)

@@ -50,6 +50,7 @@ class System:
         state: name -> tensor; further values that a resumed run needs.
         trainable: optimizer name -> list of parameters.
         averaged: names of networks that get an exponential moving average.
+        static: names of networks whose forward may be captured by `train.to_static`: first gradients only.
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
         shown: columns of a preview, left to right.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
@@ -63,6 +64,7 @@ class System:
     state: dict
     trainable: dict
     averaged: tuple = ()
+    static: tuple = ()
     scored: tuple = ()
     shown: tuple = ()
     log_header: dict = {}

@@ -57,6 +57,9 @@ class Trainer:
         self.updater = Updater(config.optimizers, system.trainable, config.train.precision)
         averaged = {name: system.networks[name] for name in system.averaged}
         self.ema = EMA(averaged, config.ema.decay if config.ema else 0.0)
+        for name in system.static if config.train.to_static else ():
+            network = system.networks[name]
+            network.forward = paddle.jit.to_static(network.forward, full_graph=False)
         self.step = config.train.start_step
         self.window, self.pending, self.stop_signal = {}, [], None
 

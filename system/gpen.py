@@ -58,6 +58,7 @@ class GPEN(System):
         path_decay: float
 
     averaged = ("generator",)
+    static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
     smoke = {
