@@ -90,26 +90,33 @@ def measure(limit, function, repeats, warm_up=2, clock=time.perf_counter):
 
 
 def dense_gflop(layer, shape):
-    """Multiplications and additions of a layer's dense convolutions and matrix products for one input, in GFLOP."""
+    """Multiplications and additions of a layer's dense convolutions and linear layers for one input, in GFLOP."""
     import paddle
+    import paddle.nn.functional as F
 
-    spec = paddle.static.InputSpec(shape, "float32")
-    traced = paddle.jit.to_static(layer, full_graph=True, input_spec=[spec])
-    operations = traced.forward.concrete_program.main_program.global_block().ops
-    work = sum(_work(operation) for operation in operations)
-    traced.forward.rollback()
-    return work * 1e-9
+    total = 0
 
+    def counted(function, transposed):
+        def run(x, weight, *args, **kwargs):
+            nonlocal total
+            out = function(x, weight, *args, **kwargs)
+            if kwargs.get("groups", 1) == 1:
+                places = x if transposed else out
+                total += 2 * weight.size * places.shape[0] * int(np.prod(places.shape[2:]))
+            return out
 
-def _work(operation):
-    name = operation.name().removeprefix("pd_op.")
-    if name not in ("conv2d", "conv2d_transpose", "matmul"):
-        return 0
-    x, weight, out = operation.operand_source(0).shape, operation.operand_source(1).shape, operation.result(0).shape
-    if name == "matmul":
-        return 2 * x[0] * int(np.prod(weight)) if len(x) == len(weight) == 2 else 0
-    places = x if name == "conv2d_transpose" else out
-    return 2 * int(np.prod(weight)) * places[0] * places[2] * places[3]
+        return run
+
+    originals = {"conv2d": F.conv2d, "conv2d_transpose": F.conv2d_transpose, "linear": F.linear}
+    try:
+        for name, function in originals.items():
+            setattr(F, name, counted(function, name == "conv2d_transpose"))
+        with paddle.no_grad():
+            layer(paddle.zeros(shape))
+    finally:
+        for name, function in originals.items():
+            setattr(F, name, function)
+    return total * 1e-9
 
 
 def seeded_gpen(size=256, channel_multiplier=1, narrow=0.5):
