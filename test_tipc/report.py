@@ -66,7 +66,8 @@ def table(header, results):
     width = max([len(result.name) for result in results] + [5])
     lines = [f"{'stage':{width}}  {'verdict':8} {'seconds':>8}  remarks"]
     for result in results:
-        remarks = "; ".join(result.reasons) or ", ".join(f"{key} {value}" for key, value in result.facts.items())
+        numbers = {key: value for key, value in result.facts.items() if isinstance(value, (int, float))}
+        remarks = "; ".join(result.reasons) or ", ".join(f"{key} {value:.4g}" for key, value in numbers.items())
         lines.append(f"{result.name:{width}}  {result.status:8} {result.seconds:8.1f}  {remarks}")
     passed = sum(result.status == "passed" for result in results)
     lines.append(f"TIPC {header['model']} {header['mode']}: {passed} of {len(results)} stages passed")
