@@ -52,9 +52,11 @@ def parse():
 def main():
     """Load the model, run every picture that can be read, write and sign the results."""
     args = parse()
-    keep_memory()
     if (args.model_dir is None) == (args.model_file is None):
         raise InputError("give the exported model with either --model_dir or --model_file")
+    if args.batch_size < 1:
+        raise InputError(f"--batch_size {args.batch_size}: expected at least 1")
+    keep_memory()
     predictor = Predictor(
         args.model_file or args.model_dir, args.params_file, use_gpu=args.use_gpu, use_mkldnn=args.use_mkldnn,
         cpu_threads=args.cpu_threads, precision=args.precision, use_trt=args.use_trt,

@@ -120,6 +120,10 @@ def run(predictor, samples, batch_size, output_dir, watch):
         InputError: not one sample could be read, or a result cannot be written.
     """
     contract, done = predictor.contract, 0
+    try:
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output_dir}: cannot be written ({error.strerror})") from error
     files = output_files(contract, samples, output_dir)
     size = 1 if has_free_size(contract) else batch_size
     for start in progress(range(0, len(samples), size), -(-len(samples) // size), "batch"):
