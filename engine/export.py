@@ -94,8 +94,22 @@ def contract_of(exported):
     }
 
 
+def contract_of(exported):
+    """What goes in and out of a graph and how pictures get there, as plain data."""
+    return {
+        "inputs": [_port(port) for port in exported.inputs],
+        "outputs": [_port(port) for port in exported.outputs],
+        "preprocessing": {"colour": "RGB", "layout": "NCHW", "dtype": "float32", "resize_kernel": RESIZE_KERNEL},
+        "postprocessing": {"colour": "RGB", "rounding": "to nearest of 256 levels"},
+    }
+
+
+def _port(port):
+    return {"name": port.name, "kind": port.kind, "shape": list(port.shape), "range": list(port.range)}
+
+
 def describe(exported, base):
-    """The contract of a saved graph with the facts of its files, for NAME.yaml."""
+    """The contract of a saved graph with what Paddle Inference needs to know and the sizes of the files."""
     files = sorted(path for path in base.parent.iterdir() if path.suffix != ".yaml")
     return {
         **contract_of(exported),

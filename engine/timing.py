@@ -65,7 +65,7 @@ def report(watch, predictor, batch_size, count):
             "enable_tensorrt": options.use_trt, "enable_mkldnn": options.use_mkldnn and not options.use_gpu,
             "cpu_math_library_num_threads": predictor.config.cpu_math_library_num_threads(),
         },
-        "Model info": {"model_name": contract.get("model"), "precision": options.precision},
+        "Model info": {"model_name": contract.get("system"), "precision": options.precision},
         "Data info": {
             "batch_size": batch_size, "input_shape": contract["inputs"][0]["shape"], "data_num": count,
         },

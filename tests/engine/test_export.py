@@ -30,14 +30,14 @@ def single(forward, shape=(-1, 6)):
 
 
 def test_writes_both_formats_that_agree_with_the_layer(tmp_path):
-    differences = export(toy(), tmp_path / "new" / "folder", "model", legacy=True, facts={"model": "Toy"})
+    differences = export(toy(), tmp_path / "new" / "folder", "model", legacy=True, facts={"system": "Toy"})
     folder = tmp_path / "new" / "folder"
     names = {"model.json", "model.pdiparams", "model.pdmodel", "model.yaml"}
     assert {path.name for path in folder.iterdir()} == names
     assert len(differences) == 2 * 2 * len(BATCH_SIZES)
     assert all(0 <= value < 1e-5 for value in differences.values())
     contract = yaml.safe_load((folder / "model.yaml").read_text())
-    assert contract["model"] == "Toy"
+    assert contract["system"] == "Toy"
     assert contract["inputs"][1] == {"name": "mask", "kind": "image", "shape": [-1, 1, 16, 16], "range": [0.0, 1.0]}
     assert contract["outputs"][1]["kind"] == "vector"
     assert contract["max_difference"] == differences
