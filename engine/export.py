@@ -82,19 +82,6 @@ def save(exported, base, legacy):
 
 
 def contract_of(exported):
-    """What a graph takes and gives and how pictures are brought to it, as plain data."""
-    ports = {
-        side: [{"name": p.name, "kind": p.kind, "shape": list(p.shape), "range": list(p.range)} for p in listed]
-        for side, listed in (("inputs", exported.inputs), ("outputs", exported.outputs))
-    }
-    return {
-        **ports,
-        "preprocessing": {"colour": "RGB", "layout": "NCHW", "dtype": "float32", "resize_kernel": RESIZE_KERNEL},
-        "postprocessing": {"colour": "RGB", "rounding": "to nearest of 256 levels"},
-    }
-
-
-def contract_of(exported):
     """What goes in and out of a graph and how pictures get there, as plain data."""
     return {
         "inputs": [_port(port) for port in exported.inputs],
@@ -127,7 +114,7 @@ def write_contract(base, contract):
 
 
 def seeded_inputs(ports, batch, seed):
-    """One array a port: coarse and fine noise for an image, a rectangle for a mask, normal draws for the rest."""
+    """One array a port: coarse and fine noise for an image, blocks for a mask, normal draws for the rest."""
     random = np.random.default_rng(seed)
     return {port.name: _seeded(port, [batch if n == -1 and i == 0 else n for i, n in enumerate(port.shape)], random)
             for port in ports}
