@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"^<!-- run: (\{[^\n]*\}) -->\n```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FENCED = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+)")
 
 
@@ -84,18 +84,24 @@ def test_links_lead_somewhere(name):
     assert not missing
 
 
-def test_chinese_readme_has_the_same_commands_and_tables():
-    """Same code blocks (comments apart), same number of table rows, same numbers."""
-    english, chinese = read("README.md"), read("README_cn.md")
-    assert [code(block) for block in FENCED.findall(english)] == [code(block) for block in FENCED.findall(chinese)]
-    assert len(re.findall(r"^\|", english, re.MULTILINE)) == len(re.findall(r"^\|", chinese, re.MULTILINE))
-    fences = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    assert numbers("".join(fences.findall(english))) == numbers("".join(fences.findall(chinese)))
+@pytest.mark.parametrize("folder", ["", "test_tipc/"])
+def test_chinese_readme_says_the_same(folder):
+    """Same commands (comments apart), same table rows in number, same figures in tables and sample output."""
+    english, chinese = read(f"{folder}README.md"), read(f"{folder}README_cn.md")
+    assert commands(english) == commands(chinese)
+    assert len(rows(english)) == len(rows(chinese))
+    assert figures(english) == figures(chinese)
 
 
-def code(block):
-    return [line.split("#")[0].rstrip() for line in block.splitlines()]
+def commands(text):
+    blocks = [body for language, body in FENCED.findall(text) if language]
+    return [line.split("#")[0].rstrip() for line in "".join(blocks).splitlines()]
 
 
-def numbers(text):
-    return re.findall(r"\d[\d.,]*", text)
+def rows(text):
+    return re.findall(r"^\|.*$", text, re.MULTILINE)
+
+
+def figures(text):
+    samples = [body for language, body in FENCED.findall(text) if not language]
+    return re.findall(r"\d+(?:[.,]\d+)*", "\n".join(samples + rows(text)))
