@@ -46,7 +46,7 @@ def colour_loss_values(config, inputs, weights):
     values = {"out:gram": gram_matrix(given["feat"]).numpy()}
     gray = gray_for_identity(to_signed(given["x"]))
     values["out:identity_gray128"] = gray.numpy()[:, :, ::4, ::4]  # every fourth pixel is recorded
-    for level, image in enumerate(image_pyramid(given["x"], smallest=8)):
+    for level, image in enumerate(image_pyramid(given["x"], smallest=config["size"] >> (config["log_size"] - 3))):
         values[f"out:pyramid_{level}"] = image.numpy()
     return values
 
