@@ -71,6 +71,7 @@ class Runner:
     def run(self):
         """Run every stage that may run; returns the exit status."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.folder / "stages", ignore_errors=True)
         self.status_log = self.folder / "results_python.log"
         self.status_log.write_text("", encoding="utf-8")
         if not any(notice.is_error for notice in self.config.notices):

@@ -1,0 +1,45 @@
+"""Every shipped TIPC file: read without a remark, planned in every mode, its scripts and paths there."""
+
+from pathlib import Path
+
+import pytest
+
+from test_tipc.parser import MODES, read_config
+from test_tipc.plan import plan
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "test_tipc" / "configs").glob("*/train*.txt"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize("mode", MODES)
+def test_planned_without_a_remark(path, mode):
+    config = read_config(path)
+    stages = plan(config, mode)
+    assert config.notices == []
+    assert config.value("model_name") == path.parent.name
+    kinds = [stage.kind for stage in stages]
+    assert set(kinds) == ({"export", "infer"} if mode == "whole_infer" else {"train", "eval", "export", "infer"})
+    for stage in stages:
+        words = stage.command.split()
+        script = next(word for word in words if word.endswith(".py"))
+        assert (ROOT / script).is_file()
+        named = [word.split("=")[1] for word in words if word.startswith("--config=")]
+        assert all((ROOT / name).is_file() for name in named)
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES}), ids=lambda path: path.name)
+def test_every_system_has_its_three_files(folder):
+    names = {path.name for path in folder.glob("*.txt")}
+    wanted = {"train_infer_python.txt", "train_infer_python_32.txt",
+              "train_linux_gpu_normal_normal_infer_python_linux_gpu_cpu.txt"}
+    assert wanted <= names
+    assert read_config(folder / "train_infer_python.txt").dialect == "full51"
+    assert read_config(folder / "train_infer_python_32.txt").dialect == "lite32"
+
+
+def test_gpu_variant_uses_one_card_and_two():
+    path = ROOT / "test_tipc/configs/GPEN/train_linux_gpu_normal_normal_infer_python_linux_gpu_cpu.txt"
+    commands = [stage.command for stage in plan(read_config(path), MODES[0]) if stage.kind == "train"]
+    assert len(commands) == 2 and "--gpus=0,1 train.py" in commands[1] and "launch" not in commands[0]
+    assert all("--device=gpu" in command for command in commands)

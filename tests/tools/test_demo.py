@@ -1,0 +1,68 @@
+"""The closing table: which numbers it shows, from what it reads them, and when it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engine import images
+from engine.errors import InputError
+from tools import demo
+
+SCORES = {"psnr/degraded": 20.0, "psnr/restored": 23.0, "ssim/degraded": 0.5, "ssim/restored": 0.75}
+
+
+def stage(kind, **facts):
+    return {"kind": kind, "name": f"{kind}_x", "status": "passed", "command": f"python {kind}.py", "facts": facts}
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch):
+    """A passed run's summary, with pictures, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name, level in (("lite_data/val/lq/a", 0.2), ("lite_data/val/hq/a", 0.8), ("restored/a_predict", 0.6)):
+        images.write_image(f"{name}.png", np.full((8, 8, 3), level, np.float32))
+    stages = [
+        stage("train", start="", steps=10, weights="out/latest.pdparams"), stage("eval", **SCORES),
+        stage("export", folder="out"), stage("infer", ips=4.0, folder="restored"),
+        stage("infer", ips=9.0, folder="restored") | {"name": "infer_fast"},
+    ]
+    return {"ok": True, "stages": stages}
+
+
+def write(report):
+    demo.SUMMARY.parent.mkdir(parents=True, exist_ok=True)
+    demo.SUMMARY.write_text(json.dumps(report))
+
+
+def test_table_of_a_run_from_random_weights(report, capsys):
+    write(report)
+    assert demo.main() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-2:] for line in lines if line.startswith(("degraded", "restored"))] == [
+        ["20.00", "0.5000"], ["23.00", "0.7500"]]
+    assert any("random weights" in line for line in lines)
+    assert any(line.startswith("images per second") and "9.0 (infer_fast" in line for line in lines)
+    sheet = images.read_image("results/demo/before_after.png")
+    columns = [float(np.median(part)) for part in np.array_split(sheet[-6:], 3, axis=1)]
+    assert columns[0] < columns[1] < columns[2]
+
+
+def test_table_names_the_starting_weights_and_both_scores(report):
+    report["stages"][0]["facts"]["start"] = "weights/a.pdparams"
+    lines = demo.table(report, {"psnr/restored": 22.5, "ssim/restored": 0.7}, "sheet.png")
+    before, after = [line for line in lines if line.startswith("restored")]
+    assert before.split() == ["restored", "by", "weights/a.pdparams", "22.50", "0.7000"]
+    assert after.split() == ["restored", "after", "10", "steps", "more", "23.00", "0.7500"]
+    assert any(line.split() == ["training", "started", "from", "weights/a.pdparams"] for line in lines)
+
+
+def test_failed_chain_fails_the_demo(report, capsys):
+    write(report | {"ok": False})
+    assert demo.main() == 1 and "the chain failed" in capsys.readouterr().err
+
+
+def test_no_chain_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="run make demo"):
+        demo.main()
