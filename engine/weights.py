@@ -1,7 +1,7 @@
 """The only way weights enter the project, and the way they leave it: files <-> {key: array}, and into a network.
 
-Reading needs neither torch nor Paddle and runs nothing that a file asks for. A file that tries to, is damaged, or
-declares more than it holds, ends in an InputError of one line that names it.
+Reading needs no torch and runs nothing that a file asks for. A file that tries to, is damaged, or declares more than it
+holds, ends in an InputError of one line that names it.
 """
 
 import errno
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import paddle
 import safetensors.numpy
 
 from engine.errors import InputError
@@ -141,8 +142,6 @@ def load_into(layer, arrays, source):
     Raises:
         InputError: naming the first three keys that differ with both shapes, those of another shape first.
     """
-    import paddle  # here, so that reading files needs no Paddle
-
     tensors = layer.state_dict()
     wrong = [key for key in tensors if key in arrays and list(arrays[key].shape) != list(tensors[key].shape)]
     missing = [key for key in tensors if key not in arrays]

@@ -77,9 +77,9 @@ def test_the_attacks_work_where_they_are_not_refused(tmp_path):
 
 def test_an_allowed_name_gives_no_way_to_others(tmp_path):
     function, place = word("torch._utils", "_rebuild_tensor_v2"), word("torch", "FloatStorage")
-    for words in (("torch._utils", "_rebuild_tensor_v2.__globals__"), ("numpy", "core.os"), ("builtins", "eval")):
+    for words in (("torch._utils", "_rebuild_tensor_v2.__globals__"), ("numpy", "core.os"), ("posix", "list")):
         hostile = b"\x80\x04" + plain(words[0]) + plain(words[1]) + b"\x93."
-        assert ".".join(words) in refusal(tmp_path, hostile)
+        assert f"asks for {'.'.join(words)}, " in refusal(tmp_path, hostile)
     for target in (function, place, word("builtins", "list"), plain("text"), plain([])):
         state = row(b"N", plain({"__code__": 1, "call": 2})) + b"b"
         assert "sets attributes" in refusal(tmp_path, b"\x80\x02" + target + state + b".")
@@ -122,19 +122,21 @@ BOMBS = {
     "2 GiB of bytes": b"\x80\x03B\xff\xff\xff\x7fabc.",
     "text": b"\x80\x04\x8d" + TERABYTE + b"abc.",
     "a long number": b"\x80\x04\x8b\xff\xff\xff\x7fabc.",
-    "a long line": b"\x80\x02F" + b"1" * 5_000_000 + b"\n.",
+    "a long line": b"\x80\x02F" + b"1" * 25_000_000 + b"\n.",
     "many digits": b"\x80\x02L" + b"1" * 60_000 + b"L\n.",
     "a frame without end": b"\x80\x04\x95" + b"\xff" * 8 + b"}.",
     "the highest memo index": b"\x80\x02}r\xff\xff\xff\xff.",
-    "deep tuples": b"\x80\x02)" + b"\x85" * 50_000 + b".",
-    "deep lists": b"\x80\x02" + b"]" * 50_000 + b"a" * 49_999 + b".",
+    "deep tuples": b"\x80\x02)" + b"\x85" * 30_000 + b".",
+    "deep lists": b"\x80\x02" + b"]" * 30_000 + b"a" * 29_999 + b".",
     "a deep key": b"\x80\x02})" + b"\x85" * 100_000 + b"Ns.",
     "dicts within dicts": nested(60),
+    "few dicts within dicts": nested(12),
     "a dict within itself": b"\x80\x02}q\x00(U\x01ah\x00u.",
     "long keys": b"\x80\x02}(X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20) + b"}(U\x01ah\x00uu.",
     "copies of a list": b"\x80\x02" + word("builtins", "list") + b"q\x00](" + b"N" * 1000 + b"eq\x01("
     + b"h\x00h\x01\x85R" * 100_000 + b"l.",
     "a numpy shape": pickle.dumps({"w": SIX}, 2).replace(b"K\x06\x85", b"J\xff\xff\xff\x7f\x85"),
+    "a smaller numpy shape": pickle.dumps({"w": SIX}, 2).replace(b"K\x06\x85", b"K\x05\x85"),
     "numpy objects": pickle.dumps({"w": np.array([None])}, 4),
 }  # fmt: skip
 

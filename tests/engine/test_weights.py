@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import paddle
 import pytest
 
 from engine.errors import InputError
@@ -17,8 +18,6 @@ from tests.engine.weight_files import SIX, refusal
 
 
 def test_written_weights_are_read_here_and_by_paddle(tmp_path):
-    import paddle
-
     arrays = {"a.w": np.arange(6, dtype="f4").reshape(2, 3).T, "b/c": np.array(3, "i8"), "d": np.array([True])}
     write_weights(tmp_path / "new" / "W.pdparams", arrays)
     theirs, ours = paddle.load(str(tmp_path / "new" / "W.pdparams")), read_weights(tmp_path / "new" / "W.pdparams")
@@ -115,8 +114,6 @@ def test_select_network():
 
 @pytest.fixture
 def layer():
-    import paddle
-
     return paddle.nn.Sequential(paddle.nn.Conv2D(3, 4, 1), paddle.nn.BatchNorm2D(4), paddle.nn.Linear(2, 2))
 
 
@@ -125,6 +122,10 @@ CHANGES = {
         "0.weight": np.ones((8, 3, 1, 1))
     },
     "weights of another network: extra is [3] in the file, missing in the network": {"extra": np.ones(3)},
+    "weights of another size: 2.bias is [7] in the file, [2] in the network; 0.weight is missing in the file, "
+    "[4, 3, 1, 1] in the network; x is [1] in the file, missing in the network": {
+        "x": np.ones(1), "0.weight": None, "2.bias": np.ones(7)
+    },
     "weights of another network: 1._mean is missing in the file, [4] in the network": {"1._mean": None},
     "weights of another size: 0.bias is [] in the file, [4] in the network; 1.weight is [1] in the file, [4] in the "
     "network; 1.bias is [5] in the file, [4] in the network; and 1 more": {
