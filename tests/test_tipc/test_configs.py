@@ -43,3 +43,11 @@ def test_gpu_variant_uses_one_card_and_two():
     commands = [stage.command for stage in plan(read_config(path), MODES[0]) if stage.kind == "train"]
     assert len(commands) == 2 and "--gpus=0,1 train.py" in commands[1] and "launch" not in commands[0]
     assert all("--device=gpu" in command for command in commands)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_starting_weights_are_shipped(path):
+    config = read_config(path)
+    slot = "infer_model" if config.dialect == "full51" else "train_model"
+    for name in (config.value("pretrained"), config.value(slot)):
+        assert name == "null" or (ROOT / name).is_file(), f"{path.name}: {name} is not there"
