@@ -17,12 +17,8 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.files import write_text
-from engine.weights import load_into, read_arrays, read_weights, select_network, write_arrays, write_weights
+from engine.weights import read_arrays, read_weights, write_arrays, write_weights
 
-__all__ = [
-    "Checkpoint", "load_checkpoint", "load_into", "newest_checkpoint", "read_weights", "save_checkpoint",
-    "select_network",
-]  # fmt: skip
 FORMAT = 1
 META, STATE, LATEST = "meta.json", "train_state.safetensors", "latest.pdparams"
 OWN_KEYS = ("format", "step", "networks", "ema", "files")
@@ -72,7 +68,7 @@ def save_checkpoint(run, step, networks, ema, train_state, meta, keep):
         newest = newest_checkpoint(run)
         usable = f"the newest complete checkpoint is {newest}" if newest else "there is no complete checkpoint"
         cause = error if isinstance(error, InputError) else f"{run}: cannot be written ({error.strerror or error})"
-        raise InputError(f"step {step} is not saved: {cause}; {usable}") from error
+        raise InputError(f"step {step} is not wholly saved: {cause}; {usable}") from error
     finally:
         shutil.rmtree(saving, ignore_errors=True)
     return folder
