@@ -5,14 +5,13 @@ python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg 
 """
 
 import numpy as np
-import paddle
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.degrade import degrade
 from engine import cli, distributed, images, inference, run
 from engine.cli import Flag
+from engine.dynamic_graph import DynamicGraph
 from engine.errors import InputError
-from engine.export import contract_of
 from engine.log import logger, to_console
 from engine.timing import Stopwatch
 from metric.psnr_ssim import psnr
@@ -27,21 +26,6 @@ FLAGS = {
     "batch_size": Flag("pictures a run", int, default=1, metavar="N"),
     "degrade": Flag("degrade each picture first, by a fixed seed, and report PSNR", cli.boolean, default=False),
 }
-
-
-class DynamicGraph:
-    """The training form behind the Predictor's interface: a `contract`, and `run` from arrays to arrays."""
-
-    def __init__(self, exported):
-        """`exported`: engine.system.Exported with a reference."""
-        self.exported, self.contract = exported, contract_of(exported)
-
-    def run(self, arrays):
-        """Input name -> array [N, ...] to output name -> array."""
-        with paddle.no_grad():
-            results = self.exported.reference(*(paddle.to_tensor(arrays[port.name]) for port in self.exported.inputs))
-        results = results if isinstance(results, (list, tuple)) else [results]
-        return {port.name: result.numpy() for port, result in zip(self.exported.outputs, results, strict=True)}
 
 
 class Degrading:

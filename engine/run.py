@@ -97,7 +97,7 @@ def make_run_folder(folder):
     except OSError as error:
         raise InputError(f"{folder}: output folder cannot be written ({error.strerror})") from None
     earlier = [path for path in folder.iterdir() if _belongs_to_run(path)]
-    if any(path.name.startswith("step_") for path in earlier):
+    if any(path.name.startswith(("step_", "replaced_")) for path in earlier):
         number = len(list(folder.glob("earlier_*"))) + 1
         kept = folder / f"earlier_{number}"
         kept.mkdir()
@@ -108,7 +108,7 @@ def make_run_folder(folder):
 
 def _belongs_to_run(path):
     names = ("latest.pdparams", "metrics.jsonl", "train.log", "visualdl", "samples", "config.yaml")
-    return path.name.startswith("step_") or path.name in names
+    return path.name.startswith(("step_", "replaced_")) or path.name in names
 
 
 def save_config(config, folder):
@@ -133,7 +133,7 @@ def resume_point(word, config, config_path):
     if word == "auto":
         return checkpoint.newest_checkpoint(newest_run(config, config_path))
     path = Path(word)
-    found = path if path.name.startswith("step_") else checkpoint.newest_checkpoint(path)
+    found = path if (path / "meta.json").is_file() else checkpoint.newest_checkpoint(path)
     if found is None or not found.is_dir():
         raise ConfigError(f"--resume {word}: no checkpoint there; expected a run folder or one of its step_* folders")
     return found
