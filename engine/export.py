@@ -146,7 +146,7 @@ def compare(exported, base, seed=0):
         if not base.with_suffix(suffix).exists():
             continue
         for use_mkldnn in (True, False):
-            predictor = Predictor(base.with_suffix(suffix), use_mkldnn=use_mkldnn)
+            predictor = _read_back(base.with_suffix(suffix), use_mkldnn)
             for batch, arrays in inputs.items():
                 check = f"{label}, oneDNN {'on' if use_mkldnn else 'off'}, batch {batch}"
                 differences[check] = _largest_difference(predictor.run(arrays), wanted[batch])
@@ -155,6 +155,14 @@ def compare(exported, base, seed=0):
     if wrong:
         raise ExportMismatch(f"{base.name}: differs from the training form by more than {TOLERANCE:.0e}: {wrong}")
     return differences
+
+
+def _read_back(program_file, use_mkldnn):
+    """A Predictor. Paddle notices nothing when it writes to a full disk, so a file that was cut shows up here."""
+    try:
+        return Predictor(program_file, use_mkldnn=use_mkldnn)
+    except InputError as error:
+        raise InputError(f"{error}; it was written a moment ago: is the disk full?") from error
 
 
 def _results(reference, exported, arrays):

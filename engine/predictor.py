@@ -190,6 +190,8 @@ class Predictor:
         except (RuntimeError, ValueError, TypeError) as error:
             how = ", ".join(f"{key}={value}" for key, value in asdict(self.options).items())
             raise InputError(f"{self.program_file}: cannot run with {how} ({last_line(error)})") from error
+        finally:
+            paddle.base.core.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # a run leaves one thread behind
         handles = [self._paddle.get_output_handle(name) for name in self._paddle.get_output_names()]
         names = [port["name"] for port in self.contract["outputs"]]
         return {name: handle.copy_to_cpu() for name, handle in zip(names, handles, strict=True)}

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import paddle
 import pytest
@@ -72,6 +74,19 @@ def test_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file.*cannot be written"):
         export(toy(), tmp_path / "file" / "folder")
+
+
+def test_a_disk_that_fills_up_publishes_nothing(tmp_path, monkeypatch):
+    def cut_short(layer, path, input_spec):
+        saved(layer, path, input_spec=input_spec)
+        parameters = Path(f"{path}.pdiparams")
+        parameters.write_bytes(parameters.read_bytes()[:100])
+
+    saved = paddle.jit.save
+    monkeypatch.setattr(paddle.jit, "save", cut_short)
+    with pytest.raises(InputError, match="is the disk full"):
+        export(toy(), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_the_legacy_format_cannot_say_is_one_line(tmp_path):
