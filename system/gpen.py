@@ -62,9 +62,9 @@ class GPEN(System):
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
     smoke = {
-        "recipe.size": 32, "recipe.narrow": 0.03125, "recipe.style_dim": 16, "recipe.mapping_layers": 2,
-        "recipe.identity_weight": 0.0, "data.train.image_size": 32, "data.validation.image_size": 32,
-        "data.batch_size": 2,
+        "recipe.size": 32, "recipe.channel_multiplier": 1, "recipe.narrow": 0.03125, "recipe.style_dim": 16,
+        "recipe.mapping_layers": 2, "recipe.identity_weight": 0.0,
+        **{f"data.{split}.{name}": 32 for split in ("train", "validation") for name in ("image_size", "degrade_size")},
     }
 
     def __init__(self, config):

@@ -1,0 +1,101 @@
+"""Every YAML in configs/: it loads, trains, resumes bit-equal, exports what it predicts. Found by their names alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_loader.batches import TrainingBatches
+from engine import checkpoint, run
+from engine import config as configuration
+from engine.dynamic_graph import DynamicGraph
+from engine.export import export, seeded_inputs
+from engine.predictor import Predictor
+from engine.trainer import Trainer
+from train import build_dataset
+
+CONFIGS = sorted(Path("configs").glob("*.yaml"))
+
+
+def smallest(path, tmp_path, **more):
+    """The configuration with its system's smoke overrides, procedural or drawn data, and two steps."""
+    system = configuration.import_class(configuration.read_yaml(path)["system"], ("system.",), "system")
+    overrides = {**system.smoke, "data.num_workers": 0, "data.batch_size": 2, "train.steps": 2, "train.log_every": 1,
+                 "train.save_every": 1, "train.preview_every": 0, "train.validate_every": 0,
+                 "output.dir": str(tmp_path), **more}
+    for split in ("train", "validation"):
+        if "root" in (configuration.read_yaml(path)["data"][split]):
+            overrides[f"data.{split}.root"] = None
+            overrides[f"data.{split}.synthetic"] = {"identities": [0, 4], "variants": 1}
+    return configuration.load(path, [(key, value, key) for key, value in overrides.items()])
+
+
+def trained(config, folder, resume_from=None):
+    folder.mkdir(exist_ok=True)
+    dataset = build_dataset(config.data.train, config.seed, training=True)
+    batches = TrainingBatches(dataset, config.seed, config.data.batch_size, num_workers=0)
+    trainer = Trainer(config, run.build_system(config), folder, batches)
+    if resume_from:
+        trainer.resume(resume_from)
+    trainer.run()
+    return trainer
+
+
+def test_there_are_configurations():
+    assert len(CONFIGS) >= 6
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_loads_and_says_how_it_is_run(path):
+    configuration.load(path)
+    header = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    assert any(f"python train.py -c configs/{path.name}" in line for line in header[:5])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_trains_resumes_and_exports(path, tmp_path):
+    config = smallest(path, tmp_path / "run")
+    trainer = trained(config, tmp_path / "whole")
+    files = {file.name: file.read_bytes() for file in (tmp_path / "whole" / "step_0000002").iterdir()}
+    trained(config, tmp_path / "parts", tmp_path / "whole" / "step_0000001")
+    for name, content in files.items():
+        if name != "meta.json":  # it holds the commit and the window, compared below
+            assert (tmp_path / "parts" / "step_0000002" / name).read_bytes() == content, name
+    whole, parts = (checkpoint.load_checkpoint(tmp_path / part / "step_0000002") for part in ("whole", "parts"))
+    assert whole.meta == parts.meta
+    first = checkpoint.load_checkpoint(tmp_path / "whole" / "step_0000001")
+    for name in trainer.system.networks:  # two steps changed every network
+        assert any(not np.array_equal(first.networks[name][key], array) for key, array in whole.networks[name].items())
+
+    networks = trainer.evaluated_networks()
+    for network in networks.values():
+        network.eval()
+    for graph, exported in trainer.system.inference(networks).items():
+        differences = export(exported, tmp_path / "exported" / graph)
+        assert max(differences.values()) <= 1e-4
+        arrays = seeded_inputs(exported.inputs, 2, seed=5)
+        static = Predictor(tmp_path / "exported" / graph).run(arrays)
+        for name, array in DynamicGraph(exported).run(arrays).items():
+            np.testing.assert_allclose(static[name], array, atol=1e-4)
+            assert np.ptp(array) > 0
+
+
+def test_every_key_of_a_recipe_is_read():
+    """A field nobody reads would be a setting that does nothing."""
+    for path in CONFIGS:
+        module = configuration.read_yaml(path)["system"].rpartition(".")[0].replace(".", "/")
+        source = Path(f"{module}.py").read_text(encoding="utf-8")
+        for key in type(configuration.load(path).recipe).model_fields:
+            assert f".{key}" in source, f"{path}: recipe.{key} is read nowhere in {module}.py"
+
+
+def test_random_seed_makes_the_weights():
+    config = configuration.load(CONFIGS[0], [("recipe.size", 32, ""), ("recipe.narrow", 0.03125, ""),
+                                             ("recipe.identity_weight", 0.0, "")])
+    one, two = (run.build_system(config) for _ in range(2))
+    other = run.build_system(config.model_copy(update={"seed": 1}))
+    key = next(key for key, value in one.networks["generator"].state_dict().items() if np.ptp(value.numpy()) > 0)
+    values = [system.networks["generator"].state_dict()[key].numpy() for system in (one, two, other)]
+    np.testing.assert_array_equal(values[0], values[1])
+    assert not np.array_equal(values[0], values[2])
