@@ -40,7 +40,7 @@ def pixel_norm(z):
 class Folded(nn.Layer):
     """A layer whose constants are float32 buffers made from float64 numpy arithmetic.
 
-    Source: none; holds what the others share.
+    Source: ours.
     """
 
     def constant(self, name, array):
