@@ -5,7 +5,9 @@ the step a run was resumed at change nothing. Unreadable files are named once, c
 """
 
 import logging
-import sys
+import os
+import signal
+import threading
 
 import cv2
 import numpy as np
@@ -17,47 +19,37 @@ from engine.runtime import usable_cores
 logger = logging.getLogger("kintsugi")
 
 
-class _Training:
-    """A dataset whose unreadable samples are replaced by the next readable one, so that batches keep their size."""
+class _Readable:
+    """A dataset whose samples come as (sample, error texts), so that an unreadable file raises nothing in a worker.
 
-    def __init__(self, dataset):
-        self.dataset, self.reported = dataset, set()
+    With `replaces` the next readable sample takes an unreadable one's place and batches keep their size; without, and
+    where none can be read, the sample is None.
+    """
+
+    def __init__(self, dataset, replaces):
+        self.dataset, self.replaces = dataset, replaces
 
     def __getitem__(self, key):
         epoch, index = key
-        for offset in range(len(self.dataset)):
+        errors = []
+        for offset in range(len(self) if self.replaces else 1):
             try:
-                return self.dataset[(epoch, (index + offset) % len(self.dataset))]
+                return self.dataset[(epoch, (index + offset) % len(self))], errors
             except InputError as error:
-                if str(error) not in self.reported:
-                    self.reported.add(str(error))
-                    print(f"skipped: {error}", file=sys.stderr, flush=True)
-        raise InputError(f"none of the {len(self.dataset)} training files can be read")
-
-    def __len__(self):
-        return len(self.dataset)
-
-
-class _Evaluation:
-    """A dataset whose unreadable samples come back as their error text."""
-
-    def __init__(self, dataset):
-        self.dataset = dataset
-
-    def __getitem__(self, key):
-        try:
-            return self.dataset[key]
-        except InputError as error:
-            return str(error)
+                errors.append(str(error))
+        return None, errors
 
     def __len__(self):
         return len(self.dataset)
 
 
 def collate(samples):
-    """Stack samples into a batch; texts stay lists. Error texts of skipped samples go to `skipped`."""
-    kept = [sample for sample in samples if isinstance(sample, dict)]
-    batch = {"skipped": [sample for sample in samples if not isinstance(sample, dict)]}
+    """Stack the readable of (sample, error texts) pairs into a batch; texts stay lists.
+
+    `skipped` holds the error texts, `readable` the number of samples: the DataLoader ends at a batch without an array.
+    """
+    kept = [sample for sample, _ in samples if sample is not None]
+    batch = {"skipped": [text for _, errors in samples for text in errors], "readable": np.array(len(kept))}
     for name in kept[0] if kept else ():
         values = [sample[name] for sample in kept]
         batch[name] = values if isinstance(values[0], str) else np.stack(values)
@@ -93,7 +85,19 @@ def default_workers():
 
 
 def _start_worker(_):
-    cv2.setNumThreads(1)
+    """Leave Ctrl-C, and a SIGTERM to the whole group such as `timeout` sends, to the main process: it ends its step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave_with(parent):
+    """End this worker when its parent says so or is gone."""
+    while os.getppid() == parent:
+        sent = signal.sigtimedwait({signal.SIGTERM}, 1)
+        if sent is not None and sent.si_pid == parent:
+            break
+    os._exit(0)
 
 
 class TrainingBatches:
@@ -110,19 +114,28 @@ class TrainingBatches:
             rank: this process.
             world: number of processes.
         """
-        self.dataset, self.seed, self.batch_size = _Training(dataset), seed, batch_size
+        self.dataset, self.seed, self.batch_size = _Readable(dataset, replaces=True), seed, batch_size
         self.num_workers = default_workers() if num_workers is None else num_workers
         self.rank, self.world = rank, world
+        self.skipped = []
 
     def epoch(self, step):
         """Passes through the data completed before `step`."""
         return step * self.batch_size * self.world // len(self.dataset)
 
     def iterate(self, first_step, last_step):
-        """Iterator of the batches of steps first_step .. last_step - 1."""
+        """Batches of steps first_step .. last_step - 1; `skipped` grows by the error texts of files passed over.
+
+        Raises:
+            InputError: none of the files can be read.
+        """
         steps = range(first_step, last_step)
         sampler = _Steps(len(self.dataset), self.seed, self.batch_size, steps, self.rank, self.world)
-        return iter(_loader(self.dataset, sampler, self.num_workers))
+        for batch in _loader(self.dataset, sampler, self.num_workers):
+            _report(batch.pop("skipped"), self.skipped)
+            if not batch.pop("readable"):
+                raise _none_readable(self.skipped, self.dataset)
+            yield batch
 
 
 class EvaluationBatches:
@@ -130,7 +143,7 @@ class EvaluationBatches:
 
     def __init__(self, dataset, batch_size, num_workers=None):
         """Wrap a dataset; see TrainingBatches."""
-        self.dataset, self.batch_size = _Evaluation(dataset), batch_size
+        self.dataset, self.batch_size = _Readable(dataset, replaces=False), batch_size
         self.num_workers = default_workers() if num_workers is None else num_workers
         self.skipped = []
 
@@ -148,15 +161,32 @@ class EvaluationBatches:
         keys = [(0, index) for index in range(len(self.dataset))]
         chunks = [keys[first : first + self.batch_size] for first in range(0, len(keys), self.batch_size)]
         for batch in _loader(self.dataset, chunks, self.num_workers):
-            for text in batch.pop("skipped"):
-                logger.warning(f"skipped: {text}")
-                self.skipped.append(text)
-            if batch:
+            _report(batch.pop("skipped"), self.skipped)
+            if batch.pop("readable"):
                 yield batch
         if len(self.skipped) == len(self.dataset):
-            raise InputError(f"none of the {len(self.dataset)} files can be read; the first: {self.skipped[0]}")
+            raise _none_readable(self.skipped, self.dataset)
+
+
+def _report(texts, skipped):
+    """Name every skipped file once, with the number of files so far."""
+    for text in texts:
+        if text not in skipped:
+            skipped.append(text)
+            logger.warning(f"skipped ({len(skipped)} so far): {text}")
+
+
+def _none_readable(skipped, dataset):
+    return InputError(f"none of the {len(dataset)} files can be read; the first: {skipped[0]}")
 
 
 def _loader(dataset, batch_sampler, num_workers):
+    """Paddle's DataLoader in a form whose workers cannot deadlock on what their parent's threads held at the fork.
+
+    OpenCV's thread pool is put away before it; without shared memory a worker makes no tensor, and so takes none of
+    the locks of Paddle's allocator (nor needs a large /dev/shm).
+    """
+    if num_workers:
+        cv2.setNumThreads(1)
     return DataLoader(dataset, batch_sampler=batch_sampler, num_workers=num_workers, collate_fn=collate,
-                      worker_init_fn=_start_worker, return_list=True)
+                      worker_init_fn=_start_worker, return_list=True, use_shared_memory=False)
