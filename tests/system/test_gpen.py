@@ -207,6 +207,14 @@ def test_pixel_loss_learns():
     assert losses[-1] < 0.8 * losses[0]
 
 
+def test_without_adversarial_weight_the_discriminator_rests():
+    it = gpen(adversarial_weight=0.0)
+    record = Recorder(it)
+    assert it.train_step(pictures(), 0, record).keys() == {"generator/loss", "generator/pixel", "generator/path"}
+    assert [names for names, _, _ in record.calls] == [("encoder", "decoder")] * 2
+    assert all("discriminator" not in moved for _, _, moved in record.calls)
+
+
 def test_discriminator_judges_what_the_generator_made_of_the_degraded_picture():
     it, batch = gpen(), pictures()
     found = {}
