@@ -23,7 +23,7 @@ def to_console():
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
-        logger.setLevel(logging.INFO if distributed.is_main() else logging.ERROR)
+        logger.setLevel(logging.INFO if distributed.is_main() else logging.WARNING)
         logger.propagate = False
 
 

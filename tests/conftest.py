@@ -1,3 +1,17 @@
 """Shared fixtures. Importing `engine` first sets the thread environment before Paddle is imported."""
 
+import logging
+
+import pytest
+
 import engine  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def unused_log():
+    """Every test finds the log as a fresh process does: the scripts attach it to the stdout of the test they run in."""
+    logger = logging.getLogger("kintsugi")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = before[0], before[2]
+    logger.setLevel(before[1])

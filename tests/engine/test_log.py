@@ -1,0 +1,124 @@
+"""What a run writes: one line and one record a window, readable by TIPC's tools, VisualDL and people."""
+
+import json
+import logging
+import re
+
+import numpy as np
+import pytest
+from visualdl import LogReader
+
+from engine import log
+from engine.images import read_image
+
+TIMING = {"reader_cost": 0.5, "batch_cost": 2.0, "samples": 8}
+SCALARS = {"generator/pixel": 0.25, "generator/loss": 1.5, "discriminator/loss": 0.75}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+def opened(folder, first_step=0):
+    return log.RunLog(folder, folder / "samples", first_step, steps=10)
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_training_line_has_the_tokens_tools_look_for(folder, capsys):
+    out = opened(folder)
+    out.training(4, 2, SCALARS, {"encoder": 0.002, "decoder": 0.001}, TIMING)
+    out.close()
+    printed = capsys.readouterr().out
+    (saved,) = (folder / "train.log").read_text().splitlines()
+    assert printed.count("\n") == 1 and saved.endswith(printed.rstrip("\n"))
+    for pattern, value in {r"\bloss: ([-\d.e]+),": 1.5, r" ips: ([-\d.e]+) images/s$": 4, r"\blr: ([-\d.e]+),": 0.002,
+                           r"avg_reader_cost: ([\d.]+) sec": 0.5, r"avg_batch_cost: ([\d.]+) sec": 2,
+                           r"avg_samples: (\d+)": 8, r"iter: (\d+)/10\]": 4, r"\[Epoch (\d+),": 2}.items():
+        assert float(re.search(pattern, printed.rstrip("\n"))[1]) == value, pattern
+    assert re.search(r"(\S*)loss: ", printed)[1] == ""  # the first `loss:` is the bare total
+    assert "discriminator/loss: 0.75" in printed
+
+
+def test_record_holds_every_number(folder):
+    out = opened(folder)
+    out.training(4, 0, SCALARS, {"encoder": 0.002}, TIMING)
+    out.record(5, {"validation/psnr": 20.5})
+    out.close()
+    assert records(folder) == [{"step": 4, **SCALARS, "lr/encoder": 0.002, "ips": 4.0},
+                               {"step": 5, "validation/psnr": 20.5}]
+
+
+def test_visualdl_reads_the_same(folder):
+    out = opened(folder)
+    for step in (1, 2):
+        out.training(step, 0, {"generator/loss": step / 4}, {"encoder": 0.5}, TIMING)
+    out.picture(2, np.full((8, 8, 3), 0.5, np.float32))
+    out.close()
+    (file,) = (folder / "visualdl").iterdir()
+    reader = LogReader(file_path=str(file))
+    assert [(item.id, item.value) for item in reader.get_data("scalar", "generator/loss")] == [(1, 0.25), (2, 0.5)]
+    assert [item.value for item in reader.get_data("scalar", "ips")] == [4.0, 4.0]
+    assert len(reader.get_data("image", "preview")) == 1
+
+
+def test_picture_is_saved_under_its_step(folder):
+    out = opened(folder)
+    image = np.zeros((8, 12, 3), np.float32)
+    image[..., 0] = 1
+    out.picture(7, image)
+    out.close()
+    np.testing.assert_array_equal(read_image(folder / "samples" / "step_0000007.png"), image)
+
+
+def test_records_of_a_killed_run_are_dropped(folder):
+    lines = ['{"step": 2, "a": 1}', '{"step": 4, "a": 2}', '{"step": 6, "a": 3}', '{"step": 7, "a']
+    (folder / "metrics.jsonl").write_text("\n".join(lines))
+    out = opened(folder, first_step=4)
+    out.record(5, {"a": 9})
+    out.close()
+    assert records(folder) == [{"step": 2, "a": 1}, {"step": 4, "a": 2}, {"step": 5, "a": 9}]
+
+
+def test_log_of_a_resumed_run_goes_on(folder):
+    for step in (1, 2):
+        out = opened(folder, first_step=step - 1)
+        out.training(step, 0, SCALARS, {"encoder": 1.0}, TIMING)
+        out.close()
+    lines = (folder / "train.log").read_text().splitlines()
+    assert [re.search(r"iter: (\d)", line)[1] for line in lines] == ["1", "2"]
+
+
+def test_other_processes_write_nothing(folder, monkeypatch, capsys):
+    monkeypatch.setattr(log.distributed, "is_main", lambda: False)
+    out = opened(folder)
+    out.training(1, 0, SCALARS, {"encoder": 1.0}, TIMING)
+    out.record(1, {"a": 1.0})
+    out.picture(1, np.zeros((4, 4, 3), np.float32))
+    out.advance()
+    out.close()
+    log.logger.info("not shown")
+    log.logger.warning("skipped: a file only this process read")
+    assert not list(folder.iterdir())
+    assert capsys.readouterr().out == "skipped: a file only this process read\n"
+
+
+def test_messages_go_to_stdout_once(capsys):
+    log.to_console()
+    log.to_console()
+    log.logger.info("a line")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("a line\n", "")
+
+
+def test_closed_log_lets_go_of_its_file(folder):
+    opened(folder).close()
+    assert not [handler for handler in log.logger.handlers if isinstance(handler, logging.FileHandler)]
+
+
+def test_progress_is_silent_without_a_terminal(capsys):
+    assert list(log.progress(iter([1, 2]), 2, "batch")) == [1, 2]
+    assert capsys.readouterr().err == ""
