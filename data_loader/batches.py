@@ -11,6 +11,7 @@ import threading
 
 import cv2
 import numpy as np
+import paddle
 from paddle.io import DataLoader
 
 from engine.errors import InputError
@@ -181,12 +182,17 @@ def _none_readable(skipped, dataset):
 
 
 def _loader(dataset, batch_sampler, num_workers):
-    """Paddle's DataLoader in a form whose workers cannot deadlock on what their parent's threads held at the fork.
+    """Batches of tensors, prepared here or by Paddle's DataLoader, in a form that cannot wait for ever.
 
-    OpenCV's thread pool is put away before it; without shared memory a worker makes no tensor, and so takes none of
-    the locks of Paddle's allocator (nor needs a large /dev/shm).
+    Without workers its reader thread, if it fails, leaves the main thread waiting, so there is no thread here. With
+    workers, nothing is used that the parent's threads may hold at the fork: OpenCV's thread pool is put away before,
+    and without shared memory a worker makes no tensor, so takes none of the locks of Paddle's allocator (nor does it
+    need a large /dev/shm).
     """
     if num_workers:
         cv2.setNumThreads(1)
-    return DataLoader(dataset, batch_sampler=batch_sampler, num_workers=num_workers, collate_fn=collate,
-                      worker_init_fn=_start_worker, return_list=True, use_shared_memory=False)
+        return DataLoader(dataset, batch_sampler=batch_sampler, num_workers=num_workers, collate_fn=collate,
+                          worker_init_fn=_start_worker, return_list=True, use_shared_memory=False)
+    batches = (collate([dataset[key] for key in keys]) for keys in batch_sampler)
+    return ({name: paddle.to_tensor(value) if isinstance(value, np.ndarray) else value for name, value in batch.items()}
+            for batch in batches)

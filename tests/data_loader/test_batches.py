@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -145,6 +146,24 @@ def test_none_readable(workers):
         list(TrainingBatches(nothing, 1, BATCH, workers).iterate(0, STEPS))
     with pytest.raises(InputError, match=text):
         list(EvaluationBatches(nothing, BATCH, workers))
+
+
+class Faulty(Numbered):
+    """A mistake in the code, not in a file."""
+
+    def __getitem__(self, key):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("workers", "error"), [(0, ZeroDivisionError), (2, (ZeroDivisionError, SystemError))])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_code_is_raised_and_waits_for_nothing(workers, error):
+    before = set(threading.enumerate())
+    with pytest.raises(error):
+        next(TrainingBatches(Faulty(), 1, BATCH, workers).iterate(0, STEPS))
+    for thread in set(threading.enumerate()) - before:
+        if "_thread_loop" in thread.name:  # it prints the worker's traceback
+            thread.join(timeout=10)
 
 
 def test_truncated_file_of_a_folder(tmp_path, caplog):
