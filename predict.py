@@ -23,7 +23,7 @@ FLAGS = {
     "mask": Flag("mask picture, white where it is to be filled, for systems that take one", metavar="FILE"),
     "style": Flag("style picture, for systems that take one", metavar="FILE"),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
-    "batch_size": Flag("pictures a run", int, default=1, metavar="N"),
+    "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
     "degrade": Flag("degrade each picture first, by a fixed seed, and report PSNR", cli.boolean, default=False),
 }
 

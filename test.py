@@ -21,7 +21,7 @@ FLAGS = {
     "data_dir": Flag("folder with validation pictures", metavar="DIR"),
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
     "result_dir": Flag("where scores.json and sheet.png go", default="results/test", metavar="DIR"),
-    "show": Flag("pictures in the sheet", int, default=8, metavar="N"),
+    "show": Flag("pictures in the sheet", cli.at_least(1), default=8, metavar="N"),
 }
 
 
@@ -32,6 +32,7 @@ def main():
     distributed.start(args.device)
     to_console()
     config = args.config
+    run.check_writable(args.result_dir)
     dataset = build_dataset(config.data.validation, config.seed, training=False)
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = run.build_system(config)

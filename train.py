@@ -49,11 +49,6 @@ def main():
     batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
     checks = EvaluationBatches(validation, config.data.batch_size, 0)
     system = run.build_system(config)
-    if distributed.is_main():
-        if checkpoint is None:
-            run.make_run_folder(folder)
-        run.save_config(config, folder)
-
     metrics = {"psnr": psnr, "ssim": ssim}
     trainer = Trainer(config, system, folder, batches, preview_batch=lambda: next(iter(checks)),
                       evaluate=lambda networks: evaluate(system, networks, checks, metrics)["scores"])
@@ -61,6 +56,11 @@ def main():
         trainer.resume(checkpoint)
     elif args.pretrained:
         trainer.load_pretrained(args.pretrained)
+    if distributed.is_main():
+        run.check_writable(config.output.samples or folder)
+        if checkpoint is None:
+            run.make_run_folder(folder)
+        run.save_config(config, folder)
     logger.info(f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}")
     try:
         trainer.run()

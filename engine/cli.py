@@ -35,6 +35,18 @@ def optional(kind):
     return read
 
 
+def at_least(least):
+    """A type that takes whole numbers from `least` on."""
+
+    def read(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected at least {least}, found {text}")
+        return int(text)
+
+    read.__name__ = "int"
+    return read
+
+
 def choice(*values):
     """A type that takes one of `values`; the error names them."""
 

@@ -24,13 +24,13 @@ class OptimizerConfig(Settings):
 
     kind: Literal["adam", "adadelta"]
     lr: float = Field(gt=0)
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    rho: float = 0.9
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    rho: float = Field(default=0.9, ge=0, lt=1)
     milestones: tuple[int, ...] = ()
-    gamma: float = 0.5
-    clip_norm: float | None = None
+    gamma: float = Field(default=0.5, gt=0)
+    clip_norm: float | None = Field(default=None, gt=0)
 
 
 class EMAConfig(Settings):
@@ -73,7 +73,7 @@ class RunConfig(Settings):
     """Everything a run depends on. `recipe` is the system's own Config, `data.*` that of the dataset's class."""
 
     system: str
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     data: DataConfig
     optimizers: dict[str, OptimizerConfig]
     ema: EMAConfig | None = None
@@ -155,6 +155,8 @@ def import_class(dotted, roots, label):
     if not isinstance(found, type):
         known = [name for name, value in vars(module).items() if isinstance(value, type) and hasattr(value, "Config")]
         raise ConfigError(f"{label}: '{module_name}' has no class '{class_name}'{did_you_mean(class_name, known)}")
+    if not hasattr(found, "Config"):
+        raise ConfigError(f"{label}: '{dotted}' has no Config; expected a system or a dataset")
     return found
 
 

@@ -82,20 +82,25 @@ def newest_run(config, config_path):
     return max(parent.glob("[0-9][0-9][0-9][0-9]"), default=parent / "0001")
 
 
-def make_run_folder(folder):
-    """Make the folder, try that it can be written, and move an earlier run's files in it to `earlier_N`.
+def check_writable(folder):
+    """Make a folder and try that a file can be written there.
 
     Raises:
         InputError: it cannot be made or written.
     """
-    folder = Path(folder)
+    trial = Path(folder) / f".writable_{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".writable_{os.getpid()}"
+        trial.parent.mkdir(parents=True, exist_ok=True)
         trial.write_bytes(b"")
         trial.unlink()
     except OSError as error:
         raise InputError(f"{folder}: output folder cannot be written ({error.strerror})") from None
+
+
+def make_run_folder(folder):
+    """Make the folder, try that it can be written, and move an earlier run's files in it to `earlier_N`."""
+    folder = Path(folder)
+    check_writable(folder)
     earlier = [path for path in folder.iterdir() if _belongs_to_run(path)]
     if any(path.name.startswith(("step_", "replaced_")) for path in earlier):
         number = len(list(folder.glob("earlier_*"))) + 1
