@@ -152,6 +152,9 @@ def _declared_flags(path):
     declared = content.get("flags") or {}
     if not isinstance(declared, dict):
         raise ConfigError(f"{path}.flags: expected flag names with their keys, found {declared!r}")
+    for name, keys in declared.items():
+        if not isinstance(keys, (str, list)):
+            raise ConfigError(f"{path}.flags.{name}: expected a key or a list of keys, found {keys!r}")
     implied = content.get("flags_imply") or {}
     if not isinstance(implied, dict):
         raise ConfigError(f"{path}.flags_imply: expected keys with their values, found {implied!r}")
@@ -210,4 +213,7 @@ def guarded(main):
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
     raise SystemExit(status or 0)

@@ -91,6 +91,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         """Build the mapping, or name the line of the second occurrence."""
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
             if key_node.value in seen:
                 line = key_node.start_mark.line + 1
                 raise ConfigError(f"{self.name}:{line}: key '{key_node.value}' stands twice")

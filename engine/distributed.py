@@ -92,12 +92,12 @@ def normal(shape):
 
 
 def mean_over_ranks(values):
-    """Mean of a numpy vector over the ranks."""
-    if world_size() == 1:
+    """Mean of a list of numbers over the ranks, each entry by itself."""
+    if world_size() == 1 or not values:
         return values
     tensor = paddle.to_tensor(np.asarray(values, np.float64))
     dist.all_reduce(tensor)
-    return tensor.numpy() / world_size()
+    return (tensor.numpy() / world_size()).tolist()
 
 
 def any_rank(flag):
@@ -111,5 +111,4 @@ def any_rank(flag):
 
 def wait():
     """Wait for all ranks, so that none runs ahead of files that rank 0 writes."""
-    if world_size() > 1:
-        dist.barrier()
+    any_rank(False)

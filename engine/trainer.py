@@ -100,7 +100,8 @@ class Trainer:
     def run(self):
         """Train to the configured number of steps. Stopped after a signal; InputError for a non-finite loss."""
         train = self.config.train
-        distributed.broadcast_parameters(self.system.networks | self.ema.networks)
+        distributed.broadcast_parameters(self.system.networks)
+        distributed.broadcast_parameters(self.ema.networks)  # under the same names, so not in one dict
         samples = self.config.output.samples or self.folder / "samples"
         self.out = RunLog(self.folder, Path(samples), self.step, train.steps)
         try:
@@ -110,7 +111,7 @@ class Trainer:
             self.out.close()
 
     def _loop(self, train):
-        saved = None
+        saved = False
         iterator = iter(self.batches.iterate(self.step, train.steps))
         reader_cost, samples, steps, began = 0.0, 0, 0, time.perf_counter()
         while self.step < train.steps:
@@ -130,14 +131,15 @@ class Trainer:
                 reader_cost, samples, steps, began = 0.0, 0, 0, time.perf_counter()
             stopping = distributed.any_rank(self.stop_signal is not None)
             if due(self.step, train.save_every) or stopping or self.step == train.steps:
-                saved = self.save()
+                self.save()
+                saved = True
             if due(self.step, train.preview_every) or self.step == train.steps:
                 self.preview()
             if due(self.step, train.validate_every):
                 self.validate()
             if stopping:
                 raise Stopped(self.stop_signal or signal.SIGTERM)
-        if saved is None:
+        if not saved:
             self.save()
 
     def _one_step(self, batch):
@@ -151,16 +153,20 @@ class Trainer:
         self.pending.append((self.step, batch["name"], list(scalars), values))
 
     def _flush(self):
-        """Read the scalars of the steps since the last call, stop at a non-finite one, return the window's means."""
-        for step, names, terms, values in self.pending:
-            for term, value in zip(terms, values.numpy().tolist(), strict=True):
+        """Read the scalars of the steps since the last call, stop at a non-finite one, return the window's means.
+
+        Values are means over the ranks, so every rank stops at the same step and a resume needs no other rank's window.
+        """
+        values = paddle.concat([values for *_, values in self.pending]).numpy().tolist() if self.pending else []
+        values = iter(distributed.mean_over_ranks(values))
+        for step, names, terms, _ in self.pending:
+            for term, value in zip(terms, values, strict=False):
                 if not math.isfinite(value):
                     raise InputError(self._non_finite(step, term, value, names))
                 total, count = self.window.get(term, (0.0, 0))
                 self.window[term] = (total + value, count + 1)
         self.pending = []
-        means = {term: total / count for term, (total, count) in self.window.items()}
-        return dict(zip(means, distributed.mean_over_ranks(list(means.values())), strict=True))
+        return {term: total / count for term, (total, count) in self.window.items()}
 
     def _non_finite(self, step, term, value, names):
         newest = checkpoint.newest_checkpoint(self.folder)
@@ -168,9 +174,8 @@ class Trainer:
         return f"step {step}: {term} is {value}; files of that step: {', '.join(names)}; {kept}"
 
     def save(self):
-        """Write a checkpoint after checking that every loss so far was finite; returns its folder."""
+        """Write a checkpoint after checking that every loss so far was finite."""
         self._flush()
-        path = None
         if distributed.is_main():
             arrays = {f"optimizer/{key}": array for key, array in self.updater.state().items()}
             arrays |= {f"state/{name}": tensor.numpy() for name, tensor in self.system.state.items()}
@@ -182,7 +187,6 @@ class Trainer:
                 self.config.train.keep)
             logger.info(f"saved {path}")
         distributed.wait()
-        return path
 
     def preview(self):
         """Save a grid of the system's pictures for the first validation batch."""

@@ -8,12 +8,16 @@ def l1(output, image):
     return (output - image).abs().mean()
 
 
-def smooth_l1(output, image):
-    """Mean of 0.5 d^2 where |d| < 1 and |d| - 0.5 elsewhere (beta 1).
+def smooth_l1(output, image, beta=1.0):
+    """Mean of 0.5 d^2 / beta where |d| < beta and |d| - 0.5 beta elsewhere.
+
+    Args:
+        output, image: of one shape.
+        beta: where the square ends; 1 in GPEN, which makes images in [-1, 1] a squared error, near 0 it is L1.
 
     Source: Yang et al. 2021 (GPEN), L_C; yangxy/GPEN train_simple.py, torch.nn.SmoothL1Loss.
     """
-    return F.smooth_l1_loss(output, image, reduction="mean", delta=1.0)
+    return F.smooth_l1_loss(output, image, reduction="mean", delta=beta) / beta
 
 
 def image_pyramid(image, smallest=8):

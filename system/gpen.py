@@ -47,6 +47,7 @@ class GPEN(System):
         is_concat: bool = True
         adversarial_weight: float
         pixel_weight: float
+        pixel_beta: float
         feature_weight: float
         identity_weight: float
         identity_network: Path = Path("weights/model_ir_se50.pdparams")
@@ -115,7 +116,8 @@ class GPEN(System):
         """
         c = self.config
         degraded, real = self.network_input(batch["degraded"]), to_signed(batch["image"])
-        scalars = self.discriminator_steps(degraded, real, step, update) if c.adversarial_weight else {}
+        judged = c.adversarial_weight or c.feature_weight
+        scalars = self.discriminator_steps(degraded, real, step, update) if judged else {}
 
         with frozen(self.discriminator):
             terms = self.generator_terms(self.generator(degraded, self.extra_noise), real)
@@ -152,7 +154,7 @@ class GPEN(System):
 
     def generator_terms(self, fake, real):
         """The generator's loss terms by name, unweighted; images in [-1, 1]."""
-        terms = {"pixel": smooth_l1(fake, real)}
+        terms = {"pixel": smooth_l1(fake, real, self.config.pixel_beta)}
         if self.config.adversarial_weight or self.config.feature_weight:
             logits, features = self.discriminator(fake, return_features=True)
             terms["adversarial"] = generator_logistic(logits)

@@ -9,6 +9,11 @@ def test_smooth_l1_is_quadratic_below_one_and_linear_above():
     assert float(smooth_l1(paddle.to_tensor([0.5, 3.0]), paddle.zeros([2]))) == pytest.approx((0.125 + 2.5) / 2)
 
 
+def test_smooth_l1_with_a_small_beta_is_the_distance_less_half_of_it():
+    found = float(smooth_l1(paddle.to_tensor([0.5, 0.01]), paddle.zeros([2]), beta=0.02))
+    assert found == pytest.approx(((0.5 - 0.01) + 0.5 * 0.01**2 / 0.02) / 2)
+
+
 def test_l1_is_the_mean_distance():
     assert float(l1(paddle.to_tensor([1.0, -3.0]), paddle.zeros([2]))) == pytest.approx(2)
 
