@@ -8,10 +8,12 @@ import json
 import logging
 import sys
 import warnings
+from contextlib import suppress
 
 from tqdm import tqdm
 
 from engine import distributed, images
+from engine.errors import InputError
 from engine.files import write_text
 
 logger = logging.getLogger("kintsugi")
@@ -32,6 +34,18 @@ def progress(iterable, total, unit):
     return tqdm(iterable, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)
 
 
+class _LogFile(logging.FileHandler):
+    """A log file; a line that cannot be written (disk full) stops the run in one line."""
+
+    def handleError(self, record):
+        """Called where the line is written, inside the handling of what went wrong."""
+        raise InputError(_unwritten(self.baseFilename, sys.exc_info()[1])) from None
+
+
+def _unwritten(path, error):
+    return f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})"
+
+
 class RunLog:
     """Writes one training run's records below its folder. Only the main process writes."""
 
@@ -50,7 +64,7 @@ class RunLog:
         if not distributed.is_main():
             return
         self._drop_records_after(first_step)
-        self.file = logging.FileHandler(folder / "train.log", encoding="utf-8")
+        self.file = _LogFile(folder / "train.log", encoding="utf-8")
         self.file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         logger.addHandler(self.file)
         with warnings.catch_warnings():
@@ -98,8 +112,12 @@ class RunLog:
         """Write named numbers at `step` to metrics.jsonl and VisualDL."""
         if not distributed.is_main():
             return
-        with open(self.folder / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        path = self.folder / "metrics.jsonl"
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"step": step, **values}) + "\n")
+        except OSError as error:
+            raise InputError(_unwritten(path, error)) from None
         for name, value in values.items():
             self.visual.add_scalar(tag=name, value=value, step=step)
 
@@ -107,7 +125,6 @@ class RunLog:
         """Save a preview, [H, W, 3] in [0, 1], as `step_*.png` and in VisualDL."""
         if not distributed.is_main():
             return
-        self.samples.mkdir(parents=True, exist_ok=True)
         images.write_image(self.samples / f"step_{step:07d}.png", image)
         self.visual.add_image(tag="preview", img=images.to_uint8(image), step=step)
 
@@ -115,9 +132,10 @@ class RunLog:
         """Flush and close everything."""
         if distributed.is_main():
             self.bar.close()
-            self.visual.close()
             logger.removeHandler(self.file)
-            self.file.close()
+            for log in (self.visual, self.file):
+                with suppress(OSError):  # what is left of a line that failed fails again
+                    log.close()
 
 
 def _step_of(line):

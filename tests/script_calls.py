@@ -1,4 +1,4 @@
-"""The scripts as tests call them: the smallest run, faces to run it on, a call in this process and in one of its own."""
+"""The scripts as tests call them: the smallest run, faces to run it on, a call in this process and in its own."""
 
 import contextlib
 import io
