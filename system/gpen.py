@@ -113,14 +113,16 @@ class GPEN(System):
         """Discriminator, R1, generator, path length, in this order.
 
         Source: train_simple.py, train(); R1 is a further step of the discriminator, path length one of the generator.
+        Differs: one forward of the generator serves both players, whose inputs and weights are the same.
         """
         c = self.config
         degraded, real = self.network_input(batch["degraded"]), to_signed(batch["image"])
+        fake = self.generator(degraded, self.extra_noise)
         judged = c.adversarial_weight or c.feature_weight
-        scalars = self.discriminator_steps(degraded, real, step, update) if judged else {}
+        scalars = self.discriminator_steps(fake.detach(), real, step, update) if judged else {}
 
         with frozen(self.discriminator):
-            terms = self.generator_terms(self.generator(degraded, self.extra_noise), real)
+            terms = self.generator_terms(fake, real)
             loss = total(terms, self.weights())
             update(("encoder", "decoder"), loss)
 
@@ -132,11 +134,9 @@ class GPEN(System):
 
         return {"generator/loss": loss.detach(), **prefixed("generator", terms), **scalars}
 
-    def discriminator_steps(self, degraded, real, step, update):
-        """The logistic step, and R1 as a step of its own every `r1_every` steps; images in [-1, 1]."""
+    def discriminator_steps(self, fake, real, step, update):
+        """The logistic step, and R1 as a step of its own every `r1_every` steps; images in [-1, 1], `fake` detached."""
         c = self.config
-        with paddle.no_grad():
-            fake = self.generator(degraded, self.extra_noise)
         loss = discriminator_logistic(self.discriminator(real), self.discriminator(fake))
         update("discriminator", loss)
         if not c.r1_every or step % c.r1_every:

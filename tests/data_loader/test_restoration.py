@@ -132,3 +132,12 @@ def test_synthetic_faces_are_numbered_people_first():
     assert np.abs(first - variant).mean() > 1e-3
     assert np.array_equal(dataset(None, synthetic=synthetic, degrade_size=64)[(7, 0)]["image"], first)
     assert to_hwc(first).std() > 0.05
+
+
+def test_kept_faces_are_the_drawn_ones_in_8_bits():
+    synthetic = {"identities": [4, 6], "variants": 1}
+    drawn = dataset(None, synthetic=synthetic, degrade_size=64, degradation=NOTHING)
+    keeping = dataset(None, synthetic=synthetic | {"keeps": True}, degrade_size=64, degradation=NOTHING)
+    for _ in range(2):
+        assert np.abs(keeping.source.read(1) - drawn.source.read(1)).max() <= 0.5 / 255 + 1e-6
+    assert list(keeping.source.kept) == [1] and not drawn.source.kept

@@ -24,7 +24,7 @@ TRACE = ROOT / "tests" / "assets" / "losses" / "gpen_smoke.txt"
 SIZE, BATCH = 8, 2
 RECIPE = {
     "size": SIZE, "channel_multiplier": 1, "narrow": 1 / 32, "style_dim": 16, "mapping_layers": 2,
-    "adversarial_weight": 1.0, "pixel_weight": 1.0, "feature_weight": 0.0, "identity_weight": 0.0,
+    "adversarial_weight": 1.0, "pixel_weight": 1.0, "pixel_beta": 1.0, "feature_weight": 0.0, "identity_weight": 0.0,
     "r1_gamma": 10.0, "r1_every": 2, "path_weight": 2.0, "path_every": 4, "path_decay": 0.01,
 }
 ALWAYS = {"generator/loss", "generator/adversarial", "generator/pixel", "discriminator/loss"}
