@@ -36,12 +36,16 @@ class GPEN(System):
     """
 
     class Config(Settings):
-        """Size of the networks, weights of the losses, intervals of the penalties in steps (0: never)."""
+        """Size of the networks, weights of the losses, intervals of the penalties in steps (0: never).
+
+        `discriminator_narrow` is the discriminator's width where it is not the generator's.
+        """
 
         size: int
         in_size: int | None = None
         channel_multiplier: int
         narrow: float
+        discriminator_narrow: float | None = None
         style_dim: int = 512
         mapping_layers: int = 8
         is_concat: bool = True
@@ -75,10 +79,9 @@ class GPEN(System):
             InputError: the identity network's file is missing and `when_missing` is "stop".
         """
         self.config = c = config
-        common = {"channel_multiplier": c.channel_multiplier, "narrow": c.narrow}
-        self.generator = GPENGenerator(c.size, c.style_dim, c.mapping_layers, is_concat=c.is_concat, in_size=c.in_size,
-                                       **common)
-        self.discriminator = GPENDiscriminator(c.size, **common)
+        self.generator = GPENGenerator(
+            c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow, c.is_concat, c.in_size)
+        self.discriminator = GPENDiscriminator(c.size, c.channel_multiplier, c.discriminator_narrow or c.narrow)
         self.networks = {"generator": self.generator, "discriminator": self.discriminator}
         decoder = self.generator.generator.parameters()
         inside = {id(parameter) for parameter in decoder}
