@@ -133,7 +133,7 @@ def resume_point(word, config, config_path):
         word: "auto", a run folder or a checkpoint folder.
 
     Raises:
-        ConfigError: a named folder holds no checkpoint.
+        ConfigError: a named folder holds no checkpoint, or lies elsewhere than `output.dir`.
     """
     if word == "auto":
         return checkpoint.newest_checkpoint(newest_run(config, config_path))
@@ -141,4 +141,6 @@ def resume_point(word, config, config_path):
     found = path if (path / "meta.json").is_file() else checkpoint.newest_checkpoint(path)
     if found is None or not found.is_dir():
         raise ConfigError(f"--resume {word}: no checkpoint there; expected a run folder or one of its step_* folders")
+    if config.output.dir is not None and config.output.dir.resolve() != found.parent.resolve():
+        raise ConfigError(f"--resume {word}: the run is in {found.parent}; output.dir is {config.output.dir}")
     return found

@@ -82,10 +82,10 @@ class Trainer:
         logger.info(f"{path}: loaded {', '.join(loaded)}" + (f"; from scratch: {', '.join(fresh)}" if fresh else ""))
 
     def resume(self, path):
-        """Go on from a checkpoint folder. ConfigError names a key that differs, `train.steps` excepted."""
+        """Go on from a checkpoint folder. ConfigError names a key that differs; `train.steps` and the place may."""
         saved = checkpoint.load_checkpoint(path)
         for key in configuration.differences(saved.meta["config"], configuration.as_dict(self.config)):
-            if key != "train.steps":
+            if key not in ("train.steps", "output.dir"):
                 raise ConfigError(f"{path}: the run was started with another '{key}'; only train.steps may change")
         for name, network in self.system.networks.items():
             load_into(network, saved.networks[name], f"{path}/{name}.pdparams")

@@ -1,1 +1,352 @@
-"""The five scripts as real processes: a whole chain, signals, kill and resume, GPEN's old command lines."""
+"""The five scripts as real processes: a whole chain, its logs, signals, kill and resume, GPEN's old command lines."""
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+
+import numpy as np
+import paddle
+import pytest
+import yaml
+from PIL import Image
+
+from engine import checkpoint, config
+from engine.images import read_image, resize, to_uint8
+from engine.run import build_system
+from engine.weights import read_weights
+from metric.psnr_ssim import psnr
+from tests.script_calls import LITE, ROOT, SMALLEST, call, command, draw_faces, process
+
+STEPS = 10
+LOG_LINE = re.compile(r"^\[Epoch \d+, iter: (\d+)/\d+\] .*$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """Six faces to train on and two to test on."""
+    folder = tmp_path_factory.mktemp("faces")
+    draw_faces(folder / "train", 6)
+    draw_faces(folder / "val", 2, first=100)
+    return folder
+
+
+def training(faces, folder, *words):
+    """Words of a ten-step training with every kind of record in it, a worker process included."""
+    own = [f"data.validation.root={faces}", "data.num_workers=1", "train.log_every=1", "train.save_every=4",
+           "train.preview_every=5", "train.validate_every=5", "recipe.r1_every=3", "recipe.path_every=2"]
+    return [*LITE, *own, "--data_dir", faces, "--batch_size=2", f"--iters={STEPS}", "--output_dir", folder, *words]
+
+
+@pytest.fixture(scope="module")
+def whole(faces, tmp_path_factory):
+    """(result, run folder) of an uninterrupted training."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    result = process("train", *training(faces, folder))
+    assert result.returncode == 0, result.stderr
+    return result, folder
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(text):
+    """The training lines without their times."""
+    return [line[0].split(", avg_reader_cost")[0] for line in LOG_LINE.finditer(text)]
+
+
+@pytest.mark.parametrize("script", ["train", "test", "predict", "export_model", "infer"])
+def test_help(script):
+    result = call(script, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.count(f"python {script}.py ") == 2
+    flags = {"train": "--resume --iters --max_iter", "test": "-w --test_path", "predict": "--degrade --image_dir",
+             "export_model": "--ir --save_dir", "infer": "--use_mkldnn --cpu_threads"}  # fmt: skip
+    for flag in flags[script].split():
+        assert f"{flag} " in result.stdout, flag
+
+
+def test_dry_run_prints_the_resolved_yaml_and_does_nothing(tmp_path):
+    result = call("train", *LITE, "train.steps=7", "--dry-run", "--seed=5", "--output_dir", tmp_path / "run")
+    assert (result.returncode, result.stderr) == (0, "")
+    found = yaml.safe_load(result.stdout)
+    assert (found["seed"], found["train"]["steps"], found["recipe"]["size"]) == (5, 7, 32)
+    assert found["output"]["dir"] == str(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_run_leaves_what_the_readme_names(whole):
+    result, folder = whole
+    assert result.stderr == ""
+    assert {path.name for path in folder.iterdir()} == {
+        "step_0000004", "step_0000008", "step_0000010", "latest.pdparams", "train.log", "metrics.jsonl", "samples",
+        "visualdl", "config.yaml"}  # fmt: skip
+    assert sorted(path.name for path in (folder / "samples").iterdir()) == ["step_0000005.png", "step_0000010.png"]
+    first, *told, last = result.stdout.splitlines()
+    assert first == f"system.gpen.GPEN: 6 training pictures, {STEPS} steps, run folder {folder}"
+    assert [line.split(" ", 2)[2] for line in (folder / "train.log").read_text().splitlines()] == told  # dated there
+    assert last == f"done: {folder}/latest.pdparams"
+    assert config.load(folder / "config.yaml").train.steps == STEPS
+
+
+@pytest.mark.slow
+def test_training_lines_have_the_tokens_tipc_reads(whole):
+    result, folder = whole
+    lines = [match[0] for match in LOG_LINE.finditer(result.stdout)]
+    rows = [row for row in records(folder) if "generator/loss" in row]
+    assert len(lines) == len(rows) == STEPS
+    for line, row in zip(lines, rows, strict=True):
+        words = line.replace(",", " ").split()
+        value = {name: float(words[words.index(name) + 1]) for name in (
+            "loss:", "ips:", "lr:", "avg_reader_cost:", "avg_batch_cost:", "avg_samples:")}
+        assert value["loss:"] == pytest.approx(row["generator/loss"], abs=1e-6)
+        assert value["ips:"] == pytest.approx(row["ips"], abs=1e-3)
+        assert value["ips:"] == pytest.approx(value["avg_samples:"] / value["avg_batch_cost:"], rel=1e-2)
+        assert value["avg_samples:"] == 2
+        assert 0 <= value["avg_reader_cost:"] <= value["avg_batch_cost:"]
+        assert line.split()[line.split().index("ips:") + 1][-1].isdigit()  # no comma behind the number
+
+
+@pytest.mark.slow
+def test_metrics_file_and_visualdl_hold_the_same(whole):
+    from visualdl import LogReader
+
+    _, folder = whole
+    rows = records(folder)
+    assert [row["step"] for row in rows if "validation/psnr/restored" in row] == [5, 10]
+    assert [row["step"] for row in rows if "discriminator/r1" in row] == [1, 4, 7, 10]
+    assert [row["step"] for row in rows if "generator/path" in row] == [1, 3, 5, 7, 9]
+    (file,) = (folder / "visualdl").iterdir()
+    reader = LogReader(file_path=str(file))
+    for tag in ("generator/loss", "discriminator/r1", "generator/path", "validation/psnr/restored", "lr/encoder"):
+        shown = [(item.id, item.value) for item in reader.get_data("scalar", tag)]
+        assert shown == [(row["step"], pytest.approx(row[tag], rel=1e-6)) for row in rows if tag in row]
+    pictures = reader.get_data("image", "preview")
+    assert [item.id for item in pictures] == [5, 10]
+    last = np.asarray(Image.open(io.BytesIO(pictures[-1].image.encoded_image_string)).convert("RGB"))
+    np.testing.assert_array_equal(last, to_uint8(read_image(folder / "samples" / "step_0000010.png")))
+
+
+@pytest.mark.slow
+def test_train_test_predict_export_infer(whole, faces, tmp_path):
+    weights = ["--pretrained", whole[1] / "latest.pdparams"]
+
+    def stage(script, *words):
+        result = process(script, *words)
+        assert result.returncode == 0, result.stderr
+        assert script == "export_model" or result.stderr == ""  # there Paddle warns
+        return result.stdout
+
+    told = stage("test", *LITE, *weights, "--data_dir", faces, "--result_dir", tmp_path / "test")
+    scores = json.loads((tmp_path / "test" / "scores.json").read_text())
+    assert scores["scores"] == pytest.approx(
+        {key.removeprefix("validation/"): value for key, value in records(whole[1])[-1].items() if key != "step"})
+    assert [row["name"] for row in scores["rows"]] == ["face_100", "face_101"]
+    for name, value in scores["scores"].items():
+        assert f"Metric {name}: {value:.4f}\n" in told
+    assert (tmp_path / "test" / "sheet.png").exists()
+
+    stage("predict", *LITE, *weights, "--image_dir", faces / "val", "--output_dir", tmp_path / "predict")
+    told = stage("export_model", *LITE, *weights, "--save_inference_dir", tmp_path / "model")
+    assert float(re.search(r"largest difference to the training form (\S+)", told)[1]) <= 1e-4
+    exported = {path.name for path in (tmp_path / "model").iterdir()}
+    assert exported == {"inference.json", "inference.pdiparams", "inference.yaml"}
+    stage("infer", "--model_dir", tmp_path / "model", "--image_dir", faces / "val", "--output_dir", tmp_path / "infer")
+
+    names = ["face_100_predict.png", "face_101_predict.png"]
+    predicted, inferred = (
+        np.stack([to_uint8(read_image(tmp_path / folder / name)).astype(int) for name in names])
+        for folder in ("predict", "infer"))  # fmt: skip
+    assert predicted.shape == (2, 32, 32, 3)
+    assert predicted.std() > 5 and np.abs(predicted[0] - predicted[1]).max() > 1  # not one grey picture twice
+    levels = np.abs(predicted - inferred)
+    assert levels.max() <= 1
+    assert (levels > 0).mean() < 0.005
+
+
+@contextmanager
+def begun(*words):
+    """A training process in a group of its own, of which nothing is left after the block."""
+    child = subprocess.Popen(command("train", *words), cwd=ROOT, text=True, start_new_session=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        yield child
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+
+
+def wait_for(child, text):
+    """Read the child's lines up to the first with `text`."""
+    for line in child.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"never said '{text}': {child.stderr.read()}")
+
+
+def group_is_gone(child, seconds=20):
+    """True once no process of the child's group is left."""
+    for _ in range(10 * seconds):
+        try:
+            os.killpg(child.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.slow
+def test_killed_run_goes_on_bit_for_bit(whole, faces, tmp_path):
+    result, reference = whole
+    folder = tmp_path / "run"
+    with begun(*training(faces, folder)) as child:
+        wait_for(child, "iter: 5/")  # the checkpoint is of step 4, a record of step 5 is there already
+        child.kill()
+        assert child.wait() == -signal.SIGKILL
+        assert group_is_gone(child)  # the data worker went too
+    assert checkpoint.newest_checkpoint(folder).name in ("step_0000004", "step_0000008")
+    first = checkpoint.newest_checkpoint(folder).name
+    resumed = process("train", *training(faces, folder), "--resume=auto")
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert f"resumed from {folder / first} at step {int(first[5:])}\n" in resumed.stdout
+    for name in ("generator.pdparams", "generator_ema.pdparams", "discriminator.pdparams", "train_state.safetensors"):
+        assert (folder / "step_0000010" / name).read_bytes() == (reference / "step_0000010" / name).read_bytes(), name
+    assert (folder / "latest.pdparams").read_bytes() == (reference / "latest.pdparams").read_bytes()
+    assert losses(resumed.stdout) == losses(result.stdout)[int(first[5:]) :]
+    assert [row | {"ips": 0} for row in records(folder)] == [row | {"ips": 0} for row in records(reference)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "send"), [(signal.SIGTERM, os.kill), (signal.SIGINT, os.killpg)])
+def test_stopped_run_saves_and_says_so_in_one_line(faces, tmp_path, number, send):
+    """SIGTERM to the process alone, as `kill` does; SIGINT to its whole group, as Ctrl-C does."""
+    folder = tmp_path / "run"
+    with begun(*training(faces, folder, "--iters=100000", "-o", "train.save_every=0")) as child:
+        wait_for(child, "iter: 2/")
+        send(child.pid, number)
+        out, err = child.communicate(timeout=60)
+        assert group_is_gone(child)
+    newest = checkpoint.newest_checkpoint(folder)
+    step = checkpoint.load_checkpoint(newest).step
+    assert child.returncode == 128 + number
+    assert err == f"stopped by {number.name} at step {step}; go on with --resume {folder}\n"
+    assert f"saved {newest}\n" in out
+    assert step == int(["2", *LOG_LINE.findall(out)][-1])  # the step it was in is its last
+
+
+def test_a_second_run_keeps_the_first(faces, tmp_path):
+    words = [*LITE, "train.preview_every=0", "data.validation.synthetic.identities=[0,1]", "--data_dir", faces]
+    contents = []
+    for number in (1, 2, 3):
+        result = call("train", *words, f"--iters={number}", "--output_dir", tmp_path)
+        assert result.returncode == 0, result.stderr
+        assert (f"its files are kept in {tmp_path}/earlier_{number - 1} " in result.stdout) == (number > 1)
+        contents.append({p.name: p.read_bytes() if p.is_file() else None for p in tmp_path.glob("[!e]*")})
+    assert sorted(path.name for path in tmp_path.glob("step_*")) == ["step_0000003"]
+    assert len(records(tmp_path)) == 1
+    for number in (1, 2):
+        kept = tmp_path / f"earlier_{number}"
+        assert {p.name: p.read_bytes() if p.is_file() else None for p in kept.iterdir()} == contents[number - 1]
+        assert (kept / f"step_000000{number}" / "meta.json").is_file()
+
+
+def test_resume_auto_without_a_checkpoint_starts_at_zero_and_says_so(tmp_path):
+    result = call("train", *LITE, "--iters=1", "--resume=auto", "--output_dir", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    assert "--resume auto: no checkpoint yet, starting at step 0\n" in result.stdout
+    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000001"
+
+
+@pytest.mark.slow
+def test_moved_run_is_resumed_by_its_new_name(whole, tmp_path):
+    moved = shutil.copytree(whole[1], tmp_path / "moved")
+    words = ["-c", moved / "config.yaml", f"--iters={STEPS + 1}", "--resume", os.path.relpath(moved)]
+    assert f"; output.dir is {whole[1]}\n" in call("train", *words).stderr
+    result = call("train", *words, "--output_dir", moved)
+    assert result.returncode == 0, result.stderr
+    assert checkpoint.newest_checkpoint(moved).name == "step_0000011"
+    assert checkpoint.newest_checkpoint(whole[1]).name == "step_0000010"
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """The networks as they start, and three told apart by their values under the names in a GPEN checkpoint."""
+    overrides = [(*word.split("=", 1), word) for word in SMALLEST]
+    system = build_system(config.load(ROOT / "configs/gpen_lite.yaml", overrides))
+    state = {name: {key: tensor.numpy() for key, tensor in network.state_dict().items()}
+             for name, network in system.networks.items()}
+    shifted = {entry: {key: array + np.float32(offset) for key, array in state[name].items()}
+               for entry, name, offset in (("g", "generator", 1), ("g_ema", "generator", 2), ("d", "discriminator", 3))}
+    return state, shifted
+
+
+KINDS = {"flat generator": ["generator"], "latest": ["generator", "discriminator"],
+         "GPEN": ["generator", "discriminator"]}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pretrained(networks, tmp_path, kind):
+    state, shifted = networks
+    content = {"flat generator": shifted["g_ema"], "GPEN": shifted, "latest": {
+        **{f"generator/{key}": array for key, array in shifted["g_ema"].items()},
+        **{f"discriminator/{key}": array for key, array in shifted["d"].items()}}}[kind]  # fmt: skip
+    paddle.save(content, str(tmp_path / "W.pdparams"))
+    words = ["--iters=0", "--pretrained", tmp_path / "W.pdparams", "--output_dir", tmp_path / "run"]
+    result = call("train", *LITE, *words)
+    assert result.returncode == 0, result.stderr
+    assert ("; from scratch: discriminator\n" in result.stdout) == (kind == "flat generator")
+    found = read_weights(tmp_path / "run" / "latest.pdparams")
+    wanted = {"generator": shifted["g_ema"], "discriminator": shifted["d"] if "discriminator" in KINDS[kind]
+              else state["discriminator"]}  # fmt: skip
+    assert found.keys() == {f"{name}/{key}" for name in wanted for key in wanted[name]}
+    for name, arrays in wanted.items():
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(found[f"{name}/{key}"], array)
+
+
+@pytest.mark.slow
+def test_gpens_own_commands_leave_their_files_where_its_readers_look(faces, tmp_path, monkeypatch):
+    """The words of GPEN's README with small numbers, in a folder that holds only the configurations."""
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    shutil.copytree(faces, tmp_path / "data" / "GPEN")
+    shutil.copyfile(faces / "val" / "face_100.png", tmp_path / "F.png")
+    (tmp_path / "data" / "GPEN" / "val").rename(tmp_path / "data" / "GPEN" / "test")
+    monkeypatch.chdir(tmp_path)
+    size = ["--size=32", "--mul=1", "--narrow=0.03125"]
+
+    def told(script, *words):
+        result = call(script, *words)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    told("train", *size, "--start_iter=0", "--max_iter=2", "--batch_size=2", "--pretrain=None",
+         "--train_path=data/GPEN/train/", "--test_path=data/GPEN/test/")
+    assert {path.name for path in (tmp_path / "ckpts").iterdir()} >= {"train.log", "latest.pdparams", "step_0000002"}
+    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["step_0000002.png"]
+    weights = "ckpts/latest.pdparams"
+    assert "2 pictures, 0 skipped" in told("test", "-w", weights, "--test_path=data/GPEN/test/", *size)
+    words = ["--size", "32", "--mul=1", "--narrow=0.03125", "--w", weights, "--img", "F.png"]
+    told("predict", *words)
+    restored = to_uint8(read_image("results/predict/F_predict.png"))
+    line = r"F\.png: PSNR degraded (\S+) dB, restored (\S+) dB\nno FID: "
+    scores = re.search(line, told("predict", *words, "--degrade"))
+    clean = to_uint8(resize(read_image("F.png"), (32, 32), "area"))
+    for score, name in zip(scores.groups(), ("F_predict_degraded.png", "F_predict.png"), strict=True):
+        written = to_uint8(read_image(f"results/predict/{name}"))
+        assert float(score) == pytest.approx(psnr(written, clean), abs=0.006)
+        assert not np.array_equal(written, restored)
+    told("export_model", "--model_path", weights, "--save_dir", "inference/GPEN", *size, "--ir", "legacy")
+    for program in ("model.json", "model.pdmodel"):
+        told("infer", "--model_file", f"inference/GPEN/{program}", "--params_file", "inference/GPEN/model.pdiparams",
+             "--img", "F.png")
+        levels = np.abs(to_uint8(read_image("results/infer/F_predict.png")).astype(int) - restored)
+        assert levels.max() <= 1
+        assert (levels > 0).mean() < 0.005
