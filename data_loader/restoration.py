@@ -128,8 +128,8 @@ class DegradedFaces:
 
         root: Path | None = None
         synthetic: SyntheticSettings | None = None
-        image_size: int
-        degrade_size: int
+        image_size: int = Field(gt=0)
+        degrade_size: int = Field(ge=16)
         resize_kernel: ResizeKernel
         flip_probability: float
         grey_probability: float

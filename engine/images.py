@@ -6,6 +6,7 @@ arrays and tensors alike.
 
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -103,7 +104,8 @@ def write_image(path, image):
         Image.fromarray(to_uint8(image)).save(temporary, format=format_name, **_SAVE_OPTIONS.get(format_name, {}))
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import paddle
 import paddle.nn.functional as F
+from pydantic import Field
 
 from engine import distributed
 from engine.errors import InputError
@@ -41,26 +42,26 @@ class GPEN(System):
         `discriminator_narrow` is the discriminator's width where it is not the generator's.
         """
 
-        size: int
-        in_size: int | None = None
-        channel_multiplier: int
-        narrow: float
-        discriminator_narrow: float | None = None
-        style_dim: int = 512
-        mapping_layers: int = 8
+        size: int = Field(gt=0)
+        in_size: int | None = Field(default=None, gt=0)
+        channel_multiplier: int = Field(gt=0)
+        narrow: float = Field(gt=0)
+        discriminator_narrow: float | None = Field(default=None, gt=0)
+        style_dim: int = Field(default=512, gt=0)
+        mapping_layers: int = Field(default=8, gt=0)
         is_concat: bool = True
-        adversarial_weight: float
-        pixel_weight: float
-        pixel_beta: float
-        feature_weight: float
-        identity_weight: float
+        adversarial_weight: float = Field(ge=0)
+        pixel_weight: float = Field(ge=0)
+        pixel_beta: float = Field(gt=0)
+        feature_weight: float = Field(ge=0)
+        identity_weight: float = Field(ge=0)
         identity_network: Path = Path("weights/model_ir_se50.pdparams")
         when_missing: Literal["stop", "skip"] = "stop"
-        r1_gamma: float
-        r1_every: int
-        path_weight: float
-        path_every: int
-        path_decay: float
+        r1_gamma: float = Field(ge=0)
+        r1_every: int = Field(ge=0)
+        path_weight: float = Field(ge=0)
+        path_every: int = Field(ge=0)
+        path_decay: float = Field(gt=0, le=1)
 
     averaged = ("generator",)
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
@@ -150,9 +151,18 @@ class GPEN(System):
         return {"discriminator/loss": loss.detach(), "discriminator/r1": penalty.detach()}
 
     def network_input(self, degraded):
-        """[N, 3, H, W] in [0, 1] -> [-1, 1] at the encoder's size, reduced by area where that is smaller."""
-        if self.config.in_size and self.config.in_size < degraded.shape[-1]:
-            degraded = F.adaptive_avg_pool2d(degraded, self.config.in_size)
+        """[N, 3, H, W] in [0, 1] -> [-1, 1] at the encoder's size, reduced by area where `in_size` is smaller.
+
+        Raises:
+            InputError: the pictures are of another size than the network.
+        """
+        size = self.config.in_size or self.config.size
+        if self.config.in_size and size < degraded.shape[-1]:
+            degraded = F.adaptive_avg_pool2d(degraded, size)
+        if tuple(degraded.shape[-2:]) != (size, size):
+            height, width = degraded.shape[-2:]
+            raise InputError(f"data: pictures are {height} x {width}, the network takes {size} x {size}; "
+                             "data.*.image_size must be recipe.size")
         return to_signed(degraded)
 
     def generator_terms(self, fake, real):

@@ -94,8 +94,8 @@ def test_a_file_that_fits_nothing_names_the_keys(pair):
 
 def test_official_training_checkpoint_gives_the_averaged_generator():
     recipe = {"size": 8, "channel_multiplier": 1, "narrow": 1 / 32, "style_dim": 8, "mapping_layers": 1,
-              "adversarial_weight": 1, "pixel_weight": 1, "feature_weight": 0, "identity_weight": 0, "r1_gamma": 10,
-              "r1_every": 16, "path_weight": 2, "path_every": 4, "path_decay": 0.01}
+              "adversarial_weight": 1, "pixel_weight": 1, "pixel_beta": 1, "feature_weight": 0, "identity_weight": 0,
+              "r1_gamma": 10, "r1_every": 16, "path_weight": 2, "path_every": 4, "path_decay": 0.01}
     it = GPEN(GPEN.Config(**recipe))
     file = {}
     for entry, network, shift in (("g", "generator", 1), ("g_ema", "generator", 2), ("d", "discriminator", 3)):

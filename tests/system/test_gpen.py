@@ -367,3 +367,15 @@ def test_losses_of_twenty_steps():
 if __name__ == "__main__":
     header = "# generator/loss discriminator/loss discriminator/r1 generator/path; see tests/system/test_gpen.py\n"
     TRACE.write_text(header + "".join(" ".join(row) + "\n" for row in losses(20)))
+
+
+def test_pictures_of_another_size_are_one_line():
+    it = gpen()
+    with pytest.raises(InputError, match=r"pictures are 16 x 16, the network takes 8 x 8; data.\*.image_size must be"):
+        it.network_input(paddle.zeros([1, 3, 16, 16]))
+
+
+@pytest.mark.parametrize("change", [{"narrow": 0}, {"mapping_layers": 0}, {"r1_every": -1}, {"channel_multiplier": 0}])
+def test_sizes_and_intervals_have_bounds(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        gpen(**change)
