@@ -15,7 +15,6 @@ from engine.evaluate import evaluate
 from engine.files import write_text
 from engine.log import logger, to_console
 from metric.psnr_ssim import psnr, ssim
-from train import build_dataset
 
 FLAGS = {
     "data_dir": Flag("folder with validation pictures", metavar="DIR"),
@@ -33,7 +32,7 @@ def main():
     to_console()
     config = args.config
     run.check_writable(args.result_dir)
-    dataset = build_dataset(config.data.validation, config.seed, training=False)
+    dataset = run.build_dataset(config.data.validation, config.seed, training=False)
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = run.build_system(config)
     networks = run.trained_networks(system, args.pretrained, args.config_path)

@@ -10,7 +10,6 @@ import engine  # noqa: F401  thread environment before Paddle
 from data_loader.batches import EvaluationBatches, TrainingBatches
 from engine import cli, distributed, run
 from engine.cli import Flag
-from engine.config import import_class
 from engine.evaluate import evaluate
 from engine.log import logger, to_console
 from engine.trainer import Stopped, Trainer
@@ -21,11 +20,6 @@ FLAGS = {
     "resume": Flag("go on from a run's newest checkpoint, or a named one", metavar="auto|FOLDER"),
     "pretrained": Flag("weights to start from", aliases=("--pretrain",), metavar="FILE"),
 }
-
-
-def build_dataset(section, seed, training):
-    """The dataset a `data.train` or `data.validation` section names."""
-    return import_class(section.dataset, ("data_loader.",), "dataset")(section, seed, training)
 
 
 def main():
@@ -43,8 +37,8 @@ def main():
     config = run.with_folder(config, folder)
 
     world, rank = distributed.world_size(), distributed.rank()
-    training = build_dataset(config.data.train, config.seed, training=True)
-    validation = build_dataset(config.data.validation, config.seed, training=False)
+    training = run.build_dataset(config.data.train, config.seed, training=True)
+    validation = run.build_dataset(config.data.validation, config.seed, training=False)
     workers = config.data.num_workers
     batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
     checks = EvaluationBatches(validation, config.data.batch_size, 0)

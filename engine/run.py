@@ -23,6 +23,11 @@ def build_system(config):
         return kind(config.recipe)
 
 
+def build_dataset(section, seed, training):
+    """The dataset a `data.train` or `data.validation` section names."""
+    return configuration.import_class(section.dataset, ("data_loader.",), "dataset")(section, seed, training)
+
+
 def load_networks(system, path, names=None):
     """Load weights into a system's networks, strictly; those the file lacks stay as they are.
 
@@ -108,7 +113,7 @@ def make_run_folder(folder):
         kept.mkdir()
         for path in earlier:
             path.rename(kept / path.name)
-        logger.info(f"{folder} holds an earlier run; its files are kept in {kept} (--resume auto goes on from them)")
+        logger.info(f"{folder} holds an earlier run; its files are kept in {kept} (--resume {kept} goes on there)")
 
 
 def _belongs_to_run(path):

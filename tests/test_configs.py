@@ -12,7 +12,6 @@ from engine.dynamic_graph import DynamicGraph
 from engine.export import export, seeded_inputs
 from engine.predictor import Predictor
 from engine.trainer import Trainer
-from train import build_dataset
 
 CONFIGS = sorted(Path("configs").glob("*.yaml"))
 
@@ -32,7 +31,7 @@ def smallest(path, tmp_path, **more):
 
 def trained(config, folder, resume_from=None):
     folder.mkdir(exist_ok=True)
-    dataset = build_dataset(config.data.train, config.seed, training=True)
+    dataset = run.build_dataset(config.data.train, config.seed, training=True)
     batches = TrainingBatches(dataset, config.seed, config.data.batch_size, num_workers=0)
     trainer = Trainer(config, run.build_system(config), folder, batches)
     if resume_from:

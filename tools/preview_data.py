@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 
 from engine.cli import Flag, choice, guarded, parse  # noqa: E402
-from engine.config import import_class  # noqa: E402
 from engine.images import picture_grid, to_hwc, write_image  # noqa: E402
+from engine.run import build_dataset  # noqa: E402
 
 OWN = {
     "split": Flag("which data", choice("train", "validation"), default="train", metavar="train|validation"),
@@ -41,8 +41,7 @@ def main(argv=None):
     """Read the command line, write the picture, print its name."""
     arguments = parse(__doc__, {}, argv, standing=("seed",), own=OWN)
     section = getattr(arguments.config.data, arguments.split)
-    dataset_class = import_class(section.dataset, ("data_loader.",), f"data.{arguments.split}.dataset")
-    dataset = dataset_class(section, arguments.config.seed, training=arguments.split == "train")
+    dataset = build_dataset(section, arguments.config.seed, training=arguments.split == "train")
     write_image(arguments.output, preview(dataset, arguments.count))
     print(f"{arguments.output}: {min(arguments.count, len(dataset))} of {len(dataset)} samples")
 
