@@ -6,7 +6,6 @@ arrays and tensors alike.
 
 import io
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.errors import InputError
+from engine.files import replacing
 
 READABLE = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
 KERNELS = {
@@ -98,15 +98,8 @@ def write_image(path, image):
     format_name = Image.registered_extensions().get(path.suffix.lower())
     if format_name not in Image.SAVE:
         raise InputError(f"{path}: cannot write images as {path.suffix!r}; use .png or .jpg")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
         Image.fromarray(to_uint8(image)).save(temporary, format=format_name, **_SAVE_OPTIONS.get(format_name, {}))
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 _SAVE_OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}

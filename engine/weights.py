@@ -19,6 +19,7 @@ import safetensors.numpy
 
 from engine.errors import InputError
 from engine.files import replacing
+from engine.log import logger
 from engine.pickle_names import Refused
 from engine.weight_formats import read_pickle, read_safetensors, read_zip
 
@@ -156,6 +157,29 @@ def load_into(layer, arrays, source):
         raise InputError(f"{source}: weights of another {kind}: {'; '.join(lines)}{more}")
     for key, tensor in tensors.items():
         tensor.set_value(paddle.to_tensor(arrays[key]).astype(tensor.dtype))
+
+
+def read_loss_weights(path, loss, when_missing, ways_out):
+    """Weights of a frozen network inside a loss; a missing file stops the run, or drops the loss with a warning.
+
+    Args:
+        path: weights file.
+        loss: what it is for, e.g. "identity"; stands in the message and in the log header as `identity: off`.
+        when_missing: "stop" or "skip".
+        ways_out: what else the user may do, e.g. "recipe.identity_weight: 0".
+
+    Returns:
+        {key: array}, or None where the file is missing and may be.
+
+    Raises:
+        InputError: the file is missing and `when_missing` is "stop", or it is damaged.
+    """
+    if Path(path).exists():
+        return read_weights(path)
+    if when_missing == "skip":
+        logger.warning(f"{path} is missing: training without the {loss} loss ({loss}: off)")
+        return None
+    raise InputError(f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}")
 
 
 @contextmanager

@@ -15,10 +15,9 @@ from pydantic import Field
 from engine import distributed
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
-from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights import load_into, read_weights
+from engine.weights import load_into, read_loss_weights
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.identity import IdentityLoss
 from loss.perceptual import feature_matching
@@ -103,14 +102,11 @@ class GPEN(System):
         c = self.config
         if c.identity_weight == 0:
             return None
-        if not c.identity_network.exists():
-            if c.when_missing == "skip":
-                logger.warning(f"{c.identity_network} is missing: training without the identity loss (identity: off)")
-                return None
-            raise InputError(f"{c.identity_network}: missing; the identity loss needs model_ir_se50 there, or "
-                             "recipe.when_missing: skip, or recipe.identity_weight: 0")
+        arrays = read_loss_weights(c.identity_network, "identity", c.when_missing, "recipe.identity_weight: 0")
+        if arrays is None:
+            return None
         backbone = IRSE50()
-        load_into(backbone, from_official(backbone, read_weights(c.identity_network)), c.identity_network)
+        load_into(backbone, from_official(backbone, arrays), c.identity_network)
         return IdentityLoss(backbone)
 
     def train_step(self, batch, step, update):
