@@ -4,28 +4,19 @@ python infer.py --model_dir inference/GPEN --image_dir lite_data/val/lq --benchm
 python infer.py --model_file inference/GPEN/model.json --params_file inference/GPEN/model.pdiparams --img F.jpg
 """
 
-import argparse
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
 from engine import inference, timing
-from engine.cli import boolean, choice, guarded, optional
+from engine.cli import Parser, boolean, choice, guarded, optional
 from engine.errors import InputError
 from engine.files import write_text
 from engine.predictor import PRECISIONS, Predictor, keep_memory
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line."""
-
-    def error(self, message):
-        """Raise instead of printing the usage."""
-        raise InputError(f"infer.py: {message}; see --help")
-
-
 def parse():
     """The command line. Booleans are the words True and False; None and null mean "not given"."""
-    parser = Parser(description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     flags = {
         "model_dir": (str, None, "folder of the exported model"),
         "model_file": (str, None, "its program, NAME.json or NAME.pdmodel, instead of the folder"),

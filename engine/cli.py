@@ -96,12 +96,16 @@ class Arguments:
         return getattr(self.flags, name)
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse with this project's error form: one line and a did-you-mean."""
+class Parser(argparse.ArgumentParser):
+    """argparse with this project's error form: one line."""
+
+    def __init__(self, **options):
+        """As argparse's, but flags are written out and the description is shown as it stands."""
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message):
-        """One line, exit status 2."""
-        raise ConfigError(f"{self.prog}: {message}")
+        """Raise instead of printing the usage; exit status 2."""
+        raise ConfigError(f"{self.prog}: {message}; see --help")
 
     def known_flags(self):
         """Every option string."""
@@ -141,7 +145,7 @@ def parse(description, flags, argv=None, standing=(), own=None):
 
 def _config_path(argv):
     """The YAML named by -c or --config, found before the real parse since it declares flags of its own."""
-    finder = _Parser(prog=Path(sys.argv[0]).name, add_help=False, allow_abbrev=False)
+    finder = Parser(prog=Path(sys.argv[0]).name, add_help=False)
     finder.add_argument("-c", "--config", default=DEFAULT_CONFIG)
     return Path(finder.parse_known_args(argv)[0].config)
 
@@ -162,8 +166,7 @@ def _declared_flags(path):
 
 
 def _parser(description, table, declared):
-    parser = _Parser(prog=Path(sys.argv[0]).name, description=description, allow_abbrev=False,
-                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog=Path(sys.argv[0]).name, description=description)
     parser.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="YAML", help="the run (%(default)s)")
     parser.add_argument("-o", dest="overrides", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="set any key of the YAML, e.g. -o train.steps=20")
