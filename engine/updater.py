@@ -2,10 +2,12 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import paddle
 
 from engine import distributed
 
+SCALER = "scaler"
 _AMP_TYPES = {"fp16": "float16", "bf16": "bfloat16"}
 
 
@@ -76,8 +78,9 @@ class Updater:
             self.scaler.update()
 
     def state(self):
-        """Optimizer accumulators as `<optimizer>/<parameter number>/<accumulator>` -> array, independent of names."""
-        return {key: tensor.numpy() for key, tensor in self._accumulators()}
+        """Accumulators as `<optimizer>/<parameter number>/<accumulator>`, the loss scale's as `scaler/<name>` -> array."""
+        scaler = {f"{SCALER}/{key}": np.asarray(value) for key, value in self.scaler.state_dict().items()}
+        return {key: tensor.numpy() for key, tensor in self._accumulators()} | scaler
 
     def _accumulators(self):
         for name, optimizer in self.optimizers.items():
@@ -90,6 +93,11 @@ class Updater:
 
     def load_state(self, arrays):
         """Restore what `state` returned, into freshly built optimizers of the same parameters."""
+        scaler = {key.partition("/")[2]: array for key, array in arrays.items() if key.startswith(f"{SCALER}/")}
+        if scaler:  # a run in fp16; Paddle takes the scale as an array of one, the rest as numbers
+            scale = {"scale": scaler.pop("scale").reshape(-1)}
+            self.scaler.load_state_dict(scale | {key: array.item() for key, array in scaler.items()})
+        arrays = {key: array for key, array in arrays.items() if not key.startswith(f"{SCALER}/")}
         for name, optimizer in self.optimizers.items():
             state = {}
             for key, array in arrays.items():
