@@ -78,7 +78,7 @@ class Updater:
             self.scaler.update()
 
     def state(self):
-        """Accumulators as `<optimizer>/<parameter number>/<accumulator>`, the loss scale's as `scaler/<name>` -> array."""
+        """Accumulators as `<optimizer>/<parameter number>/<name>`, the loss scale as `scaler/<name>` -> array."""
         scaler = {f"{SCALER}/{key}": np.asarray(value) for key, value in self.scaler.state_dict().items()}
         return {key: tensor.numpy() for key, tensor in self._accumulators()} | scaler
 
