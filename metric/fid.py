@@ -15,7 +15,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.files import replacing
 
-FEATURES = 2048
+TOGETHER = 256  # vectors that are added to the products at once
 
 
 class FeatureStatistics:
@@ -24,15 +24,23 @@ class FeatureStatistics:
     def __init__(self):
         """Empty."""
         self.count, self.origin, self.sum, self.products = 0, None, None, None
+        self.waiting = []
 
     def update(self, features):
         """Add [N, D] features."""
         features = np.asarray(features, np.float64)
+        self.count += len(features)
+        self.waiting.append(features)
+        if sum(map(len, self.waiting)) >= TOGETHER:
+            self._add_waiting()
+
+    def _add_waiting(self):
+        """Many vectors at a time: one product of D * D numbers costs as much for one as for a hundred."""
+        features, self.waiting = np.concatenate(self.waiting), []
         if self.origin is None:
             self.origin = features.mean(axis=0)  # sums are taken around it: no cancellation in the covariance
             self.sum, self.products = np.zeros_like(self.origin), np.zeros((len(self.origin), len(self.origin)))
         centred = features - self.origin
-        self.count += len(features)
         self.sum += centred.sum(axis=0)
         self.products += centred.T @ centred
 
@@ -44,6 +52,8 @@ class FeatureStatistics:
         """
         if self.count < 2:
             raise InputError(f"a covariance needs 2 pictures or more; found {self.count}")
+        if self.waiting:
+            self._add_waiting()
         offset = self.sum / self.count
         covariance = (self.products - self.count * np.outer(offset, offset)) / (self.count - 1)
         return self.origin + offset, covariance

@@ -1,10 +1,10 @@
 """The numbers that the Paddle port of GPEN printed as "PSNR" and "FID", for comparison with its table and nothing else.
 
 Both are malformed. Its PSNR clips images that live in [-1, 1] to [0, 1]: all that is darker than mid-grey counts as
-right, and errors of the rest are doubled. Its FID is computed for each picture by itself and averaged: the covariance of
+right, and errors of the rest are doubled. Its FID is that of each single picture, averaged: the covariance of
 one feature vector, its row taken for a column, is the variance of its 2048 numbers.
 
-Source: PaddlePaddle/PaddleGAN apps/gpen_predictor.py (psnr) and metrics/fid.py with numpy before 2.2, on which numpy.cov
+Source: PaddlePaddle/PaddleGAN apps/gpen_predictor.py (psnr), metrics/fid.py with numpy before 2.2, where numpy.cov
 of one row with rowvar=False is a scalar; GPEN's Paddle port, test.py, averages both over pictures.
 """
 
