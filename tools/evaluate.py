@@ -4,7 +4,7 @@ python tools/evaluate.py results/predict data/GPEN/test --suffix _predict
 python tools/evaluate.py results/predict data/GPEN/test --masks data/masks --metrics psnr,ssim,l1
 
 Files are matched by their path below the folder, file suffix (.png, .jpg) apart; those without a partner are listed.
-FID and KID compare sets and take all files of both folders, everything else takes the pairs. The pictures of a pair have
+FID and KID compare sets and take all files of both folders, everything else takes the pairs, whose pictures are of
 one size: nothing is resized in silence. With --masks (white is the hole) there are also errors inside the hole, and
 means by hole ratio.
 """

@@ -45,12 +45,12 @@ def fid_values(config, inputs, weights):
 
 
 def lpips_values(config, inputs, weights):
-    """Distance and its parts by layer; the fifth key is the first layer's part."""
+    """Distance and its parts by layer; the first part is recorded as `layer0_fixed`."""
     network, given = loaded(LPIPS("alex"), weights), tensors(inputs)
     with paddle.no_grad():
         parts = [part.numpy() for part in network.layers(network.embed(given["a"]), network.embed(given["b"]))]
         total = network(given["a"], given["b"]).numpy().reshape(-1, 1, 1, 1)
-    values = {f"out:layer{number}": part for number, part in enumerate(parts)}
+    values = {f"out:layer{number}": parts[number] for number in range(1, len(parts))}
     return values | {"out:layer0_fixed": parts[0], "out:lpips": total}
 
 
