@@ -52,7 +52,7 @@ def similarity_map(output, target):
 
     Windows that reach over the edge, RADIUS pixels wide, see the image mirrored there (`ssim` leaves them out).
     """
-    means = [_local_mean(part) for part in (output, target, output * output, target * target, output * target)]
+    means = [_local_mean(part) for part in (output, target, output * output + target * target, output * target)]
     return _similarity(*means, sample_factor=1.0)
 
 
@@ -71,19 +71,18 @@ def ssim_uniform(output, target, window=51):
     Source: knazeri/edge-connect scripts/metrics.py; scikit-image metrics.structural_similarity with win_size=51.
     """
     pair = [image @ GREY_WEIGHTS for image in comparable(output, target, smallest=window)]
-    products = (pair[0] ** 2, pair[1] ** 2, pair[0] * pair[1])
+    products = (pair[0] ** 2 + pair[1] ** 2, pair[0] * pair[1])
     means = [cv2.blur(part, (window, window)) for part in (*pair, *products)]
     inside = np.s_[window // 2 : -(window // 2), window // 2 : -(window // 2)]
     return float(np.mean(_similarity(*means, sample_factor=window**2 / (window**2 - 1))[inside]))
 
 
-def _similarity(mean_o, mean_t, square_o, square_t, product, sample_factor):
-    """SSIM from local means of two images, of their squares and of their product; variances times `sample_factor`."""
-    variances = sample_factor * (square_o - mean_o * mean_o + square_t - mean_t * mean_t)
-    covariance = sample_factor * (product - mean_o * mean_t)
+def _similarity(mean_o, mean_t, squares, product, sample_factor):
+    """SSIM from local means of two images, of the sum of their squares, of their product; variances times a factor."""
     c1, c2 = 0.01**2, 0.03**2  # stabilizers for a peak of 1
-    luminance = (2 * mean_o * mean_t + c1) / (mean_o * mean_o + mean_t * mean_t + c1)
-    return luminance * (2 * covariance + c2) / (variances + c2)
+    of_means, squares_of_means = mean_o * mean_t, mean_o * mean_o + mean_t * mean_t
+    variances, covariance = sample_factor * (squares - squares_of_means), sample_factor * (product - of_means)
+    return (2 * of_means + c1) * (2 * covariance + c2) / ((squares_of_means + c1) * (variances + c2))
 
 
 def unit_range(image):

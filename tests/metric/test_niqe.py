@@ -1,5 +1,7 @@
 """NIQE: distributions with known shape, the distance's closed form, MATLAB's reduction, blocks."""
 
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -93,12 +95,24 @@ def test_blocks_and_their_scales():
     features = block_features(picture)
     assert features.shape == (2 * 3, 36) and np.isfinite(features).all()
     np.testing.assert_array_equal(block_features(picture[:192, :288]), features)
-    values = contrast_normalised(np.rint(255 * (picture[:192, :288, 0] * 219 / 255 + 16 / 255)))[:96, 96:192]
-    alpha, left, right = asymmetric_gaussian(values.reshape(1, -1))
-    np.testing.assert_allclose(features[1, :2], [alpha[0], (left[0] + right[0]) / 2], rtol=1e-9)
-    down = values * np.roll(values, 1, axis=0)
-    alpha, left, right = asymmetric_gaussian(down.reshape(1, -1))
-    np.testing.assert_allclose(features[1, [6, 8, 9]], [alpha[0], left[0], right[0]], rtol=1e-9)
+    grey = np.rint(255 * (picture[:192, :288, 0] * 219 / 255 + 16 / 255))
+    for first, side, image in ((0, 96, grey), (18, 48, halved(grey))):
+        values = contrast_normalised(image)[:side, side : 2 * side]  # the second block of the first row
+        expected = written_out(values)
+        np.testing.assert_allclose(features[1, first : first + 18], expected, rtol=1e-9)
+
+
+def written_out(values):
+    """The 18 features of one block: each pixel with its left, upper, upper left and upper right neighbour, wrapping."""
+    alpha, left, right = (each[0] for each in asymmetric_gaussian(values.reshape(1, -1)))
+    found = [alpha, (left + right) / 2]
+    side, (rows, columns) = len(values), np.indices(values.shape)
+    for up, aside in ((0, -1), (-1, 0), (-1, -1), (-1, 1)):
+        neighbours = values[(rows + up) % side, (columns + aside) % side]
+        alpha, left, right = (each[0] for each in asymmetric_gaussian((values * neighbours).reshape(1, -1)))
+        mean = (right - left) * math.gamma(2 / alpha) / math.gamma(1 / alpha)
+        found += [alpha, mean, left, right]
+    return found
 
 
 def test_small_pictures_are_refused():
