@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import paddle
 
+from engine.errors import InputError
 from engine.images import to_chw, to_signed, to_uint8
 from metric.psnr_ssim import unit_range
 from model.ir_se50 import face_crop
@@ -27,7 +28,10 @@ class IRSE50Features:
         self.network = network
 
     def __call__(self, pictures):
-        """Pictures uint8 or float in [0, 1]."""
+        """Pictures uint8 or float in [0, 1]. InputError where they are not square: no aligned faces."""
+        height, width = pictures.shape[1:3]
+        if height != width:
+            raise InputError(f"pictures of {height} x {width}: identity needs aligned faces, which are square")
         with paddle.no_grad():
             image = to_signed(paddle.to_tensor(to_chw(unit_range(pictures)).astype(np.float32)))
             return self.network(face_crop(image)).numpy()

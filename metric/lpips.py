@@ -6,8 +6,11 @@ Source: Zhang et al. 2018; see `model.lpips`.
 import numpy as np
 import paddle
 
+from engine.errors import InputError
 from engine.images import to_chw, to_signed
 from metric.psnr_ssim import unit_range
+
+SMALLEST = 32  # below it nothing is left after the poolings
 
 
 class LPIPSDistance:
@@ -18,7 +21,10 @@ class LPIPSDistance:
         self.network = network
 
     def embed(self, pictures):
-        """[N, H, W, 3] RGB, uint8 or float in [0, 1] -> features for `between`."""
+        """[N, H, W, 3] RGB, uint8 or float in [0, 1] -> features for `between`. InputError below 32 pixels a side."""
+        height, width = pictures.shape[1:3]
+        if min(height, width) < SMALLEST:
+            raise InputError(f"pictures of {height} x {width}: LPIPS needs {SMALLEST} pixels a side")
         with paddle.no_grad():
             return self.network.embed(to_signed(paddle.to_tensor(to_chw(unit_range(pictures)).astype(np.float32))))
 

@@ -2,6 +2,7 @@ import numpy as np
 import paddle
 import pytest
 
+from engine.errors import InputError
 from metric.identity import DegFeatures, IRSE50Features, cosine, degrees, grey_input
 
 RNG = np.random.default_rng(0)
@@ -50,6 +51,11 @@ def test_networks_see_signed_inputs(kind, shape):
     np.testing.assert_allclose(network.image[0], 1, atol=1e-6)
     np.testing.assert_allclose(network.image[1], -1, atol=1e-6)
     assert features.shape[0] == 2
+
+
+def test_only_square_pictures_are_aligned_faces():
+    with pytest.raises(InputError, match="40 x 48: identity needs aligned faces"):
+        IRSE50Features(Seen())(np.zeros((1, 40, 48, 3), np.uint8))
 
 
 def test_the_inner_face_is_what_ir_se50_sees():

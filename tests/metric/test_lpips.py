@@ -2,13 +2,14 @@ import numpy as np
 import paddle
 import pytest
 
+from engine.errors import InputError
 from metric.lpips import LPIPSDistance
 from model.lpips import LPIPS
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module", params=["alex", "vgg"])
+@pytest.fixture(scope="module", params=["alex", pytest.param("vgg", marks=pytest.mark.slow)])
 def distance(request):
     paddle.seed(0)
     network = LPIPS(request.param)
@@ -34,6 +35,11 @@ def test_each_pair_by_itself_and_uint8_as_floats(distance):
     np.testing.assert_allclose(distance(pictures / 255, others / 255), together, rtol=1e-5)
     between = distance.between(distance.embed(pictures), distance.embed(others))
     np.testing.assert_array_equal(between, together)
+
+
+def test_small_pictures_are_refused():
+    with pytest.raises(InputError, match="31 x 40: LPIPS needs 32 pixels a side"):
+        LPIPSDistance(None).embed(np.zeros((1, 31, 40, 3), np.uint8))
 
 
 def test_input_is_scaled_by_lpips_own_statistics():

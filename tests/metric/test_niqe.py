@@ -61,7 +61,7 @@ def test_distance_in_closed_form():
 
 
 def test_own_statistics_are_at_distance_zero_and_noise_is_farther():
-    natural = fitted([photo(seed) for seed in range(12)])
+    natural = fitted([photo(seed) for seed in range(6)])
     own = photo(3)
     assert niqe(own, fitted([own])) == pytest.approx(0, abs=1e-6)
     clean, noisy = (np.mean([niqe(photo(seed, noise), natural) for seed in (50, 51, 52)]) for noise in (0, 0.1))

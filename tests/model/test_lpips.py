@@ -36,7 +36,9 @@ def test_alexnet_is_the_one_with_64_channels():
         [64, 15, 15], [192, 7, 7], [384, 3, 3], [256, 3, 3], [256, 3, 3]]  # fmt: skip
 
 
-@pytest.mark.parametrize("backbone, channels", [("alex", [64, 192, 384, 256, 256]), ("vgg", [64, 128, 256, 512, 512])])
+@pytest.mark.parametrize("backbone, channels", [
+    ("alex", [64, 192, 384, 256, 256]), pytest.param("vgg", [64, 128, 256, 512, 512], marks=pytest.mark.slow),
+])  # fmt: skip
 def test_features_come_after_relu_and_have_length_one(backbone, channels):
     network = LPIPS(backbone)
     maps = network.embed(paddle.rand([1, 3, 48, 48]))
