@@ -4,7 +4,6 @@ python test.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdp
 python test.py -w W.pdparams --test_path=data/GPEN/test/ --size=256 --mul=1 --narrow=0.5
 """
 
-import json
 from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
@@ -12,15 +11,15 @@ from data_loader.batches import EvaluationBatches
 from engine import cli, distributed, images, run
 from engine.cli import Flag
 from engine.evaluate import evaluate
-from engine.files import write_text
 from engine.log import logger, to_console
-from metric.psnr_ssim import psnr, ssim
+from tools import metric_suite
 
 FLAGS = {
     "data_dir": Flag("folder with validation pictures", metavar="DIR"),
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
     "result_dir": Flag("where scores.json and sheet.png go", default="results/test", metavar="DIR"),
     "show": Flag("pictures in the sheet", cli.at_least(1), default=8, metavar="N"),
+    **metric_suite.FLAGS,
 }
 
 
@@ -36,17 +35,25 @@ def main():
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = run.build_system(config)
     networks = run.trained_networks(system, args.pretrained, args.config_path)
-    result = evaluate(system, networks, batches, {"psnr": psnr, "ssim": ssim}, args.show)
+    scoring = metric_suite.scoring(args, reference_of(config))
+    result = evaluate(system, networks, batches, {}, args.show, observe=scoring.update)
 
     folder = Path(args.result_dir)
     images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
     report = {"config": str(args.config_path), "weights": str(args.pretrained), "pictures": len(result["rows"]),
-              "skipped": len(batches.skipped), "scores": result["scores"], "rows": result["rows"]}
-    write_text(folder / "scores.json", json.dumps(report, indent=1))
+              "skipped": len(batches.skipped), **scoring.report(result["scores"])}
+    metric_suite.write_report(folder / "scores.json", report)
     logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; {folder}/scores.json, {folder}/sheet.png")
-    for name, value in result["scores"].items():
-        logger.info(f"Metric {name}: {value:.4f}")
+    metric_suite.tell(report)
+    if args.save_fid_statistics:
+        metric_suite.save_statistics(scoring, args.save_fid_statistics)
     return 0
+
+
+def reference_of(config):
+    """What a signature calls the validation set: its folder, or the configuration that draws it."""
+    section = config.data.validation
+    return str(getattr(section, "root", None) or f"drawn by {section.dataset.rpartition('.')[2]}, seed {config.seed}")
 
 
 if __name__ == "__main__":

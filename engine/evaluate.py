@@ -6,7 +6,7 @@ from engine import images
 from engine.log import progress
 
 
-def evaluate(system, networks, batches, metrics, show=0):
+def evaluate(system, networks, batches, metrics, show=0, observe=None):
     """Mean scores over a set.
 
     Args:
@@ -15,6 +15,8 @@ def evaluate(system, networks, batches, metrics, show=0):
         batches: EvaluationBatches.
         metrics: name -> function of two [H, W, 3] uint8 pictures.
         show: number of pictures kept for a picture sheet.
+        observe: called for every batch with its names and {kind: [N, H, W, C] in [0, 1]} of what is scored, of "image"
+            and, where there is one, of "mask".
 
     Returns:
         dict with `scores` ("psnr/restored": mean), `rows` (one dict a picture: name and scores), `sheet` (rows of
@@ -25,6 +27,9 @@ def evaluate(system, networks, batches, metrics, show=0):
         pictures = batch | system.generate(batch, networks)
         wanted = {*system.scored, *system.shown, "image"}
         arrays = {name: images.to_uint8(images.to_hwc(pictures[name])) for name in wanted}
+        if observe and system.scored:
+            kinds = (*system.scored, "image", *(["mask"] if "mask" in pictures else []))
+            observe(batch["name"], {kind: images.to_hwc(pictures[kind]) for kind in kinds})
         for i, name in enumerate(batch["name"]):
             scores = {f"{metric}/{kind}": float(function(arrays[kind][i], arrays["image"][i]))
                       for metric, function in metrics.items() for kind in system.scored}

@@ -1,7 +1,6 @@
 """Identity losses: a frozen recognition network compares output and target."""
 
-import paddle.nn.functional as F
-
+from model.ir_se50 import face_crop
 from model.shared.resample import bilinear_resize
 
 LUMA = (0.2989, 0.5870, 0.1140)
@@ -32,19 +31,6 @@ class IdentityLoss:
         """Scalar in [0, 2]; `image` is the target and gets no gradient."""
         target = self.features(image).detach()
         return 1.0 - (self.features(output) * target).sum(axis=1).mean()
-
-
-def face_crop(image):
-    """The inner face of an aligned picture, averaged to 112 x 112.
-
-    At 256 px: rows 35 to 223, columns 32 to 220; margins grow by whole factors above and shrink in proportion below.
-
-    Source: id_loss.py, IDLoss.extract_feats.
-    """
-    size = image.shape[2]
-    scale = size // 256 or size / 256
-    top, bottom, left, right = (round(margin * scale) for margin in (35, 33, 32, 36))
-    return F.adaptive_avg_pool2d(image[:, :, top : size - bottom, left : size - right], 112)
 
 
 def gray_for_identity(image, size=128):

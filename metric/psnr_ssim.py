@@ -16,13 +16,14 @@ from engine.errors import InputError
 
 LUMA_WEIGHTS = np.array([65.481, 128.553, 24.966]) / 255  # ITU-R BT.601 of R, G, B in [0, 1]
 LUMA_OFFSET = 16 / 255
-_RADIUS = 5  # 11 taps
-_WINDOW = cv2.getGaussianKernel(2 * _RADIUS + 1, 1.5)[:, 0]
+GREY_WEIGHTS = np.array([0.2125, 0.7154, 0.0721])  # scikit-image rgb2gray
+RADIUS = 5  # 11 taps
+_WINDOW = cv2.getGaussianKernel(2 * RADIUS + 1, 1.5)[:, 0]
 
 
 def luma(image):
     """Y of YCbCr: [H, W, 3] RGB, uint8 or [0, 1] -> [H, W, 1] float64, 16 / 255 to 235 / 255."""
-    return (_unit_range(image) @ LUMA_WEIGHTS + LUMA_OFFSET)[..., None]
+    return (unit_range(image) @ LUMA_WEIGHTS + LUMA_OFFSET)[..., None]
 
 
 def psnr(output, target, crop_border=0, on_luma=False):
@@ -31,7 +32,7 @@ def psnr(output, target, crop_border=0, on_luma=False):
     Raises:
         InputError: the shapes differ or the border leaves nothing.
     """
-    output, target = _comparable(output, target, crop_border, on_luma)
+    output, target = comparable(output, target, crop_border, on_luma)
     error = np.mean((output - target) ** 2)
     return math.inf if error == 0 else float(-10 * np.log10(error))
 
@@ -42,34 +43,69 @@ def ssim(output, target, crop_border=0, on_luma=False):
     Raises:
         InputError: the shapes differ or less than 11 x 11 pixels remain.
     """
-    output, target = _comparable(output, target, crop_border, on_luma, smallest=2 * _RADIUS + 1)
-    mean_o, mean_t = _local_mean(output), _local_mean(target)
-    variance_o = _local_mean(output * output) - mean_o * mean_o
-    variance_t = _local_mean(target * target) - mean_t * mean_t
-    covariance = _local_mean(output * target) - mean_o * mean_t
+    output, target = comparable(output, target, crop_border, on_luma, smallest=2 * RADIUS + 1)
+    return float(np.mean(similarity_map(output, target)[RADIUS:-RADIUS, RADIUS:-RADIUS]))
+
+
+def similarity_map(output, target):
+    """SSIM of the Gaussian window around each pixel: [H, W, C] float64 in [0, 1], twice -> [H, W, C].
+
+    Windows that reach over the edge, RADIUS pixels wide, see the image mirrored there (`ssim` leaves them out).
+    """
+    means = [_local_mean(part) for part in (output, target, output * output + target * target, output * target)]
+    return _similarity(*means, sample_factor=1.0)
+
+
+def ssim_uniform(output, target, window=51):
+    """SSIM of grey images with a square window of equal weights and sample covariances: EdgeConnect's, 51 x 51.
+
+    Differs much from `ssim`: compare it only with numbers of the same definition (EdgeConnect, LaFIn).
+
+    Args:
+        output, target: [H, W, 3] RGB; grey is 0.2125 R + 0.7154 G + 0.0721 B, each image by itself.
+        window: odd.
+
+    Raises:
+        InputError: the shapes differ or less than window x window pixels are there.
+
+    Source: knazeri/edge-connect scripts/metrics.py; scikit-image metrics.structural_similarity with win_size=51.
+    """
+    pair = [image @ GREY_WEIGHTS for image in comparable(output, target, smallest=window)]
+    products = (pair[0] ** 2 + pair[1] ** 2, pair[0] * pair[1])
+    means = [cv2.blur(part, (window, window)) for part in (*pair, *products)]
+    inside = np.s_[window // 2 : -(window // 2), window // 2 : -(window // 2)]
+    return float(np.mean(_similarity(*means, sample_factor=window**2 / (window**2 - 1))[inside]))
+
+
+def _similarity(mean_o, mean_t, squares, product, sample_factor):
+    """SSIM from local means of two images, of the sum of their squares, of their product; variances times a factor."""
     c1, c2 = 0.01**2, 0.03**2  # stabilizers for a peak of 1
-    luminance = (2 * mean_o * mean_t + c1) / (mean_o * mean_o + mean_t * mean_t + c1)
-    structure = (2 * covariance + c2) / (variance_o + variance_t + c2)
-    return float(np.mean(luminance * structure))
+    of_means, squares_of_means = mean_o * mean_t, mean_o * mean_o + mean_t * mean_t
+    variances, covariance = sample_factor * (squares - squares_of_means), sample_factor * (product - of_means)
+    return (2 * of_means + c1) * (2 * covariance + c2) / ((squares_of_means + c1) * (variances + c2))
 
 
-def _unit_range(image):
+def unit_range(image):
+    """uint8 or float in [0, 1] -> float64 in [0, 1]."""
     image = np.asarray(image)
     return image / 255.0 if image.dtype == np.uint8 else image.astype(np.float64)
 
 
-def _comparable(output, target, crop_border, on_luma, smallest=1):
-    """Both images as float64 in [0, 1], cropped, Y only where asked."""
+def comparable(output, target, crop_border=0, on_luma=False, smallest=1):
+    """Both images as float64 in [0, 1], cropped, Y only where asked.
+
+    Raises:
+        InputError: the shapes differ or less than `smallest` pixels a side remain.
+    """
     if np.shape(output) != np.shape(target):
         raise InputError(f"images of shapes {np.shape(output)} and {np.shape(target)}; they must match")
     height, width = np.shape(output)[:2]
     if min(height, width) - 2 * crop_border < smallest:
         raise InputError(f"image of {height} x {width}, border {crop_border}: less than {smallest} pixels remain")
     inside = np.s_[crop_border : height - crop_border, crop_border : width - crop_border]
-    return [(luma(image) if on_luma else _unit_range(image))[inside] for image in (output, target)]
+    return [(luma(image) if on_luma else unit_range(image))[inside] for image in (output, target)]
 
 
 def _local_mean(image):
-    """Gaussian mean around each pixel whose window lies inside: [H, W, C] -> [H - 10, W - 10, C]."""
-    blurred = cv2.sepFilter2D(image, -1, _WINDOW, _WINDOW).reshape(image.shape)
-    return blurred[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
+    """Gaussian mean around each pixel, mirrored at the edge: [H, W, C] -> [H, W, C]."""
+    return cv2.sepFilter2D(image, -1, _WINDOW, _WINDOW).reshape(image.shape)

@@ -85,3 +85,16 @@ class IRSE50(nn.Layer):
         """[N, 3, 112, 112] RGB in [-1, 1] -> [N, 512], each of length 1."""
         features = self.output_layer(self.body(self.input_layer(face)))
         return features / paddle.sqrt((features * features).sum(axis=1, keepdim=True))
+
+
+def face_crop(image):
+    """The inner face of an aligned picture, averaged to 112 x 112.
+
+    At 256 px: rows 35 to 223, columns 32 to 220; margins grow by whole factors above and shrink in proportion below.
+
+    Source: yangxy/GPEN training/loss/id_loss.py, IDLoss.extract_feats.
+    """
+    size = image.shape[2]
+    scale = size // 256 or size / 256
+    top, bottom, left, right = (round(margin * scale) for margin in (35, 33, 32, 36))
+    return nn.functional.adaptive_avg_pool2d(image[:, :, top : size - bottom, left : size - right], 112)

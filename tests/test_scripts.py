@@ -146,11 +146,14 @@ def test_train_test_predict_export_infer(whole, faces, tmp_path):
 
     told = stage("test", *LITE, *weights, "--data_dir", faces, "--result_dir", tmp_path / "test")
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
-    assert scores["scores"] == pytest.approx(
-        {key.removeprefix("validation/"): value for key, value in records(whole[1])[-1].items() if key != "step"})
+    last = records(whole[1])[-1].items()
+    validated = {key.removeprefix("validation/"): value for key, value in last if key != "step"}
+    assert {key: scores["scores"][key] for key in validated} == pytest.approx(validated)
+    assert {key.partition("/")[0] for key in scores["scores"]} == {"psnr", "ssim", "l1", "mse"}
     assert [row["name"] for row in scores["rows"]] == ["face_100", "face_101"]
-    for name, value in scores["scores"].items():
-        assert f"Metric {name}: {value:.4f}\n" in told
+    for name in validated:
+        assert f"Metric {name}: {scores['scores'][name]:.4f}\n" in told
+    assert "fid" in scores["not_computed"] and "python tools/fetch_weights.py inception_fid\n" in told
     assert (tmp_path / "test" / "sheet.png").exists()
 
     stage("predict", *LITE, *weights, "--image_dir", faces / "val", "--output_dir", tmp_path / "predict")

@@ -1,4 +1,4 @@
-"""Time exported inference, training steps, the data pipeline and the face renderer against this machine's limit.
+"""Time exported inference, training, the data pipeline, the face renderer and metrics against this machine's limit.
 
 python tools/benchmark.py
 python tools/benchmark.py --only inference --repeats 30
@@ -35,10 +35,16 @@ from engine.predictor import Predictor, keep_memory  # noqa: E402
 from engine.run import build_system  # noqa: E402
 from engine.system import Exported, Port  # noqa: E402
 from engine.updater import Updater  # noqa: E402
+from metric.fid import FeatureStatistics  # noqa: E402
+from metric.inception_features import InceptionFeatures  # noqa: E402
+from metric.psnr_ssim import psnr, ssim  # noqa: E402
+from metric.scorers import SetScorer  # noqa: E402
 from model.gpen import GPENGenerator  # noqa: E402
 from model.gpen_export import ExportedGPEN  # noqa: E402
-from tools.machine_limit import THREADS, Limit, Timing, dense_gflop, measure  # noqa: E402
+from model.inception import FIDInception  # noqa: E402
+from tools.machine_limit import THREADS, Limit, Timing, convolution_gflop, dense_gflop, measure  # noqa: E402
 
+METRIC_PICTURES, METRIC_BATCH = 1000, 16
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
@@ -153,6 +159,33 @@ def renderer(repeats):
         yield _core_row("renderer", f"{style}, 256 px", lambda i, s=style: render(i, 0, 256, style=s), repeats)
 
 
+def metrics(repeats):
+    """FID of 1000 pictures of 256 px against saved statistics, all of it; PSNR and SSIM of 1000 pairs; once each."""
+    rng, limit = np.random.default_rng(0), Limit()
+    pictures = rng.integers(0, 256, (METRIC_BATCH, 256, 256, 3), np.uint8)
+    network = FIDInception()
+    network.eval()
+    saved = FeatureStatistics()
+    saved.update(rng.normal(size=(2 * 2048, 2048)))
+    batches = -(-METRIC_PICTURES // METRIC_BATCH)
+    for resize in ("legacy", "clean"):
+        def distance(resize=resize):
+            scorer = SetScorer(InceptionFeatures(network, resize), {}, (*saved.result(), {}))
+            for _ in range(batches):
+                scorer.update({"restored": pictures})
+            scorer.result()
+
+        timing = measure(limit, distance, 1, warm_up=0)
+        work = batches * METRIC_BATCH * convolution_gflop(network, [1, 3, 299, 299])
+        rate = f"{batches * METRIC_BATCH / timing.seconds:.1f} pictures/s"
+        yield Row("metrics", f"FID ({resize}) of {batches * METRIC_BATCH} pictures, 256 px", timing, work, rate)
+    pair = pictures[:2]
+    for metric in (psnr, ssim):
+        timing = measure(limit, lambda metric=metric: [metric(*pair) for _ in range(METRIC_PICTURES)], 1, warm_up=0)
+        yield Row("metrics", f"{metric.__name__} of {METRIC_PICTURES} pairs, 256 px", timing,
+                  note=f"{METRIC_PICTURES / timing.seconds:.0f} pairs/s")
+
+
 def _core_row(group, name, function, repeats):
     """Processor time, so that other processes do not count, against the limit of one core."""
     cv2.setNumThreads(1)
@@ -168,7 +201,7 @@ def _core_row(group, name, function, repeats):
     return Row(group, name, timing, note=f"{1 / mean:.1f} images/s and core")
 
 
-GROUPS = {"inference": inference, "training": training, "data": data, "renderer": renderer}
+GROUPS = {"inference": inference, "training": training, "data": data, "renderer": renderer, "metrics": metrics}
 
 
 def run_group(name, repeats):

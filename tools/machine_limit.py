@@ -79,3 +79,19 @@ def dense_gflop(layer, shape):
         for name, function in originals.items():
             setattr(F, name, function)
     return total * 1e-9
+
+
+def convolution_gflop(network, shape):
+    """Multiplications and additions of the nn.Conv2D layers of a network for one input, in GFLOP."""
+    total = []
+
+    def count(layer, given, out):
+        total.append(2 * layer.weight.size * out.shape[0] * out.shape[2] * out.shape[3])
+
+    layers = [layer for layer in network.sublayers() if isinstance(layer, paddle.nn.Conv2D)]
+    hooks = [layer.register_forward_post_hook(count) for layer in layers]
+    with paddle.no_grad():
+        network(paddle.zeros(shape))
+    for hook in hooks:
+        hook.remove()
+    return sum(total) * 1e-9

@@ -86,7 +86,7 @@ def read_case(folder, name, meta):
             arrays = {key: file[key] for key in file.files}
         if meta["weights"] == "recipe":
             recipe = meta["recipe"]
-            shapes = recipe["shapes"].items()
+            shapes = recipe.get("shapes", {}).items()  # without them the case knows its keys
             weights = {key: recipe_array(key, tuple(shape), recipe["kind"], recipe["seed"]) for key, shape in shapes}
         else:
             weights = {}

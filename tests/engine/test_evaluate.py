@@ -75,6 +75,26 @@ def test_sheet_shows_the_first_pictures_in_the_systems_order(batches):
     assert evaluate(Brighter(), {"step": paddle.to_tensor(50 / 255)}, batches, {"red": red})["sheet"] == []
 
 
+def test_observer_sees_every_batch_unrounded(batches):
+    seen = []
+    evaluate(Brighter(), {"step": paddle.to_tensor(50.3 / 255)}, batches, {}, observe=lambda *given: seen.append(given))
+    assert [list(names) for names, _ in seen] == [["0", "1"], ["3", "4"]]
+    assert all(list(pictures) == ["degraded", "restored", "image"] for _, pictures in seen)
+    assert seen[0][1]["restored"].shape == (2, 4, 4, 3)
+    np.testing.assert_allclose(seen[0][1]["restored"][1, 0, 0] * 255, [178.3, 60.3, 60.3], rtol=1e-5)
+
+
+def test_observer_gets_masks_where_there_are_some():
+    class Masked(Levels):
+        def __getitem__(self, key):
+            return super().__getitem__(key) | {"mask": np.ones((1, 4, 4), np.float32)}
+
+    seen = []
+    evaluate(Brighter(), {"step": paddle.zeros([1])}, EvaluationBatches(Masked(), 3, 0), {},
+             observe=lambda names, pictures: seen.append(pictures["mask"].shape))
+    assert seen == [(2, 4, 4, 1), (2, 4, 4, 1)]
+
+
 def test_nothing_readable():
     class Unreadable(Levels):
         def __getitem__(self, key):

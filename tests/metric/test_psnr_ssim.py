@@ -2,10 +2,11 @@ import math
 
 import numpy as np
 import pytest
+from skimage.color import rgb2gray
 from skimage.metrics import structural_similarity
 
 from engine.errors import InputError
-from metric.psnr_ssim import luma, psnr, ssim
+from metric.psnr_ssim import luma, psnr, ssim, ssim_uniform
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (40, 56, 3), np.uint8)
@@ -54,3 +55,12 @@ def test_unequal_or_small_images_are_refused():
         psnr(IMAGE, IMAGE[:, :-1])
     with pytest.raises(InputError, match="less than 11 pixels remain"):
         ssim(IMAGE, IMAGE, crop_border=15)
+
+
+def test_uniform_window_agrees_with_scikit_image():
+    grey = [rgb2gray(image) for image in (IMAGE, NOISY)]
+    for window in (7, 31):
+        theirs = structural_similarity(*grey, win_size=window, data_range=1)
+        assert ssim_uniform(IMAGE, NOISY, window) == pytest.approx(theirs, rel=1e-6)
+    with pytest.raises(InputError, match="less than 51 pixels remain"):
+        ssim_uniform(IMAGE, NOISY)

@@ -3,7 +3,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from tools.machine_limit import Limit, Timing, dense_gflop, measure
+from tools.machine_limit import Limit, Timing, convolution_gflop, dense_gflop, measure
 
 
 class Mixed(nn.Layer):
@@ -48,3 +48,11 @@ def test_limit_uses_the_threads_it_is_given(monkeypatch):
     monkeypatch.setattr(paddle.base.core, "set_num_threads", seen.append)
     assert Limit(threads=1, size=64).sample() > 0
     assert seen == [1] * 4
+
+
+def test_work_of_convolution_layers():
+    """3 -> 8 channels of 3x3 at 10 x 12 places, then 8 -> 4 of 1x1 at 5 x 6; anything else does not count."""
+    network = nn.Sequential(nn.Conv2D(3, 8, 3, padding=1), nn.MaxPool2D(2), nn.Conv2D(8, 4, 1))
+    operations = 2 * (3 * 8 * 9 * 10 * 12 + 8 * 4 * 5 * 6)
+    assert convolution_gflop(network, [2, 3, 10, 12]) == pytest.approx(2e-9 * operations)
+    assert convolution_gflop(network, [1, 3, 10, 12]) == pytest.approx(1e-9 * operations)
