@@ -1,6 +1,7 @@
 """Run trained weights on photos, in the dynamic graph: one file or a folder in, PNG files out.
 
 python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdparams --img face.jpg
+python predict.py -c configs/partialconv_256.yaml --pretrained W.pdparams --img face.jpg --mask mask.png
 python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
 """
 
@@ -20,7 +21,9 @@ FLAGS = {
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
     "img": Flag("one picture", metavar="FILE"),
     "image_dir": Flag("folder of pictures, searched to any depth", metavar="DIR"),
-    "mask": Flag("mask picture, white where it is to be filled, for systems that take one", metavar="FILE"),
+    "mask": Flag("mask picture, white where it is to be filled, for systems that take one; or a folder of them, named "
+                 "like the pictures", metavar="FILE"),
+    "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
     "style": Flag("style picture, for systems that take one", metavar="FILE"),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
     "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
@@ -65,7 +68,7 @@ def main():
             raise InputError(f"--degrade: {args.config_path} has no degradation in data.validation")
         graph = Degrading(graph, ranges, config.seed)
     given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    samples = inference.find_samples(graph.contract, args.image_dir, given)
+    samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
     done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch()))
     if args.degrade:
         for (name, _), (before, after) in zip(done, graph.scores, strict=True):

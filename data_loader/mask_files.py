@@ -14,31 +14,18 @@ import numpy as np
 
 from data_loader.folder import fitted
 from engine.errors import InputError
-from engine.images import READABLE, decode_image, list_images, read_image
+from engine.images import READABLE, SUSPICIOUS_RATIO, decode_image, hole_mask, list_images, read_image
 
 WHITE_IN_ARCHIVE = {"testing_mask_dataset": "hole", "disocclusion_img_mask": "valid"}
-SUSPICIOUS_RATIO = 0.6  # holes above this are more often a wrong polarity
 PROBED = 16  # files whose ratio is measured at the start
 THRESHOLDS = {"nvidia": 0.6}  # of the grey level, else 0.5
 NVIDIA_SIDE, NVIDIA_DILATION = 512, (9, 49)  # pixels
 logger = logging.getLogger("kintsugi")
 
 
-def hole_of(grey, white_means, threshold=0.5):
-    """[H, W] grey in [0, 1] -> [H, W] bool, True where there is a hole."""
-    is_white = grey > threshold
-    return is_white if white_means == "hole" else ~is_white
-
-
 def reaches_edge(hole):
     """True where a hole [H, W] touches the outermost row or column."""
     return bool(hole[[0, -1]].any() or hole[:, [0, -1]].any())
-
-
-def warn_if_inverted(ratio, path):
-    """One warning where more than 60 % would be hole; `ratio` is the measured part."""
-    if ratio > SUSPICIOUS_RATIO:
-        logger.warning("%s: %.0f %% of the picture would be hole; is the mask's polarity right?", path, 100 * ratio)
 
 
 class MaskFiles:
@@ -69,7 +56,9 @@ class MaskFiles:
         probed = np.unique(np.linspace(0, len(self) - 1, PROBED).astype(int))
         ratio = np.mean([self._hole(index).mean() for index in probed])
         logger.info("%s: %d masks, white is %s, %.0f %% hole", self.root, len(self), self.white_means, 100 * ratio)
-        warn_if_inverted(ratio, f"{self.root} (white_means: {self.white_means})")
+        if ratio > SUSPICIOUS_RATIO:
+            logger.warning("%s: %.0f %% of a picture would be hole with white_means: %s; is that right?",
+                           self.root, 100 * ratio, self.white_means)
 
     def __len__(self):
         """Number of masks."""
@@ -91,7 +80,7 @@ class MaskFiles:
 
     def _hole(self, index):
         threshold = THRESHOLDS.get(self.augmentation, 0.5)
-        return hole_of(self._image(index).mean(axis=2), self.white_means, threshold)
+        return hole_mask(self._image(index), self.white_means, threshold)[..., 0] > 0
 
     def _image(self, index):
         if not self.is_archive:

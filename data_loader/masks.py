@@ -17,7 +17,6 @@ from data_loader.ranges import range_within
 from engine.errors import InputError
 from engine.settings import Settings
 
-BUCKETS = ((0.01, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6))  # hole ratios, low < ratio <= high
 ANY_RATIO = (0.01, 0.6)
 ATTEMPTS = 300  # draws before a wanted ratio counts as impossible
 Kind = Literal["strokes", "walk", "rectangle", "centre", "half", "lower_face", "composition"]
@@ -101,9 +100,11 @@ class Masks:
         for _ in range(ATTEMPTS):
             chosen = index % len(self.files) if ratio is None and not self.training else rng.integers(len(self.files))
             hole = self.files.read(chosen, rng, self.training)
-            if ratio is None or ratio[0] < hole.mean() <= ratio[1]:
+            low, high = ratio or (0, 1)
+            if low < hole.mean() <= high:
                 return _mask(hole), self.files.border(chosen, hole)
-        raise InputError(f"{self.settings.files}: no hole of ratio {list(ratio)} among {ATTEMPTS} masks drawn from it")
+        wanted = f"of ratio {list(ratio)} " if ratio else ""
+        raise InputError(f"{self.settings.files}: no hole {wanted}in {ATTEMPTS} masks drawn from it")
 
 
 def _mask(hole):
@@ -257,9 +258,3 @@ def lower_face(size, rng, landmarks=None):
     hole = np.zeros(size, np.uint8)
     cv2.fillPoly(hole, [np.rint(polygon).astype(np.int32)], 1)
     return hole > 0
-
-
-def bucket_of(ratio):
-    """The BUCKETS entry a hole ratio falls into, or None."""
-    return next((bucket for bucket in BUCKETS if bucket[0] < ratio <= bucket[1]), None)
-
