@@ -32,7 +32,7 @@ def parse():
         "params_file": (str, None, "its parameters; default: beside the program"),
         "image_dir": (str, None, "folder of pictures, or of the folders image, mask, style"),
         "img": (str, None, "one picture"),
-        "mask": (str, None, "mask picture, white where it is to be filled, or a folder of them; for models with a mask"),
+        "mask": (str, None, "mask picture, white where it is to be filled, for models that take one; or their folder"),
         "white_means": (choice("hole", "valid"), "hole", "what white is in a mask: hole, valid"),
         "style": (str, None, "style picture, for models that take one"),
         "output_dir": (str, "results/infer", "where results go"),
