@@ -2,8 +2,8 @@
 
 Masks are [N, 1, H, W], 1 = hole. Every L1 is a mean over all values of the picture, not over the hole alone.
 
-Source: Liu et al. 2018 (Partial Convolutions), section 3.3; reference code: naoto0804/pytorch-inpainting-with-partial-conv
-loss.py.
+Source: Liu et al. 2018 (Partial Convolutions), section 3.3; reference code:
+naoto0804/pytorch-inpainting-with-partial-conv loss.py.
 """
 
 import paddle

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from engine.settings import Settings
 from model.shared.convolution import same_conv
+from model.shared.normalization import BatchNorm2D
 
 KERNELS, SMALL_KERNEL = (7, 5, 5), 3  # of the first encoder layers, and of all others
 SLOPE = 0.2
@@ -84,7 +85,10 @@ class PartialConv2D(nn.Layer):
             ([N, out, h, w], valid [N, 1, h, w]); h = ceil(H / stride).
         """
         x = [part * mask.expand_as(part) for part, mask in zip(features, valid, strict=True)]
-        y = self.convolved(x[0] if len(x) == 1 else paddle.concat(x, axis=1))
+        return self.renormalised(self.convolved(x[0] if len(x) == 1 else paddle.concat(x, axis=1)), valid)
+
+    def renormalised(self, y, valid):
+        """Divide the convolution of masked inputs by the share of them that is valid, add the bias; as `forward`."""
         share = self.valid_share(valid)
         after = (share > 0).astype("float32")
         y = y * (after / (share + (1 - after))).expand_as(y)
@@ -122,7 +126,7 @@ class PartialConvStage(nn.Layer):
             shape, start = conv.weight.shape, nn.initializer.KaimingNormal()
             self.plain = self.create_parameter(shape, default_initializer=start)
             self.gamma = self.create_parameter([channels], default_initializer=nn.initializer.Constant(0.0))
-        self.bn = nn.BatchNorm2D(channels, NORM_MOMENTUM, NORM_EPSILON) if has_norm else None
+        self.bn = BatchNorm2D(channels, NORM_MOMENTUM, NORM_EPSILON) if has_norm else None
 
     def forward(self, features, valid):
         """Lists as of `PartialConv2D`; returns (feature, valid)."""

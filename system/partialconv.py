@@ -4,7 +4,7 @@ Source: Liu et al. 2018 (Image Inpainting for Irregular Holes Using Partial Conv
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import paddle
 from paddle import nn
@@ -12,10 +12,9 @@ from pydantic import Field
 
 from engine.images import composite, from_signed, to_signed
 from engine.settings import Settings
-from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.system import Exported, Port, System, prefixed, total
 from engine.weights import read_loss_weights
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
-from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.partialconv import PartialConvUNet, UNetSettings
 from model.vgg import imagenet_normalised, imagenet_restored
 
