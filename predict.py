@@ -1,7 +1,6 @@
 """Run trained weights on photos, in the dynamic graph: one file or a folder in, PNG files out.
 
 python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdparams --img face.jpg
-python predict.py -c configs/partialconv_256.yaml --pretrained W.pdparams --img face.jpg --mask mask.png
 python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
 """
 

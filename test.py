@@ -1,7 +1,6 @@
 """Score trained weights on a validation set: numbers, a JSON file, a picture sheet; with holes, tables by hole ratio.
 
 python test.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdparams
-python test.py -c configs/partialconv_lite.yaml --pretrained weights/lite/partialconv_lite.pdparams --baselines
 python test.py -w W.pdparams --test_path=data/GPEN/test/ --size=256 --mul=1 --narrow=0.5
 """
 
