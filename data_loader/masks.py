@@ -97,14 +97,16 @@ class Masks:
         return _mask(drawn_hole(kind, self.size, ratio, margin, rng)), "inside" if margin else "free"
 
     def _from_files(self, index, ratio, rng):
-        for _ in range(ATTEMPTS):
-            chosen = index % len(self.files) if ratio is None and not self.training else rng.integers(len(self.files))
+        takes_turns = ratio is None and not self.training
+        low, high = ratio or (0, 1)
+        for _ in range(1 if takes_turns else ATTEMPTS):
+            chosen = index % len(self.files) if takes_turns else rng.integers(len(self.files))
             hole = self.files.read(chosen, rng, self.training)
-            low, high = ratio or (0, 1)
             if low < hole.mean() <= high:
                 return _mask(hole), self.files.border(chosen, hole)
-        wanted = f"of ratio {list(ratio)} " if ratio else ""
-        raise InputError(f"{self.settings.files}: no hole {wanted}in {ATTEMPTS} masks drawn from it")
+        if takes_turns:
+            raise InputError(f"{self.settings.files}: {self.files.names[chosen]} holds no hole")
+        raise InputError(f"{self.settings.files}: no hole of ratio {[low, high]} in {ATTEMPTS} masks drawn from it")
 
 
 def _mask(hole):

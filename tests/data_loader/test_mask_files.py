@@ -131,5 +131,7 @@ def test_masks_of_files_by_ratio_and_in_turn(folder):
         impossible.draw(0, np.random.default_rng(0))
     for i in range(3):
         write(folder / f"empty{i}.png", hole(side=0))
+    with pytest.raises(InputError, match="empty1.png holds no hole"):
+        Masks(MaskSettings(files=folder, white_means="hole"), (64, 64), False).draw(3, None)
     assert min(Masks(MaskSettings(files=folder, white_means="hole"), (64, 64), True).draw(
         0, np.random.default_rng(i))[0].mean() for i in range(20)) > 0
