@@ -234,16 +234,17 @@ class PartialConvUNet(nn.Layer):
 
 
 def doubled(x):
-    """[N, C, H, W] -> [N, C, 2H, 2W], every value four times.
+    """[N, C, H, W] -> [N, C, 2H, 2W], every value four times, of the same type.
 
-    A transposed convolution with ones: on CPU faster than interpolation, and right in exported graphs.
+    A transposed convolution with ones: on CPU faster than interpolation, and right in exported graphs. Autocast lowers
+    it, which 0 and 1 survive; the type comes back so that sums of masks stay float32.
 
     Source: nearest-neighbour up-sampling of Liu et al. 2018, section 3.2.
     """
     channels, height, width = x.shape[1:]
     ones = paddle.ones([1, 1, 2, 2], x.dtype)
     y = F.conv2d_transpose(x.reshape([-1, 1, height, width]), ones, stride=2)
-    return y.reshape([-1, channels, 2 * height, 2 * width])
+    return y.reshape([-1, channels, 2 * height, 2 * width]).astype(x.dtype)
 
 
 def padded(x, multiple):

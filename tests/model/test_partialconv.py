@@ -185,6 +185,15 @@ def test_doubling_repeats():
     np.testing.assert_array_equal(doubled(x).numpy(), x.numpy().repeat(2, axis=2).repeat(2, axis=3))
 
 
+def test_doubled_masks_stay_float32_where_autocast_lowers_convolutions(monkeypatch):
+    whole = F.conv2d_transpose
+    monkeypatch.setattr(F, "conv2d_transpose", lambda *args, **words: whole(*args, **words).astype("float16"))
+    mask = holes([1, 1, 4, 4])
+    found = doubled(mask)
+    assert found.dtype == paddle.float32
+    np.testing.assert_array_equal(found.numpy(), mask.numpy().repeat(2, axis=2).repeat(2, axis=3))
+
+
 @pytest.mark.parametrize("frozen", ["none", "statistics", "all"])
 def test_frozen_norms_keep_what_they_should(frozen):
     it = unet(frozen_norm=frozen, layers=3)
