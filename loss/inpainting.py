@@ -57,23 +57,12 @@ class VGGLoss:
     Source: Liu et al. 2018, L_perceptual and L_style; loss.py, InpaintingLoss.
     """
 
-    def __init__(self, arrays=None):
-        """`arrays`: weights with the keys `features.N.*`, those of unused layers among them; None: random ones."""
+    def __init__(self):
+        """Random weights; the caller loads published ones into `network`."""
         self.network = VGG(16, LAYERS)
-        if arrays is not None:
-            self.load(arrays)
         self.network.eval()
         for weight in self.network.parameters():
             weight.stop_gradient = True
-
-    def load(self, arrays):
-        """Take the layers in use.
-
-        Raises:
-            KeyError: one is missing.
-        """
-        for key, tensor in self.network.state_dict().items():
-            tensor.set_value(paddle.to_tensor(arrays[key]).astype(tensor.dtype))
 
     def __call__(self, output, composite, image):
         """Compare.

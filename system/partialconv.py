@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from engine.images import composite, from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights import read_loss_weights
+from engine.weights import load_into, read_loss_weights
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.partialconv import PartialConvUNet, UNetSettings
@@ -80,7 +80,7 @@ class PartialConv(System):
         """Build the network and, where they are weighted, the losses on VGG-16.
 
         Raises:
-            InputError: VGG's file is missing and `when_missing` is "stop".
+            InputError: VGG's file is missing and `when_missing` is "stop", or it holds another network.
         """
         self.config = config
         network = {"partialconv": PartialConvUNet, "maruru": MaskedUNet}[config.network.kind]
@@ -104,7 +104,12 @@ class PartialConv(System):
             return None
         ways_out = "recipe.perceptual_weight: 0 and recipe.style_weight: 0"
         arrays = read_loss_weights(c.vgg, "vgg", c.when_missing, ways_out)
-        return None if arrays is None else VGGLoss(arrays)
+        if arrays is None:
+            return None
+        loss = VGGLoss()
+        used = loss.network.state_dict().keys() & arrays.keys()  # a file also holds what lies deeper
+        load_into(loss.network, {key: arrays[key] for key in used}, c.vgg)
+        return loss
 
     def adapted(self, arrays):
         """Published checkpoints under our keys; files of a network without residual branch get its closed beginning."""

@@ -12,7 +12,7 @@ from engine.config import OptimizerConfig
 from engine.errors import InputError
 from engine.images import to_signed
 from engine.updater import Updater
-from engine.weights import write_weights
+from engine.weights import read_weights, write_weights
 from model.partialconv import PartialConvUNet, UNetSettings
 from model.vgg import VGG, imagenet_normalised, imagenet_restored
 from system.partialconv import PartialConv
@@ -43,9 +43,9 @@ def updater(it, lr=1e-3):
 
 
 def vgg_file(folder):
-    """Random VGG-16 weights in the form of a file."""
+    """Random VGG-16 weights in the form of a file, deeper than they are used."""
     paddle.seed(0)
-    write_weights(folder / "vgg.pdparams", {k: v.numpy() for k, v in VGG(16, ["pool3"]).state_dict().items()})
+    write_weights(folder / "vgg.pdparams", {k: v.numpy() for k, v in VGG(16, ["conv4_1"]).state_dict().items()})
     return folder / "vgg.pdparams"
 
 
@@ -113,6 +113,15 @@ def test_missing_vgg_stops_or_is_left_out_loudly(tmp_path, caplog):
     logging.getLogger("kintsugi").propagate = True
     it = partialconv(vgg=tmp_path / "vgg.pdparams", style_weight=120.0, when_missing="skip")
     assert it.log_header == {"vgg": "off"} and "without the vgg loss" in caplog.text
+
+
+def test_vgg_file_is_loaded_and_another_one_is_an_error(tmp_path):
+    path = vgg_file(tmp_path)
+    loaded = partialconv(vgg=path, style_weight=1.0).vgg.network.state_dict()["features.14.weight"]
+    np.testing.assert_array_equal(loaded.numpy(), read_weights(path)["features.14.weight"])
+    write_weights(path, {"features.0.weight": np.zeros([64, 3, 3, 3], np.float32)})
+    with pytest.raises(InputError, match="vgg.pdparams: weights of another network: features.0.bias is missing"):
+        partialconv(vgg=path, style_weight=1.0)
 
 
 def test_step_moves_the_network_and_lowers_the_loss():

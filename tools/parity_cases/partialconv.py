@@ -3,6 +3,7 @@
 import numpy as np
 import paddle
 
+from engine.weights import load_into
 from loss.inpainting import LAYERS, VGGLoss, hole_loss, total_variation, valid_loss
 from model.partialconv import PartialConv2D, PartialConvUNet, UNetSettings
 from model.partialconv_keys import from_naoto
@@ -60,8 +61,7 @@ def unet_values(config, inputs, weights):
     given = tensors(inputs)
     network = PartialConvUNet(UNetSettings(size=config["size"], layers=config["layer_size"]))
     network.to(dtype=str(inputs["in:x"].dtype))
-    arrays = from_naoto(weights)
-    network.set_state_dict(arrays)
+    load_into(network, from_naoto(weights), "the case's weights")
     valid = given["mask"][:, :1]
     network.eval()
     image, reached = network(given["x"], valid)
@@ -87,7 +87,7 @@ def loss_values(config, inputs, weights):
     given = tensors(inputs, "output")
     losses = VGGLoss()
     losses.network.to(dtype=str(inputs["in:gt"].dtype))
-    losses.load(weights)
+    load_into(losses.network, weights, "the case's weights")
     output, image, mask = given["output"], given["gt"], 1 - given["mask"]
     filled = mask * output + (1 - mask) * given["input"]
     features = losses.network(image)
