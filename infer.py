@@ -23,7 +23,8 @@ def parse():
         "params_file": (str, None, "its parameters; default: beside the program"),
         "image_dir": (str, None, "folder of pictures, or of the folders image, mask, style"),
         "img": (str, None, "one picture"),
-        "mask": (str, None, "mask picture, white where it is to be filled, for models that take one"),
+        "mask": (str, None, "mask picture, white where it is to be filled, for models that take one; or their folder"),
+        "white_means": (choice("hole", "valid"), "hole", "what white is in a mask: hole, valid"),
         "style": (str, None, "style picture, for models that take one"),
         "output_dir": (str, "results/infer", "where results go"),
         "batch_size": (int, 1, "pictures a run"),
@@ -53,7 +54,7 @@ def main():
         cpu_threads=args.cpu_threads, precision=args.precision, use_trt=args.use_trt,
     )
     given = {predictor.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    samples = inference.find_samples(predictor.contract, args.image_dir, given)
+    samples = inference.find_samples(predictor.contract, args.image_dir, given, args.white_means)
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
     watch, count = timing.Stopwatch(), 0

@@ -20,7 +20,9 @@ FLAGS = {
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
     "img": Flag("one picture", metavar="FILE"),
     "image_dir": Flag("folder of pictures, searched to any depth", metavar="DIR"),
-    "mask": Flag("mask picture, white where it is to be filled, for systems that take one", metavar="FILE"),
+    "mask": Flag("mask picture, white where it is to be filled, for systems that take one; or a folder of them, named "
+                 "like the pictures", metavar="FILE"),
+    "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
     "style": Flag("style picture, for systems that take one", metavar="FILE"),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
     "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
@@ -65,7 +67,7 @@ def main():
             raise InputError(f"--degrade: {args.config_path} has no degradation in data.validation")
         graph = Degrading(graph, ranges, config.seed)
     given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    samples = inference.find_samples(graph.contract, args.image_dir, given)
+    samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
     done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch()))
     if args.degrade:
         for (name, _), (before, after) in zip(done, graph.scores, strict=True):

@@ -1,4 +1,4 @@
-"""Score trained weights on a validation set: a table, a JSON file, a picture sheet.
+"""Score trained weights on a validation set: a table, a JSON file, a picture sheet; with holes, tables by hole ratio.
 
 python test.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdparams
 python test.py -w W.pdparams --test_path=data/GPEN/test/ --size=256 --mul=1 --narrow=0.5
@@ -12,13 +12,19 @@ from engine import cli, distributed, images, run
 from engine.cli import Flag
 from engine.evaluate import evaluate
 from engine.log import logger, to_console
+from metric.bucket_table import write_bucket_tables
+from metric.sets import SETS
+from model.fill import mean_colour_fill, telea_fill
 from tools import metric_suite
 
+FILLS = {"mean_colour": mean_colour_fill, "telea": telea_fill}
 FLAGS = {
     "data_dir": Flag("folder with validation pictures", metavar="DIR"),
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
     "result_dir": Flag("where scores.json and sheet.png go", default="results/test", metavar="DIR"),
     "show": Flag("pictures in the sheet", cli.at_least(1), default=8, metavar="N"),
+    "baselines": Flag("score the mean colour and cv2.inpaint (Telea) too, where there are holes", cli.boolean,
+                      default=False),
     **metric_suite.FLAGS,
 }
 
@@ -36,14 +42,19 @@ def main():
     system = run.build_system(config)
     networks = run.trained_networks(system, args.pretrained, args.config_path)
     scoring = metric_suite.scoring(args, reference_of(config))
-    result = evaluate(system, networks, batches, {}, args.show, observe=scoring.update)
+    result = evaluate(system, networks, batches, {}, args.show, fills=FILLS if args.baselines else None,
+                      set_metrics=SETS, observe=scoring.update)
 
     folder = Path(args.result_dir)
-    images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
+    if result["sheet"]:
+        images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
     report = {"config": str(args.config_path), "weights": str(args.pretrained), "pictures": len(result["rows"]),
               "skipped": len(batches.skipped), **scoring.report(result["scores"])}
     metric_suite.write_report(folder / "scores.json", report)
-    logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; {folder}/scores.json, {folder}/sheet.png")
+    logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; results in {folder}")
+    if "hole" in result["rows"][0]:
+        rows = [own | scored for own, scored in zip(result["rows"], scoring.rows, strict=True)]
+        logger.info(write_bucket_tables(folder, rows, scoring.definitions(), report["not_computed"]))
     metric_suite.tell(report)
     if args.save_fid_statistics:
         metric_suite.save_statistics(scoring, args.save_fid_statistics)

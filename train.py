@@ -13,6 +13,7 @@ from engine.cli import Flag
 from engine.evaluate import evaluate
 from engine.log import logger, to_console
 from engine.trainer import Stopped, Trainer
+from metric.holes import hole_psnr
 from metric.psnr_ssim import psnr, ssim
 
 FLAGS = {
@@ -43,9 +44,10 @@ def main():
     batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
     checks = EvaluationBatches(validation, config.data.batch_size, 0)
     system = run.build_system(config)
-    metrics = {"psnr": psnr, "ssim": ssim}
+    metrics, hole_metrics = {"psnr": psnr, "ssim": ssim}, {"hole_psnr": hole_psnr}
     trainer = Trainer(config, system, folder, batches, preview_batch=lambda: next(iter(checks)),
-                      evaluate=lambda networks: evaluate(system, networks, checks, metrics)["scores"])
+                      evaluate=lambda networks: evaluate(
+                          system, networks, checks, metrics, hole_metrics=hole_metrics)["scores"])
     if checkpoint is not None:
         trainer.resume(checkpoint)
     elif args.pretrained:

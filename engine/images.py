@@ -24,6 +24,7 @@ KERNELS = {
     "lanczos": cv2.INTER_LANCZOS4,
 }
 CAPTION_HEIGHT = 16
+SUSPICIOUS_RATIO = 0.6  # a mask with a larger part of hole is more often one of the other polarity
 _UPRIGHT = {  # EXIF orientation tag -> how the stored [H, W, C] array becomes the upright one
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -50,6 +51,14 @@ def read_image(path):
     """
     try:
         content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: not a readable image ({error.strerror})") from error
+    return decode_image(content, path)
+
+
+def decode_image(content, path):
+    """The bytes of a picture file as RGB, see `read_image`; `path` is its name in errors."""
+    try:
         with Image.open(io.BytesIO(content)) as file:
             is_16_bit = ";16" in str(file.tile)  # before getexif(), which loads a PNG and empties the list
             orientation = file.getexif().get(_ORIENTATION_TAG, 1)
@@ -171,6 +180,16 @@ def from_signed(image):
 def composite(output, image, mask):
     """`output` where the mask is 1 (hole), `image` where it is 0 (known)."""
     return mask * output + (1 - mask) * image
+
+
+def hole_mask(picture, white_means="hole", threshold=0.5):
+    """The mask in a picture file: [H, W, 3] in [0, 1] -> [H, W, 1] float32, 1 in the hole, 0 where it is known.
+
+    Args:
+        white_means: "hole" or "valid", what a mean over the channels above `threshold` stands for.
+    """
+    is_white = picture.mean(axis=2, keepdims=True) > threshold
+    return (is_white if white_means == "hole" else ~is_white).astype(np.float32)
 
 
 def picture_grid(rows, labels=None):

@@ -1,5 +1,6 @@
 """Pictures through an exported model: find them, bring them to the contract's form, run, name and write the results."""
 
+import glob
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 
 from engine import images
 from engine.errors import InputError
-from engine.log import progress
+from engine.log import logger, progress
 
 
 @dataclass(frozen=True)
@@ -19,23 +20,27 @@ class Sample:
         name: what it is called in the output, a path relative to the folder it was found in.
         files: input name -> file; vector inputs have none.
         seed: of inputs that are drawn.
+        white_means: "hole" or "valid", in the file of a mask.
     """
 
     name: str
     files: dict
     seed: int
+    white_means: str = "hole"
 
 
-def find_samples(contract, image_dir=None, files=None):
+def find_samples(contract, image_dir=None, files=None, white_means="hole"):
     """What to run on, from a folder or from single files.
 
-    A folder holds pictures for the first input (searched to any depth); further inputs come from `files`, one for all.
-    Or it holds one folder for each input, named like it, with files of the same relative path and stem.
+    A folder holds pictures for the first input (searched to any depth); further inputs come from `files`: one file for
+    all, or a folder with files of the same relative path and stem. Or it holds such a folder for each input, named like
+    it.
 
     Args:
         contract: of the model.
         image_dir: folder, or None.
-        files: input name -> file, those given.
+        files: input name -> file or, but for the first input, folder; those given.
+        white_means: see Sample.
 
     Raises:
         InputError: nothing to run on, an input without file, or a file for an input the model does not have.
@@ -57,57 +62,84 @@ def find_samples(contract, image_dir=None, files=None):
         folders = {name: Path(image_dir) / name for name in names[1:]} if has_parts else {}
     else:
         raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
+    folders |= {name: path for name, path in files.items() if path.is_dir()}
     return [
-        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in names[1:]}}, seed)
+        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in names[1:]}}, seed,
+               white_means)
         for seed, (name, path) in enumerate(found)
     ]
 
 
 def _partner(port, name, files, folders):
     """The file of a further input for the sample `name`."""
-    if port in files:
-        return files[port]
     if port not in folders:
+        if port in files:
+            return files[port]
         raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
     stem = Path(name).with_suffix("")
-    candidates = sorted((folders[port] / stem.parent).glob(f"{stem.name}.*"))
-    return candidates[0] if candidates else folders[port] / name
+    candidates = sorted((folders[port] / stem.parent).glob(f"{glob.escape(stem.name)}.*"))
+    pictures = [path for path in candidates if path.suffix.lower() in images.READABLE]
+    return pictures[0] if pictures else folders[port] / name
 
 
 def load(contract, sample):
     """A sample's inputs as the contract wants them, without batch axis.
 
     Returns:
-        dict input name -> float32 array: images [3, H, W] RGB in [0, 1], masks [1, H, W] of 0 and 1 (white is 1),
+        dict input name -> float32 array: images [3, H, W] RGB in [0, 1], masks [1, H, W] of 0 and 1 (1 is hole),
         vectors drawn from N(0, 1) with the sample's seed.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: see `read`.
     """
+    return fitted(contract, read(contract, sample), sample.seed)
+
+
+def read(contract, sample):
+    """A sample's files: input name -> [H, W, 3] RGB in [0, 1], or [H, W, 1] mask of 0 and 1 (1 is hole).
+
+    Raises:
+        InputError: a file cannot be read, or a mask has another size than the first input or nothing but hole.
+    """
+    ports = [port for port in contract["inputs"] if port["kind"] == "image"]
+    pictures = {port["name"]: images.read_image(sample.files[port["name"]]) for port in ports}
+    for name in (port["name"] for port in ports if port["shape"][1] == 1):
+        pictures[name] = images.hole_mask(pictures[name], sample.white_means)
+        _check_mask(pictures[name], sample, name, pictures[ports[0]["name"]], ports[0]["name"])
+    return pictures
+
+
+def _check_mask(mask, sample, name, picture, first):
+    path, ratio, size = sample.files[name], mask.mean(), mask.shape[:2]
+    if size != picture.shape[:2]:
+        raise InputError(f"{path}: mask of {size[0]} x {size[1]}; expected {picture.shape[0]} x {picture.shape[1]}, "
+                         f"the size of {sample.files[first]}")
+    if ratio == 1:
+        raise InputError(f"{path}: all of it is hole; expected some known pixels (white means {sample.white_means})")
+    if ratio > images.SUSPICIOUS_RATIO:
+        logger.warning(f"{path}: {ratio:.0%} is hole; is it right that white means {sample.white_means}?")
+
+
+def fitted(contract, pictures, seed):
+    """What `read` gave, in the contract's sizes and layout, with vectors drawn by `seed`; see `load`."""
     kernel = contract["preprocessing"]["resize_kernel"]
-    random = np.random.default_rng(sample.seed)
+    random = np.random.default_rng(seed)
     arrays = {}
     for port in contract["inputs"]:
         name, shape = port["name"], port["shape"][1:]
         if port["kind"] == "image":
-            arrays[name] = _load_image(sample.files[name], shape, kernel)
+            size = [have if want == -1 else want for want, have in zip(shape[1:], pictures[name].shape, strict=False)]
+            picture = images.resize(pictures[name], tuple(size), "nearest" if shape[0] == 1 else kernel)
+            arrays[name] = images.to_chw(picture)
         else:
             arrays[name] = random.standard_normal(shape, dtype=np.float32)
     return arrays
 
 
-def _load_image(path, shape, kernel):
-    image = images.read_image(path)
-    channels, *size = shape
-    size = [have if want == -1 else want for want, have in zip(size, image.shape[:2], strict=True)]
-    if channels == 1:
-        mask = images.resize(image.mean(axis=2, keepdims=True), size, "nearest")
-        return images.to_chw((mask > 0.5).astype(np.float32))
-    return images.to_chw(images.resize(image, size, kernel))
-
-
 def run(predictor, samples, batch_size, output_dir, watch):
     """Run samples in batches and write their pictures; those that cannot be read are named on stderr and left out.
+
+    An output called `composite` is written in its picture's own size, with that picture's own pixels outside the mask.
 
     Args:
         predictor: engine.predictor.Predictor.
@@ -128,29 +160,49 @@ def run(predictor, samples, batch_size, output_dir, watch):
     size = 1 if has_free_size(contract) else batch_size
     for start in progress(range(0, len(samples), size), -(-len(samples) // size), "batch"):
         with watch.stage("preprocess"):
-            loaded = dict(_readable(contract, samples[start : start + size]))
-            arrays = stack(list(loaded.values()))
+            loaded = dict(_readable(contract, samples[start : start + size], len(samples) == 1))
+            arrays = stack([fitted(contract, *sample) for sample in loaded.values()])
         if not loaded:
             continue
         with watch.stage("inference"):
             outputs = predictor.run(arrays)
         with watch.stage("postprocess"):
-            for i, name in enumerate(loaded):
+            for i, (name, (pictures, _)) in enumerate(loaded.items()):
                 for port, path in files[name].items():
-                    images.write_image(path, images.to_hwc(outputs[port][i]))
+                    picture = images.to_hwc(outputs[port][i])
+                    if port == "composite" and "mask" in pictures:
+                        picture = pasted(picture, pictures[contract["inputs"][0]["name"]], pictures["mask"])
+                    images.write_image(path, picture)
         yield from ((name, numbers(contract, {p: a[i] for p, a in outputs.items()})) for i, name in enumerate(loaded))
         done += len(loaded)
     if not done:
         raise InputError(f"none of the {len(samples)} pictures could be read")
 
 
-def _readable(contract, samples):
-    """(name, inputs) of the samples that can be read."""
+def _readable(contract, samples, alone):
+    """(name, (what was read, seed)) of the samples that can be read; one that is `alone` has to be."""
     for sample in samples:
         try:
-            yield sample.name, load(contract, sample)
+            yield sample.name, (read(contract, sample), sample.seed)
         except InputError as error:
+            if alone:
+                raise
             print(f"skipped: {error}", file=sys.stderr)
+
+
+def pasted(output, picture, mask):
+    """The network's picture in the hole, the picture's own 8-bit pixels elsewhere.
+
+    Args:
+        output: [h, w, 3] in [0, 1], brought to the picture's size.
+        picture: [H, W, 3] in [0, 1]; mask: [H, W, 1], 1 in the hole.
+
+    Returns:
+        [H, W, 3] uint8.
+    """
+    kernel = "area" if output.shape[0] > picture.shape[0] else "linear"
+    filled = images.resize(output, picture.shape[:2], kernel)
+    return np.where(mask == 1, images.to_uint8(filled), images.to_uint8(picture))
 
 
 def stack(loaded):

@@ -39,7 +39,7 @@ def load_networks(system, path, names=None):
     Returns:
         names of the networks that were loaded. InputError where the file lacks a needed one or does not fit.
     """
-    arrays = read_weights(path)
+    arrays = system.adapted(read_weights(path))
     if names is None and not any("/" in key for key in arrays):
         names = [max(system.networks, key=lambda name: len(system.networks[name].state_dict().keys() & arrays.keys()))]
     loaded = []

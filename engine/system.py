@@ -70,6 +70,14 @@ class System:
     log_header: dict = {}
     smoke: dict = {}
 
+    def adapted(self, arrays):
+        """Weights as a file has them -> as `networks` want them, for published checkpoints with keys of their own.
+
+        Args:
+            arrays: {key: array} of `engine.weights.read_weights`; what is not recognised is returned as it is.
+        """
+        return arrays
+
     def train_step(self, batch, step, update):
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
 

@@ -142,6 +142,12 @@ class Scoring:
                       "hole_ratio": bucket[0]}
         return {name: str(value) for name, value in (found | scorer.facts[metric]).items()}
 
+    def definitions(self):
+        """{metric: its circumstances as text} of the numbers each picture has."""
+        names = dict.fromkeys(key.partition("/")[0] for row in self.rows for key in row if "/" in key)
+        facts = {name: next(scorer.facts[name] for scorer in self.scorers if name in scorer.names) for name in names}
+        return {name: "; ".join(f"{key} {value}" for key, value in own.items()) for name, own in facts.items()}
+
     def warnings(self):
         """Lines a reader of the table should see."""
         found = []

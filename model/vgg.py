@@ -74,3 +74,12 @@ def imagenet_normalised(image):
     """
     mean, std = (paddle.to_tensor(values, image.dtype).reshape([1, 3, 1, 1]) for values in (MEAN, STD))
     return (image - mean) / std
+
+
+def imagenet_restored(image):
+    """The inverse of `imagenet_normalised`: normalised [N, 3, H, W] -> RGB in [0, 1].
+
+    Source: torchvision's model zoo (mean, std).
+    """
+    mean, std = (paddle.to_tensor(values, image.dtype).reshape([1, 3, 1, 1]) for values in (MEAN, STD))
+    return image * std + mean

@@ -105,7 +105,7 @@ def test_as_gpens_users_call_it(model, pictures, tmp_path, monkeypatch, capsys, 
         (["--model_dir=nowhere", "--img=x"], "nowhere: no such folder"),
         (["--model_dir={model}"], "no picture given"),
         (["--model_dir={model}", "--image_dir=nowhere"], "nowhere: no such folder"),
-        (["--model_dir={model}", "--img=nowhere.png"], "none of the 1 pictures could be read"),
+        (["--model_dir={model}", "--img=nowhere.png"], "nowhere.png: not a readable image"),
         (["--model_dir={model}", "--img=x", "--mask=m.png"], "--mask: this model has no input 'mask'"),
     ],
 )

@@ -1,10 +1,11 @@
-"""Write a small set of procedural faces: train/, val/hq/ and its degraded copies val/lq/, with their landmarks.
+"""Write a small set of procedural faces: train/, val/hq/, its degraded copies val/lq/ and holes val/mask/, landmarks.
 
 python tools/make_lite_data.py
 python tools/make_lite_data.py --output lite_data --train 200 --val 16 --size 256 --seed 0
 
 The people of val/ are not in train/. Each folder's landmarks.json holds identity and 68 points of every picture. The
-degradation is that of the configuration's validation data. A second call with the same numbers writes nothing.
+degradation is that of the configuration's validation data; a mask is white in the hole, 20 to 40 % of the picture. A
+second call with the same numbers writes nothing.
 """
 
 import json
@@ -19,6 +20,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from data_loader.degrade import degrade  # noqa: E402
+from data_loader.masks import drawn_hole  # noqa: E402
 from data_loader.synthetic_faces import SMALLEST_SIZE, render  # noqa: E402
 from engine.cli import Flag, guarded, parse  # noqa: E402
 from engine.errors import InputError  # noqa: E402
@@ -27,6 +29,7 @@ from engine.images import write_image  # noqa: E402
 from engine.runtime import usable_cores  # noqa: E402
 
 HELD_OUT = 100000  # first identity of val/
+HOLES = (0.2, 0.4)  # part of a picture that its mask hides
 OWN = {
     "output": Flag("folder to write", default="lite_data", metavar="DIR"),
     "train": Flag("number of training pictures", int, default=200, metavar="N"),
@@ -36,7 +39,7 @@ OWN = {
 
 
 def write_face(identity, folders, size, seed, ranges):
-    """Render one person into folders[0]; with a second folder also its degraded copy there.
+    """Render one person into folders[0]; with three folders also its degraded copy and a mask into the others.
 
     Returns:
         (name, {"identity", "landmarks"}) for landmarks.json.
@@ -44,8 +47,11 @@ def write_face(identity, folders, size, seed, ranges):
     cv2.setNumThreads(1)
     face, name = render(identity, 0, size, seed), f"face_{identity:06d}"
     write_image(folders[0] / f"{name}.png", face.image)
-    for folder in folders[1:]:
-        write_image(folder / f"{name}.png", degrade(face.image, ranges, np.random.default_rng([seed, identity])))
+    if len(folders) > 1:
+        degraded = degrade(face.image, ranges, np.random.default_rng([seed, identity]))
+        hole = drawn_hole("strokes", (size, size), HOLES, 0.0, np.random.default_rng([seed, identity]))
+        write_image(folders[1] / f"{name}.png", degraded)
+        write_image(folders[2] / f"{name}.png", hole[..., None].repeat(3, axis=2).astype(np.float32))
     return name, {"identity": identity, "landmarks": np.round(face.landmarks, 3).astype(float).tolist()}
 
 
@@ -54,14 +60,15 @@ def write_split(root, folders, identities, size, seed, ranges):
 
     Args:
         root: where landmarks.json lies.
-        folders: [clean] or [clean, degraded].
+        folders: [clean] or [clean, degraded, masks].
         identities: range of labels.
         size, seed: of `render`.
         ranges: DegradationRanges.
     """
     table = root / "landmarks.json"
     settings = {"identities": [identities.start, identities.stop], "size": size, "seed": seed,
-                "degradation": ranges.model_dump(mode="json") if len(folders) > 1 else None}  # fmt: skip
+                "degradation": ranges.model_dump(mode="json") if len(folders) > 1 else None,
+                "holes": list(HOLES) if len(folders) > 1 else None}  # fmt: skip
     names = [f"face_{identity:06d}.png" for identity in identities]
     complete = table.is_file() and _settings_of(table) == settings
     complete = complete and all((folder / name).is_file() for folder in folders for name in names)
@@ -108,7 +115,8 @@ def main(argv=None):
     seed, size = arguments.config.seed, arguments.size
     write_split(output / "train", [output / "train"], range(arguments.train), size, seed, ranges)
     val = output / "val"
-    write_split(val, [val / "hq", val / "lq"], range(HELD_OUT, HELD_OUT + arguments.val), size, seed, ranges)
+    people = range(HELD_OUT, HELD_OUT + arguments.val)
+    write_split(val, [val / "hq", val / "lq", val / "mask"], people, size, seed, ranges)
 
 
 if __name__ == "__main__":

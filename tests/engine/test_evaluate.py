@@ -7,6 +7,7 @@ import pytest
 from data_loader.batches import EvaluationBatches
 from engine.errors import InputError
 from engine.evaluate import evaluate
+from engine.images import composite, picture_grid, to_uint8
 from engine.system import System
 
 
@@ -73,6 +74,56 @@ def test_sheet_shows_the_first_pictures_in_the_systems_order(batches):
     restored, degraded, image = (picture[0, 0, 1] for picture in sheet[1])
     assert [restored, degraded, image] == pytest.approx([60 / 255, 10 / 255, 20 / 255])
     assert evaluate(Brighter(), {"step": paddle.to_tensor(50 / 255)}, batches, {"red": red})["sheet"] == []
+
+
+class Holes(Levels):
+    """The hole is the left column, or the left half where the index is odd."""
+
+    def __getitem__(self, key):
+        mask = np.zeros((1, 4, 4), np.float32)
+        mask[..., : 1 + key[1] % 2] = 1
+        sample = super().__getitem__(key)
+        return sample | {"mask": mask, "border": "free" if key[1] < 3 else "inside"}
+
+
+class Filling(System):
+    """Adds a step in the hole and leaves everything else."""
+
+    scored = ("composite",)
+    shown = ("mask", "composite", "image")
+
+    def generate(self, batch, networks):
+        return {"composite": composite(batch["image"] + networks["step"], batch["image"], batch["mask"])}
+
+
+def in_hole(picture, target, mask):
+    assert mask.shape == (4, 4, 1) and picture.dtype == np.uint8
+    return (picture.astype(int) - target)[mask[..., 0] == 1].mean()
+
+
+def filled(batches):
+    return evaluate(Filling(), {"step": paddle.to_tensor(50 / 255)}, batches, {"difference": difference}, 4,
+                    hole_metrics={"inside": in_hole},
+                    fills={"black": lambda picture, mask: np.where(mask == 1, np.uint8(0), picture)})
+
+
+def test_holes_are_scored_inside_and_beside_fillings():
+    found = filled(EvaluationBatches(Holes(), 3, 0))
+    facts = [(row["name"], row["hole"], row["border"]) for row in found["rows"]]
+    assert facts == [("0", 0.25, "free"), ("1", 0.5, "free"), ("3", 0.5, "inside"), ("4", 0.25, "inside")]
+    assert [row["inside/composite"] for row in found["rows"]] == [50, 50, 50, 50]
+    assert [row["difference/composite"] for row in found["rows"]] == [12.5, 25, 25, 12.5]
+    assert [row["difference/black"] for row in found["rows"]] == [0, -10, -30, -20]
+    assert found["scores"]["difference/black"] == -15 and "hole" not in found["scores"]
+
+
+def test_sheet_shows_the_mask_and_known_pixels_as_they_are():
+    sheet = filled(EvaluationBatches(Holes(), 3, 0))["sheet"]
+    written = to_uint8(picture_grid(sheet))
+    assert written.shape == (16, 12, 3)
+    mask, composite, image = np.split(written[4:8], 3, axis=1)
+    assert np.array_equal(mask[..., 0], [[255, 255, 0, 0]] * 4)
+    assert np.array_equal(composite[:, 2:], image[:, 2:]) and (composite[:, :2] == image[:, :2] + 50).all()
 
 
 def test_observer_sees_every_batch_unrounded(batches):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine import images
 from engine.errors import InputError
@@ -58,10 +59,12 @@ def test_runs_in_batches_signs_writes_and_skips(folder, tmp_path, capsys):
     assert [len(watch.seconds[stage]) for stage in watch.seconds] == [2, 2, 2]
 
 
-def test_nothing_readable(tmp_path):
-    (tmp_path / "broken.png").write_bytes(b"")
+@pytest.mark.parametrize("count, line", [(1, "0.png: not a readable image"), (2, "none of the 2 pictures")])
+def test_nothing_readable(tmp_path, count, line):
+    for i in range(count):
+        (tmp_path / f"{i}.png").write_bytes(b"")
     predictor = Recorder()
-    with pytest.raises(InputError, match="none of the 1 pictures could be read"):
+    with pytest.raises(InputError, match=line):
         list(run(predictor, find_samples(predictor.contract, tmp_path), 1, tmp_path / "out", Stopwatch()))
 
 
@@ -83,6 +86,76 @@ def test_inputs_from_folders_named_like_them(tmp_path):
     mask = picture(tmp_path / "mask" / "x" / "1.jpg", 1)
     (sample,) = find_samples(wanted, tmp_path)
     assert (sample.name, sample.files) == ("x/1.png", {"image": photo, "mask": mask})
+
+
+def test_masks_from_a_folder_of_their_own(folder, tmp_path):
+    wanted = [picture(tmp_path / "masks" / name, 1) for name in ("a.bmp", "sub/a.png", "z.png")]
+    (tmp_path / "masks" / "a.json").write_text("{}")
+    (folder / "broken.png").unlink()
+    samples = find_samples(contract("image", "mask"), folder, {"mask": tmp_path / "masks"}, "valid")
+    assert [sample.files["mask"] for sample in samples] == wanted
+    assert {sample.white_means for sample in samples} == {"valid"}
+
+
+class Filler:
+    """Stands for a model that fills: its composite is wrong everywhere, 0.3 in the hole and 0.7 elsewhere."""
+
+    def __init__(self, size):
+        self.contract = contract("image", "mask", size=size)
+        self.contract["outputs"] = [{"name": "composite", "kind": "image"}]
+
+    def run(self, arrays):
+        mask = arrays["mask"].repeat(3, axis=1)
+        return {"composite": np.where(mask == 1, np.float32(0.3), np.float32(0.7))}
+
+
+def hole_file(path, size, white="hole"):
+    """A mask file and the hole in it: a box off the edge."""
+    hole = np.zeros((*size, 1), bool)
+    hole[3:11, 5:14] = True
+    images.write_image(path, np.float32(hole == (white == "hole")).repeat(3, 2))
+    return hole
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("size", [(-1, -1), (16, 16), (64, 64)])
+@pytest.mark.parametrize("white", ["hole", "valid"])
+def test_pixels_outside_the_hole_are_the_files_own(tmp_path, suffix, size, white):
+    photo = tmp_path / f"photo{suffix}"
+    images.write_image(photo, np.random.default_rng(0).random((33, 47, 3)))
+    hole, model = hole_file(tmp_path / "mask.png", (33, 47), white), Filler(size)
+    samples = find_samples(model.contract, None, {"image": photo, "mask": tmp_path / "mask.png"}, white)
+    list(run(model, samples, 1, tmp_path / "out", Stopwatch()))
+    with Image.open(tmp_path / "out" / "photo_predict.png") as file:
+        written = np.asarray(file)
+    with Image.open(photo) as file:
+        own = np.asarray(file)
+    assert np.array_equal(written, np.where(hole, written, own))
+    inside = np.s_[3:11, 5:14] if size == (-1, -1) else np.s_[6:9, 8:11]  # an enlarged hole has soft edges
+    assert (written[inside] == round(0.3 * 255)).all()
+
+
+@pytest.mark.parametrize("size, level, line", [
+    ((20, 20), 0, "mask.png: mask of 20 x 20; expected 33 x 47, the size of .*photo.png"),
+    ((33, 47), 1, r"mask.png: all of it is hole; expected some known pixels \(white means hole\)"),
+])
+def test_masks_that_cannot_be_meant(tmp_path, size, level, line):
+    picture(tmp_path / "photo.png", 0.5, (33, 47))
+    picture(tmp_path / "mask.png", level, size)
+    model = Filler((-1, -1))
+    samples = find_samples(model.contract, None, {"image": tmp_path / "photo.png", "mask": tmp_path / "mask.png"})
+    with pytest.raises(InputError, match=line):
+        list(run(model, samples, 1, tmp_path / "out", Stopwatch()))
+
+
+def test_a_mask_that_looks_inverted_is_named(tmp_path, caplog):
+    picture(tmp_path / "photo.png", 0.5, (33, 47))
+    hole_file(tmp_path / "mask.png", (33, 47), "valid")
+    for white, count in (("valid", 0), ("hole", 1)):
+        files = {"image": tmp_path / "photo.png", "mask": tmp_path / "mask.png"}
+        load(contract("image", "mask"), find_samples(contract("image", "mask"), None, files, white)[0])
+        assert len(caplog.records) == count
+    assert "mask.png: 95% is hole; is it right that white means hole?" in caplog.text
 
 
 def test_one_mask_for_a_folder(folder, tmp_path):

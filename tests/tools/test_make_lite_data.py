@@ -30,6 +30,14 @@ def test_folders_pairs_and_truth(lite):
         assert np.shape(face["landmarks"]) == (68, 2)
 
 
+def test_a_mask_a_picture_white_in_the_hole(lite):
+    paths = list_images(lite / "val" / "mask")
+    assert {path.stem for path in paths} == {path.stem for path in list_images(lite / "val" / "hq")}
+    for path in paths:
+        mask = read_image(path)
+        assert mask.shape == (64, 64, 3) and set(np.unique(mask)) == {0.0, 1.0} and 0.2 < mask.mean() <= 0.4
+
+
 def test_lq_is_a_worse_copy_of_hq(lite):
     clean, degraded = (
         np.stack([read_image(path) for path in list_images(lite / "val" / part)]) for part in ("hq", "lq")
@@ -46,7 +54,7 @@ def test_again_writes_nothing_and_less_removes_the_rest(lite, capsys):
     make_lite_data.main([*WORDS, "--train=1", f"--output={lite}"])
     assert [path.name for path in list_images(lite / "train")] == ["face_000000.png"]
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 6 and "already there" in lines[0] and "written" in lines[3]
+    assert len(lines) == 8 and "already there" in lines[0] and "written" in lines[4]
 
 
 @pytest.mark.parametrize("flag", ["--train=0", "--val=-1", "--size=8", "--output=/dev/null/x"])

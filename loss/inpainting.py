@@ -1,0 +1,87 @@
+"""Losses of hole filling: pixels in and out of the hole, features and styles of VGG-16, smoothness around the hole.
+
+Masks are [N, 1, H, W], 1 = hole. Every L1 is a mean over all values of the picture, not over the hole alone.
+
+Source: Liu et al. 2018 (Partial Convolutions), section 3.3; reference code:
+naoto0804/pytorch-inpainting-with-partial-conv loss.py.
+"""
+
+import paddle
+import paddle.nn.functional as F
+
+from loss.perceptual import gram_matrix
+from model.vgg import VGG
+
+LAYERS = ("pool1", "pool2", "pool3")
+
+
+def hole_loss(output, image, mask):
+    """mean |M (output - image)|, over all values. Source: Liu et al. 2018, L_hole."""
+    return (mask * (output - image)).abs().mean()
+
+
+def valid_loss(output, image, mask):
+    """mean |(1 - M) (output - image)|, over all values. Source: Liu et al. 2018, L_valid."""
+    return ((1 - mask) * (output - image)).abs().mean()
+
+
+def total_variation(image):
+    """Mean distance of horizontal neighbours plus that of vertical ones, over the whole picture.
+
+    Source: loss.py, total_variation_loss.
+    """
+    across, down = neighbour_distances(image)
+    return across.mean() + down.mean()
+
+
+def hole_total_variation(image, mask):
+    """Distances of neighbours that both lie in the hole grown by one pixel, summed and divided by N * C * H * W.
+
+    Source: Liu et al. 2018, L_tv.
+    """
+    grown = F.max_pool2d(mask, 3, 1, 1)
+    across, down = neighbour_distances(image)
+    across = across * grown[:, :, :, 1:] * grown[:, :, :, :-1]
+    down = down * grown[:, :, 1:] * grown[:, :, :-1]
+    return (across.sum() + down.sum()) / image.size
+
+
+def neighbour_distances(image):
+    """|differences| along the rows [N, C, H, W - 1] and along the columns [N, C, H - 1, W]. Source: the definition."""
+    return (image[:, :, :, 1:] - image[:, :, :, :-1]).abs(), (image[:, :, 1:] - image[:, :, :-1]).abs()
+
+
+class VGGLoss:
+    """Perceptual and style loss of an output and its composite, on three pooled layers of a frozen VGG-16.
+
+    Source: Liu et al. 2018, L_perceptual and L_style; loss.py, InpaintingLoss.
+    """
+
+    def __init__(self):
+        """Random weights; the caller loads published ones into `network`."""
+        self.network = VGG(16, LAYERS)
+        self.network.eval()
+        for weight in self.network.parameters():
+            weight.stop_gradient = True
+
+    def __call__(self, output, composite, image):
+        """Compare.
+
+        Args:
+            output, composite, image: [N, 3, H, W], normalised by ImageNet's statistics; `image` is a constant.
+
+        Returns:
+            {"perceptual": scalar, "style": scalar}.
+        """
+        with paddle.no_grad():
+            wanted = self.network(image)
+        found = self.network(paddle.concat([output, composite]))
+        perceptual = style = 0.0
+        for layer in LAYERS:
+            target, count = wanted[layer].astype("float32"), len(image)
+            target_gram = gram_matrix(target)
+            for feature in (found[layer][:count], found[layer][count:]):
+                feature = feature.astype("float32")
+                perceptual = perceptual + (feature - target).abs().mean()
+                style = style + (gram_matrix(feature) - target_gram).abs().mean()
+        return {"perceptual": perceptual, "style": style}

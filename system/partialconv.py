@@ -1,0 +1,213 @@
+"""PartialConv's training: one network, pixel losses in and out of the hole, VGG-16 features and styles, smoothness.
+
+The stage with critics, for either network, is maruru-hub/PartialConv-paddle's; `adversarial_weight` 0 leaves it out.
+
+Source: Liu et al. 2018 (Image Inpainting for Irregular Holes Using Partial Convolutions), sections 3.3 and 4;
+maruru-hub/PartialConv-paddle model/base_model.py.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import paddle
+from paddle import nn
+from pydantic import Field, model_validator
+
+from engine.images import composite, from_signed, to_signed
+from engine.settings import Settings
+from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.weights import load_into, read_loss_weights
+from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
+from loss.relativistic import relativistic_discriminator, relativistic_generator
+from model.partialconv import PartialConvUNet, UNetSettings
+from model.partialconv_keys import from_published
+from model.partialconv_maruru import Critic, MaruruSettings, MaskedUNet
+from model.vgg import imagenet_normalised, imagenet_restored
+
+SPACES = {  # [0, 1] -> the values a network works with, and back
+    "unit": (lambda x: x, lambda x: x),
+    "signed": (to_signed, from_signed),
+    "imagenet": (imagenet_normalised, imagenet_restored),
+}
+
+
+class PartialConv(System):
+    """Hole filling by a U-Net of partial convolutions.
+
+    Source: Liu et al. 2018.
+    """
+
+    class Config(Settings):
+        """Network and weights of the losses.
+
+        `space` is what the network reads and writes and what every L1 and the total variation are taken in: values in
+        [0, 1], in [-1, 1], or normalised by ImageNet's statistics. VGG-16 always gets the last. `local_size` is the
+        side of the random crop that the second critic judges.
+        """
+
+        network: Annotated[UNetSettings | MaruruSettings, Field(discriminator="kind")]
+        space: Literal["unit", "signed", "imagenet"]
+        valid_weight: float = Field(ge=0)
+        hole_weight: float = Field(ge=0)
+        perceptual_weight: float = Field(ge=0)
+        style_weight: float = Field(ge=0)
+        tv_weight: float = Field(ge=0)
+        tv: Literal["hole", "full"]
+        vgg: Path = Path("weights/vgg16.pdparams")
+        when_missing: Literal["stop", "skip"] = "stop"
+        adversarial_weight: float = Field(default=0.0, ge=0)
+        critic_width: int = Field(default=64, ge=1)
+        local_size: int = Field(default=64, ge=32)
+
+        @model_validator(mode="after")
+        def _space_fits(self):
+            if self.network.kind == "maruru" and self.space != "signed":
+                raise ValueError(f"space is {self.space}; the network maruru writes [-1, 1], expected signed")
+            return self
+
+    static = ("generator",)
+    scored = ("masked", "composite")
+    shown = ("masked", "mask", "output", "composite", "image")
+    smoke = {
+        "recipe.network.size": 32, "recipe.network.layers": 3, "recipe.network.width": 4, "recipe.when_missing": "skip",
+        "recipe.critic_width": 4, "recipe.local_size": 32,
+        **{f"data.{split}.image_size": 32 for split in ("train", "validation")},
+        **{f"data.{split}.masks": {"kinds": {"rectangle": 1.0}, "ratios": [[0.1, 0.4]]}
+           for split in ("train", "validation")},
+    }
+
+    def __init__(self, config):
+        """Build the network and, where they are weighted, the losses on VGG-16.
+
+        Raises:
+            InputError: VGG's file is missing and `when_missing` is "stop", or it holds another network.
+        """
+        self.config = config
+        network = {"partialconv": PartialConvUNet, "maruru": MaskedUNet}[config.network.kind]
+        self.generator = network(config.network)
+        self.critics = {}
+        if config.adversarial_weight:
+            self.critics = {name: Critic(config.critic_width) for name in ("global_critic", "local_critic")}
+        self.networks = {"generator": self.generator, **self.critics}
+        self.trainable = {"generator": trained_parameters(self.generator)}
+        if self.critics:
+            self.trainable["critics"] = [p for critic in self.critics.values() for p in trained_parameters(critic)]
+        self.state = {}
+        self.to_space, self.from_space = SPACES[config.space]
+        self.vgg = self._vgg_loss()
+        self.log_header = {"vgg": "on" if self.vgg else "off"}
+
+    def _vgg_loss(self):
+        """The losses on VGG-16, or None where they have no weight or its file is missing and may be."""
+        c = self.config
+        if c.perceptual_weight == c.style_weight == 0:
+            return None
+        ways_out = "recipe.perceptual_weight: 0 and recipe.style_weight: 0"
+        arrays = read_loss_weights(c.vgg, "vgg", c.when_missing, ways_out)
+        if arrays is None:
+            return None
+        loss = VGGLoss()
+        used = loss.network.state_dict().keys() & arrays.keys()  # a file also holds what lies deeper
+        load_into(loss.network, {key: arrays[key] for key in used}, c.vgg)
+        return loss
+
+    def adapted(self, arrays):
+        """Published checkpoints under our keys; files of a network without residual branch get its closed beginning."""
+        arrays = from_published(arrays)
+        if getattr(self.config.network, "encoder_residual", "none") != "gamma":
+            return arrays
+        prefix = "generator/" if any(key.startswith("generator/") for key in arrays) else ""
+        closed = {f"{prefix}{key}": tensor.numpy() for key, tensor in self.generator.state_dict().items()
+                  if key.endswith((".gamma", ".plain"))}
+        return closed | arrays if f"{prefix}enc_1.conv.weight" in arrays else arrays
+
+    def train_step(self, batch, step, update):
+        """One update of the network on the weighted sum of the losses, after one of the critics where there are any.
+
+        Source: Liu et al. 2018, equation (7); base_model.py, optimize_parameters.
+        """
+        image, mask = self.to_space(batch["image"]), batch["mask"]
+        output, _ = self.generator(image, 1 - mask)
+        terms, scalars = self.terms(output, image, mask), {}
+        if self.critics:
+            window = self.random_window(image)
+            loss = self.adversarial(relativistic_discriminator, image, output.detach(), window)
+            update("critics", loss)
+            scalars["critics/loss"] = loss.detach()
+            with frozen(*self.critics.values()):
+                terms["adversarial"] = self.adversarial(relativistic_generator, image, output, window)
+        loss = total(terms, self.weights())
+        update("generator", loss)
+        return {"generator/loss": loss.detach(), **prefixed("generator", terms), **scalars}
+
+    def adversarial(self, loss, real, fake, window):
+        """The sum over the critic of the whole picture and that of a window."""
+        whole, local = self.critics["global_critic"], self.critics["local_critic"]
+        return loss(whole(real), whole(fake)) + loss(local(real[window]), local(fake[window]))
+
+    def random_window(self, image):
+        """Indices of a square of `local_size`, anywhere in the picture. Source: base_model.py, set_input."""
+        window = [slice(None), slice(None)]
+        for side in image.shape[2:]:
+            size = min(self.config.local_size, side)
+            start = paddle.randint(0, side - size + 1, [1]).item()
+            window.append(slice(start, start + size))
+        return tuple(window)
+
+    def terms(self, output, image, mask):
+        """The loss terms by name, unweighted; pictures in the network's space."""
+        filled = composite(output, image, mask)
+        smooth = hole_total_variation(filled, mask) if self.config.tv == "hole" else total_variation(filled)
+        terms = {"hole": hole_loss(output, image, mask), "valid": valid_loss(output, image, mask), "tv": smooth}
+        if self.vgg:
+            terms |= self.vgg(*(imagenet_normalised(self.from_space(x)) for x in (output, filled, image)))
+        return terms
+
+    def weights(self):
+        """Factor of every term of `terms`."""
+        c = self.config
+        return {"hole": c.hole_weight, "valid": c.valid_weight, "tv": c.tv_weight, "perceptual": c.perceptual_weight,
+                "style": c.style_weight, "adversarial": c.adversarial_weight}
+
+    def generate(self, batch, networks):
+        """Pictures [N, 3, H, W] in [0, 1]: the input with white holes, the network's output, and the composite."""
+        image, mask = batch["image"], batch["mask"]
+        output = self.output(networks["generator"], image, mask)
+        return {"masked": composite(paddle.ones_like(image), image, mask), "output": output,
+                "composite": composite(output, image, mask)}
+
+    def output(self, generator, image, mask):
+        """[N, 3, H, W] in [0, 1] and mask -> the network's picture in [0, 1], clipped."""
+        output, _ = generator(self.to_space(image), 1 - mask)
+        return self.from_space(output).clip(0, 1)
+
+    def inference(self, networks):
+        """One graph: picture and mask of any size in, the composite out."""
+        return {"": Exported(
+            layer=Filling(self, networks["generator"]),
+            inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1))],
+            outputs=[Port("composite", (-1, 3, -1, -1))],
+        )}
+
+
+def trained_parameters(network):
+    """The parameters of a network that take a gradient; running statistics and frozen norms do not. Source: ours."""
+    return [parameter for parameter in network.parameters() if not parameter.stop_gradient]
+
+
+class Filling(nn.Layer):
+    """What is exported: the network between its input's and output's spaces, known pixels as they came.
+
+    Source: Liu et al. 2018, I_comp.
+    """
+
+    def __init__(self, system, generator):
+        """`generator`: the system's network or its average."""
+        super().__init__()
+        self.generator = generator
+        self.system = system
+
+    def forward(self, image, mask):
+        """[N, 3, H, W] in [0, 1], [N, 1, H, W] -> [N, 3, H, W]; a mask counts as hole from 0.5 up."""
+        hole = (mask >= 0.5).astype("float32")
+        return composite(self.system.output(self.generator, image, hole), image, hole)
