@@ -1,0 +1,230 @@
+"""The networks whose checkpoints this project knows: how to tell them, build them, and translate their keys.
+
+One row of NETWORKS is one network. Adding one takes nothing else: name its builder, the keys that give it away, the
+function that reads its sizes off the shapes (`tools.network_shapes`), and, where `model.shared.official_keys` does not
+do, the function that translates its keys. Builders are dotted paths, imported when one is needed.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+import paddle
+
+from engine.errors import InputError
+from engine.weights import mismatch, shown
+from model.shared.official_keys import from_official, to_official
+from tools import network_shapes as shapes
+
+MAX_PARTS = 12  # parts of an unknown tree of keys that are looked at for networks of their own
+
+
+@dataclass(frozen=True)
+class Network:
+    """One row.
+
+    Attributes:
+        name: what `--as` takes.
+        title: what a person calls it.
+        builder: dotted path of the class.
+        signature: keys that all have to be there, in the official form; a tuple of tuples for several forms.
+        arguments: function of the official arrays that gives the builder's keyword arguments.
+        absent: keys that must not be there.
+        renamed: function that gives the official arrays another order, prefix or scale first.
+        translate: function of (layer, arrays) to our arrays; a dotted path for one that lies with its network.
+        back: function of (layer, arrays) to the official arrays, or its dotted path; None: there is no way back.
+        dropped: regular expression of keys that have no place in the builder's network.
+        note: what else `--inspect` should say.
+    """
+
+    name: str
+    title: str
+    builder: str
+    signature: tuple
+    arguments: Callable = lambda arrays: {}
+    absent: tuple = ()
+    renamed: Callable = dict
+    translate: Callable | str = from_official
+    back: Callable | None = to_official
+    dropped: str = ""
+    note: str = ""
+
+    def gives_itself_away(self, arrays):
+        """Whether the arrays have the row's keys."""
+        forms = self.signature if type(self.signature[0]) is tuple else (self.signature,)
+        return any(all(key in arrays for key in form) for form in forms) and not any(k in arrays for k in self.absent)
+
+
+@dataclass
+class Match:
+    """A network found among a file's arrays.
+
+    Attributes:
+        network: its row.
+        arguments: what the builder takes.
+        layer: the network, built without values (`paddle.LazyGuard`); None where it cannot be built.
+        ours: its arrays under our keys; under the file's where they cannot be translated.
+        dropped: keys of the file that the network has no place for.
+        problem: "" or what keeps the arrays from fitting, in one line.
+    """
+
+    network: Network
+    arguments: dict
+    layer: object
+    ours: dict
+    dropped: list
+    problem: str = ""
+
+    def official(self):
+        """The arrays under the official keys. InputError where the row has no way back."""
+        if self.network.back is None:
+            raise InputError(f"{self.network.title} has no way back to the official form; write .pdparams")
+        back = imported(self.network.back) if type(self.network.back) is str else self.network.back
+        return back(self.layer, self.ours)
+
+    def describe(self):
+        """One line: which network, of what size, how much of it."""
+        sizes = ", ".join(f"{key} {value}" for key, value in self.arguments.items())
+        values = sum(array.size for array in self.ours.values())
+        text = f"{self.network.title}{f' ({sizes})' if sizes else ''}: {len(self.ours)} arrays, {values:,} values"
+        text += f"; without {', '.join(map(shown, self.dropped[:3]))}" if self.dropped else ""
+        text += f" and {len(self.dropped) - 3} more" if len(self.dropped) > 3 else ""
+        return text + (f"; {self.network.note}" if self.network.note else "")
+
+
+def match(arrays):
+    """The Match of arrays that belong together, or None where no row knows them. Keys are official ones or ours."""
+    for network in NETWORKS:
+        if network.gives_itself_away(arrays):
+            return _fit(network, arrays)
+    return None
+
+
+def _fit(network, arrays):
+    official = network.renamed(arrays)
+    dropped = [key for key in official if network.dropped and re.fullmatch(network.dropped, key)]
+    official = {key: array for key, array in official.items() if key not in set(dropped)}
+    if not network.builder:
+        return Match(network, {}, None, official, dropped, "conversion comes with its network (issue 6)")
+    try:
+        arguments = network.arguments(official)
+        layer = build(network, arguments)
+        translate = imported(network.translate) if type(network.translate) is str else network.translate
+        ours = translate(layer, official)
+    except InputError as error:
+        return Match(network, {}, None, official, dropped, str(error))
+    return Match(network, arguments, layer, ours, dropped, mismatch(layer.state_dict(), ours))
+
+
+def build(network, arguments):
+    """The row's network without values: names, shapes and types only, at no cost."""
+    with paddle.LazyGuard():
+        return imported(network.builder)(**arguments)
+
+
+def imported(path):
+    """What a dotted path names."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def networks_in(arrays):
+    """All networks of a file.
+
+    Args:
+        arrays: {key: array} of `read_weights`.
+
+    Returns:
+        {place: Match or number of unknown arrays}: a place is a path of dicts ("g_ema"), with the beginning of the
+        keys where a network is a part of a larger one ("state_dict/netG."), "" for the file itself.
+    """
+    entries = {}
+    for key, array in arrays.items():
+        path, _, name = key.rpartition("/")
+        entries.setdefault(path, {})[name] = array
+    found = {}
+    for path, entry in entries.items():
+        inside = _search(entry, f"{path}/" if path else "")
+        found |= {place.rstrip("/"): result for place, result in inside.items()} or {path: len(entry)}
+    return found
+
+
+def _search(arrays, place, depth=0):
+    """{place: Match} of a dict: the whole, or else its parts by what their keys begin with."""
+    result = match(arrays)
+    if result is not None:
+        return {place: result}
+    parts = {}
+    for key, array in arrays.items():
+        first, dot, rest = key.partition(".")
+        if dot and not first.isdigit():
+            parts.setdefault(first, {})[rest] = array
+    if depth == 3 or len(parts) > MAX_PARTS:
+        return {}
+    return {at: found for first, part in parts.items()
+            for at, found in _search(part, f"{place}{first}.", depth + 1).items()}
+
+
+def _from_rosinality(arrays):
+    """The StyleGAN2 generator of rosinality's code (and of pSp, e4e, GPEN's own training) under BasicSR's names."""
+    if "constant_input.weight" in arrays:
+        return dict(arrays)
+    rules = (
+        (r"^style\.", "style_mlp."), (r"^input\.input$", "constant_input.weight"), (r"^(conv1|convs)\.", r"style_\1."),
+        (r"\.conv\.", ".modulated_conv."), (r"\.noise\.weight$", ".weight"), (r"^noises\.noise_", "noises.noise"),
+    )  # fmt: skip
+    renamed = {}
+    for key, array in arrays.items():
+        for pattern, replacement in rules:
+            key = re.sub(pattern, replacement, key)
+        if not key.endswith(".kernel"):
+            renamed[key] = array
+    return renamed
+
+
+def _vgg(depth):
+    """Row of a torchvision VGG: all convolutions, without the classifier."""
+    last = {16: 28, 19: 34}[depth]
+    return Network(
+        f"vgg{depth}", f"VGG-{depth} of torchvision, convolutions only", "model.vgg.VGG",
+        ("features.0.weight", f"features.{last}.weight"),
+        lambda arrays: {"depth": depth, "layers": ("pool5",)},
+        absent=("features.1.weight", "features.34.weight" if depth == 16 else ""), dropped=r"classifier\..*",
+    )  # fmt: skip
+
+
+NETWORKS = (
+    Network("gpen_generator", "GPEN generator", "model.gpen.GPENGenerator",
+            ("ecd0.0.0.weight", "generator.input.input", "final_linear.0.weight"), shapes.gpen_generator),
+    Network("gpen_discriminator", "StyleGAN2 discriminator as of GPEN and rosinality", "model.gpen.GPENDiscriminator",
+            ("convs.0.0.weight", "convs.1.conv1.0.weight", "final_conv.0.weight"), shapes.stylegan2_discriminator),
+    Network("stylegan2_generator", "StyleGAN2 generator", "model.shared.basicsr_stylegan2.StyleGAN2Generator",
+            (("constant_input.weight", "style_conv1.modulated_conv.weight"),
+             ("input.input", "conv1.conv.weight", "noises.noise_0")),
+            shapes.basicsr_generator, renamed=_from_rosinality),
+    Network("gpen_decoder", "GPEN's StyleGAN2 decoder, without an encoder", "model.gpen.StyleGAN2Decoder",
+            ("input.input", "conv1.conv.weight", "to_rgb1.conv.weight"), shapes.gpen_decoder),
+    Network("stylegan2_discriminator", "StyleGAN2 discriminator as of BasicSR (GFP-GAN)",
+            "model.shared.basicsr_stylegan2.StyleGAN2Discriminator",
+            ("conv_body.0.0.weight", "conv_body.1.conv1.0.weight"),
+            lambda arrays: shapes.stylegan2_discriminator(arrays, "conv_body")),
+    Network("ir_se50", "IR-SE50 face recognition", "model.ir_se50.IRSE50",
+            ("input_layer.0.weight", "body.23.res_layer.5.fc2.weight", "output_layer.3.weight"),
+            absent=("body.24.res_layer.1.weight",)),
+    _vgg(16),
+    _vgg(19),
+    Network("glcic_completion", "GLCIC completion network", "",
+            ("conv1.weight", "conv10.weight", "deconv13.weight", "conv17.weight")),
+    Network("glcic_discriminator", "GLCIC context discriminator", "",
+            (("model_ld.conv1.weight", "model_gd.conv1.weight"),
+             ("model_local_discriminator.conv1.weight", "model_global_discriminator.conv1.weight"))),
+    Network("lafin_landmarks", "LaFIn landmark predictor", "",
+            ("conv1_after_mbnet.weight", "fc_landmark.weight")),
+    Network("lafin_generator", "LaFIn inpainting generator", "",
+            ("encoder1.1.weight", "fushion1.0.weight", "auto_attn.query_conv.weight")),
+    Network("lafin_discriminator", "LaFIn discriminator", "",
+            ("conv1.0.weight_orig", "conv5.0.weight_orig", "auto_attn.query_conv.weight")),
+)  # fmt: skip
+BY_NAME = {network.name: network for network in NETWORKS}
