@@ -11,6 +11,7 @@ and of what size, is read off keys and shapes; --as says which one is meant wher
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -110,4 +111,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--inspect | head` ends quietly
     guarded(main)
