@@ -20,6 +20,7 @@ import safetensors.numpy
 from engine.errors import InputError
 from engine.files import replacing
 from engine.log import logger
+from engine.manifest import fetch_hint
 from engine.pickle_names import Refused
 from engine.torch_file import write_torch_zip
 from engine.weight_formats import read_pickle, read_safetensors, read_zip
@@ -205,9 +206,10 @@ def read_loss_weights(path, loss, when_missing, ways_out):
     if Path(path).exists():
         return read_weights(path)
     if when_missing == "skip":
-        logger.warning(f"{path} is missing: training without the {loss} loss ({loss}: off)")
+        logger.warning(f"{path} is missing: training without the {loss} loss ({loss}: off){fetch_hint(path)}")
         return None
-    raise InputError(f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}")
+    raise InputError(f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}"
+                     f"{fetch_hint(path)}")
 
 
 @contextmanager
@@ -226,7 +228,8 @@ def _opened(path):
     except OSError as error:
         # zipfile seeks where a damaged directory points, which may be before the file's start
         what = "is truncated or damaged" if error.errno == errno.EINVAL else "cannot be read"
-        raise InputError(f"{path}: {what} ({error.strerror or shown(str(error))})") from None
+        hint = fetch_hint(path) if error.errno == errno.ENOENT else ""
+        raise InputError(f"{path}: {what} ({error.strerror or shown(str(error))}){hint}") from None
     except DAMAGE as error:
         raise InputError(f"{path}: is truncated or damaged ({type(error).__name__}: {shown(str(error))})") from None
 

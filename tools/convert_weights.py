@@ -3,6 +3,7 @@
     python tools/convert_weights.py GPEN-BFR-512.pth --inspect
     python tools/convert_weights.py GPEN-BFR-512.pth weights/gpen_512.pdparams --as gpen_generator
     python tools/convert_weights.py weights/gpen_512.pdparams my_gpen.pth
+    python tools/convert_weights.py alexnet-owt-7be5be79.pth alex.pth weights/lpips_alex.pdparams --as lpips_alex
 
 SRC is a .pth of any age, .pdparams or .safetensors file; neither torch nor anything that it names is run. DST's ending
 decides: .pdparams takes this project's keys and layout, .pth and .safetensors the official ones. What the network is,
@@ -26,11 +27,11 @@ from tools.known_networks import BY_NAME, NETWORKS, Match, networks_in  # noqa: 
 PREFERRED = ("params_ema", "g_ema", "ema")  # of the places that hold one network, the averaged one
 
 
-def convert(source, target, name=None, entry=None):
-    """Convert one network of a file.
+def convert(sources, target, name=None, entry=None):
+    """Convert one network.
 
     Args:
-        source: file to read.
+        sources: files to read; several where a network was published in pieces (LPIPS), their keys put together.
         target: file to write, whole or not at all; .pdparams, .pth or .safetensors.
         name: network it has to be, a name of `known_networks`; None: the only one in the file.
         entry: place of it in the file, as `--inspect` prints it; None: the averaged copy, else the first.
@@ -41,9 +42,10 @@ def convert(source, target, name=None, entry=None):
     suffix = Path(target).suffix
     if suffix not in (".pdparams", ".pth", ".safetensors"):
         raise InputError(f"{target}: expected a name ending in .pdparams, .pth or .safetensors")
-    if Path(target).exists() and os.path.samefile(source, target):
-        raise InputError(f"{target}: is the file to read; expected another name")
-    place, found = choose(read_weights(source), source, name, entry)
+    if any(Path(target).exists() and Path(source).exists() and os.path.samefile(source, target) for source in sources):
+        raise InputError(f"{target}: is a file to read; expected another name")
+    source = " + ".join(map(str, sources))
+    place, found = choose(merged(sources), source, name, entry)
     if found.problem:
         raise InputError(f"{source}: {found.network.title}: {found.problem}")
     if suffix == ".pdparams":
@@ -52,6 +54,17 @@ def convert(source, target, name=None, entry=None):
     else:
         (write_torch if suffix == ".pth" else write_arrays)(target, found.official())
     return place, found
+
+
+def merged(sources):
+    """{key: array} of files whose keys do not meet. InputError where they do."""
+    arrays = {}
+    for source in sources:
+        more = read_weights(source)
+        if meeting := arrays.keys() & more.keys():
+            raise InputError(f"{source}: {shown(min(meeting))} is in another of the files, too")
+        arrays |= more
+    return arrays
 
 
 def choose(arrays, source, name=None, entry=None):
@@ -73,9 +86,9 @@ def choose(arrays, source, name=None, entry=None):
     return places[0], named[places[0]]
 
 
-def inspect(source):
-    """Lines that say what a file is: a line a network, then every key with shape and type."""
-    arrays = read_weights(source)
+def inspect(sources):
+    """Lines that say what files, put together, are: a line a network, then every key with shape and type."""
+    arrays, source = merged(sources), " + ".join(map(str, sources))
     for place, what in networks_in(arrays).items():
         where = f"{source}{f' [{shown(place)}]' if place else ''}"
         if not isinstance(what, Match):
@@ -93,8 +106,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      allow_abbrev=False, epilog="networks: " + ", ".join(
                                          network.name for network in NETWORKS if network.builder))
-    parser.add_argument("source", metavar="SRC", help="file to read")
-    parser.add_argument("target", metavar="DST", nargs="?", help="file to write: .pdparams, .pth or .safetensors")
+    parser.add_argument("files", metavar="FILE", nargs="+",
+                        help="SRC [SRC ...] DST: files to read and the one to write; with --inspect only files to read")
     parser.add_argument("--as", dest="name", metavar="NAME", help="the network it has to be; see the end")
     parser.add_argument("--entry", metavar="PLACE", help="which of several, as --inspect prints it in brackets")
     parser.add_argument("--inspect", action="store_true", help="say what SRC is and list its keys and shapes")
@@ -102,12 +115,13 @@ def main(argv=None):
     if options.name is not None and options.name not in BY_NAME:
         raise InputError(f"--as: no network '{options.name}'; known: {', '.join(BY_NAME)}")
     if options.inspect:
-        print("\n".join(inspect(options.source)))
-    elif options.target is None:
+        print("\n".join(inspect(options.files)))
+    elif len(options.files) < 2:
         raise InputError("DST: no file to write to was named; expected one, or --inspect")
     else:
-        place, found = convert(options.source, options.target, options.name, options.entry)
-        print(f"{options.target}: {found.describe()}{f'; from [{shown(place)}]' if place else ''}")
+        *sources, target = options.files
+        place, found = convert(sources, target, options.name, options.entry)
+        print(f"{target}: {found.describe()}{f'; from [{shown(place)}]' if place else ''}")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def gpen_generator(arrays):
 
 
 def stylegan2_discriminator(arrays, body="convs"):
-    """A StyleGAN2 discriminator: image size and the table's factors. `body`: the blocks' name, as GPEN or BasicSR has."""
+    """A StyleGAN2 discriminator: image size and the table's factors. `body`: the name its blocks have."""
     blocks = count(arrays, rf"{body}\.\d+\.conv1\.0\.weight")
     size, observed = 4 << blocks, {4: width(arrays, "final_conv.0.weight")}
     observed |= {size >> i: width(arrays, f"{body}.{i + 1}.conv1.0.weight") for i in range(blocks)}

@@ -1,9 +1,7 @@
 """Files of every form, right, damaged and oversized: read right or refused in one line."""
 
-import itertools
 import json
 import pickle
-import random
 import struct
 import time
 import tracemalloc
@@ -13,7 +11,6 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.errors import InputError
 from tests.engine.weight_files import (
     ASSETS,
     SIX,
