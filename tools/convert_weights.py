@@ -69,7 +69,7 @@ def merged(sources):
 
 def choose(arrays, source, name=None, entry=None):
     """The place and Match that is meant among a file's arrays. InputError where there is none, or no telling."""
-    found = {place: what for place, what in networks_in(arrays).items() if isinstance(what, Match)}
+    found = {place: what for place, what in networks_in(arrays, name).items() if isinstance(what, Match)}
     if not found:
         first = ", ".join(f"{shown(key)} {list(array.shape)}" for key, array in list(arrays.items())[:3])
         raise InputError(f"{source}: no known network among its {len(arrays)} arrays; the first: {first}")

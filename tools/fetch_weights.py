@@ -126,7 +126,8 @@ def main(argv=None):
     offline = options.offline or os.environ.get("KINTSUGI_OFFLINE", "") not in ("", "0")
     for name in options.names:
         if name not in manifest:
-            raise InputError(f"{name}: no such entry{did_you_mean(name, manifest) or '.'} Without a name all are listed")
+            hint = did_you_mean(name, manifest) or "; without a name all are listed"
+            raise InputError(f"{name}: no such entry{hint}")
     for name in options.names:
         fetch(name, manifest, cache, offline)
     if not options.names:

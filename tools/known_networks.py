@@ -27,7 +27,7 @@ class Network:
     Attributes:
         name: what `--as` takes.
         title: what a person calls it.
-        builder: dotted path of the class.
+        builder: dotted path of the class; empty for a network that is only recognised.
         signature: keys that all have to be there, in the official form; a tuple of tuples for several forms.
         arguments: function of the official arrays that gives the builder's keyword arguments.
         absent: keys that must not be there.
@@ -35,7 +35,8 @@ class Network:
         translate: function of (layer, arrays) to our arrays; a dotted path for one that lies with its network.
         back: function of (layer, arrays) to the official arrays, or its dotted path; None: there is no way back.
         dropped: regular expression of keys that have no place in the builder's network.
-        note: what else `--inspect` should say.
+        settings: dotted path of the typed section that the builder takes in place of keyword arguments.
+        note: what else `--inspect` should say; of a network that is only recognised: why it is not converted.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Network:
     translate: Callable | str = from_official
     back: Callable | None = to_official
     dropped: str = ""
+    settings: str = ""
     note: str = ""
 
     def gives_itself_away(self, arrays):
@@ -90,12 +92,17 @@ class Match:
         text = f"{self.network.title}{f' ({sizes})' if sizes else ''}: {len(self.ours)} arrays, {values:,} values"
         text += f"; without {', '.join(map(shown, self.dropped[:3]))}" if self.dropped else ""
         text += f" and {len(self.dropped) - 3} more" if len(self.dropped) > 3 else ""
-        return text + (f"; {self.network.note}" if self.network.note else "")
+        return text + (f"; {self.network.note}" if self.network.note and self.network.builder else "")
 
 
-def match(arrays):
-    """The Match of arrays that belong together, or None where no row knows them. Keys are official ones or ours."""
-    for network in NETWORKS:
+def match(arrays, name=None):
+    """The Match of arrays that belong together, or None where no row knows them. Keys are official ones or ours.
+
+    Args:
+        arrays: {key: array}.
+        name: the row to prefer where several have the same keys.
+    """
+    for network in sorted(NETWORKS, key=lambda network: network.name != name):
         if network.gives_itself_away(arrays):
             return _fit(network, arrays)
     return None
@@ -106,7 +113,7 @@ def _fit(network, arrays):
     dropped = [key for key in official if network.dropped and re.fullmatch(network.dropped, key)]
     official = {key: array for key, array in official.items() if key not in set(dropped)}
     if not network.builder:
-        return Match(network, {}, None, official, dropped, "conversion comes with its network (issue 6)")
+        return Match(network, {}, None, official, dropped, network.note)
     try:
         arguments = network.arguments(official)
         layer = build(network, arguments)
@@ -120,6 +127,8 @@ def _fit(network, arrays):
 def build(network, arguments):
     """The row's network without values: names, shapes and types only, at no cost."""
     with paddle.LazyGuard():
+        if network.settings:
+            return imported(network.builder)(imported(network.settings)(**arguments))
         return imported(network.builder)(**arguments)
 
 
@@ -129,11 +138,12 @@ def imported(path):
     return getattr(import_module(module), name)
 
 
-def networks_in(arrays):
+def networks_in(arrays, name=None):
     """All networks of a file.
 
     Args:
         arrays: {key: array} of `read_weights`.
+        name: as of `match`.
 
     Returns:
         {place: Match or number of unknown arrays}: a place is a path of dicts ("g_ema"), with the beginning of the
@@ -145,14 +155,14 @@ def networks_in(arrays):
         entries.setdefault(path, {})[name] = array
     found = {}
     for path, entry in entries.items():
-        inside = _search(entry, f"{path}/" if path else "")
+        inside = _search(entry, name, f"{path}/" if path else "")
         found |= {place.rstrip("/"): result for place, result in inside.items()} or {path: len(entry)}
     return found
 
 
-def _search(arrays, place, depth=0):
+def _search(arrays, name, place, depth=0):
     """{place: Match} of a dict: the whole, or else its parts by what their keys begin with."""
-    result = match(arrays)
+    result = match(arrays, name)
     if result is not None:
         return {place: result}
     parts = {}
@@ -163,7 +173,7 @@ def _search(arrays, place, depth=0):
     if depth == 3 or len(parts) > MAX_PARTS:
         return {}
     return {at: found for first, part in parts.items()
-            for at, found in _search(part, f"{place}{first}.", depth + 1).items()}
+            for at, found in _search(part, name, f"{place}{first}.", depth + 1).items()}
 
 
 def _from_rosinality(arrays):
@@ -183,6 +193,24 @@ def _from_rosinality(arrays):
     return renamed
 
 
+def _one_of_pconv(arrays):
+    """A PartialConv U-Net of naoto0804, MMEditing or ours under our keys, its weights in the paper's scale."""
+    if "enc_1.conv.input_conv.weight" in arrays:
+        return imported("model.partialconv_keys.from_naoto")(arrays)
+    if "encoder.enc1.conv.weight" in arrays:
+        return imported("model.partialconv_keys.from_mmagic")(arrays)
+    return dict(arrays)
+
+
+def _one_of_maruru(arrays):
+    """The two files of maruru-hub/PartialConv-paddle together, or our one, under our keys."""
+    if "ec_1.conv.input_conv.weight" not in arrays:
+        return dict(arrays)
+    encoder = {key: array for key, array in arrays.items() if not key.startswith("dc_")}
+    decoder = {key: array for key, array in arrays.items() if key.startswith("dc_")}
+    return imported("model.partialconv_keys.from_maruru")(encoder, decoder)
+
+
 def _vgg(depth):
     """Row of a torchvision VGG: all convolutions, without the classifier."""
     last = {16: 28, 19: 34}[depth]
@@ -194,13 +222,17 @@ def _vgg(depth):
     )  # fmt: skip
 
 
+STATISTICS = r".*\.(running_mean|running_var|num_batches_tracked)"
+LATER = "conversion comes with its network (issue 6)"
+GFPGAN = ("conv_body_down.0.skip.1.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight")
 NETWORKS = (
+    # GPEN and StyleGAN2
     Network("gpen_generator", "GPEN generator", "model.gpen.GPENGenerator",
             ("ecd0.0.0.weight", "generator.input.input", "final_linear.0.weight"), shapes.gpen_generator),
     Network("gpen_discriminator", "StyleGAN2 discriminator as of GPEN and rosinality", "model.gpen.GPENDiscriminator",
             ("convs.0.0.weight", "convs.1.conv1.0.weight", "final_conv.0.weight"), shapes.stylegan2_discriminator),
     Network("stylegan2_generator", "StyleGAN2 generator", "model.shared.basicsr_stylegan2.StyleGAN2Generator",
-            (("constant_input.weight", "style_conv1.modulated_conv.weight"),
+            (("constant_input.weight", "style_conv1.modulated_conv.weight", "style_conv1.activate.bias"),
              ("input.input", "conv1.conv.weight", "noises.noise_0")),
             shapes.basicsr_generator, renamed=_from_rosinality),
     Network("gpen_decoder", "GPEN's StyleGAN2 decoder, without an encoder", "model.gpen.StyleGAN2Decoder",
@@ -209,21 +241,74 @@ NETWORKS = (
             "model.shared.basicsr_stylegan2.StyleGAN2Discriminator",
             ("conv_body.0.0.weight", "conv_body.1.conv1.0.weight"),
             lambda arrays: shapes.stylegan2_discriminator(arrays, "conv_body")),
+    # GFP-GAN
+    Network("gfpgan_v1", "GFP-GAN generator, version 1 or bilinear", "model.gfpgan.generator.GFPGANOriginal", GFPGAN,
+            shapes.gfpgan, note="the two forms have the same keys: --as gfpgan_bilinear names the other"),
+    Network("gfpgan_bilinear", "GFP-GAN generator, bilinear", "model.gfpgan.generator.GFPGANBilinear", GFPGAN,
+            shapes.gfpgan),
+    Network("gfpgan_clean", "GFP-GAN generator, clean (versions 1.2, 1.3, 1.4)", "model.gfpgan.clean.GFPGANClean",
+            ("conv_body_down.0.skip.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight"),
+            shapes.gfpgan),
+    Network("gfpgan_component", "GFP-GAN critic of a facial part",
+            "model.gfpgan.component.FacialComponentDiscriminator",
+            ("conv1.0.weight", "conv4.1.weight", "conv5.0.weight", "final_conv.0.bias")),
+    # Recognition
     Network("ir_se50", "IR-SE50 face recognition", "model.ir_se50.IRSE50",
             ("input_layer.0.weight", "body.23.res_layer.5.fc2.weight", "output_layer.3.weight"),
             absent=("body.24.res_layer.1.weight",)),
+    Network("arcface_resnet18", "ArcFace ResNet-18, grey", "model.arcface.ResNet18ArcFace",
+            ("conv1.weight", "bn1.weight", "layer4.1.conv2.weight", "fc5.weight", "bn5.weight"),
+            lambda arrays: {"use_se": True} if "layer1.0.se.fc.0.weight" in arrays else {}),
+    Network("sphere20a", "SphereFace, 20 layers", "model.sphereface.Sphere20a",
+            ("conv1_1.weight", "conv3_9.weight", "conv4_3.weight", "fc5.weight"), shapes.sphere20a,
+            dropped=r"fc6\.weight"),
+    # Perception and statistics
+    Network("lpips_alex", "LPIPS on AlexNet", "model.lpips.LPIPS",
+            ("features.10.weight", "features.0.weight", "lin4.model.1.weight"), lambda arrays: {"backbone": "alex"},
+            absent=("features.28.weight",), dropped=r"classifier\..*"),
+    Network("lpips_vgg", "LPIPS on VGG-16", "model.lpips.LPIPS", ("features.28.weight", "lin4.model.1.weight"),
+            lambda arrays: {"backbone": "vgg"}, absent=("features.34.weight",), dropped=r"classifier\..*"),
+    Network("lpips_linear", "channel weights of LPIPS", "", ("lin0.model.1.weight", "lin4.model.1.weight"),
+            note="convert them together with their backbone: two files to read, --as lpips_alex or lpips_vgg"),
+    Network("alexnet", "AlexNet of torchvision", "", ("features.0.weight", "features.10.weight", "classifier.1.weight"),
+            absent=("features.28.weight",), note="convert it together with LPIPS's channel weights, --as lpips_alex"),
     _vgg(16),
     _vgg(19),
+    Network("fid_inception", "Inception v3 of FID", "model.inception.FIDInception",
+            ("Conv2d_1a_3x3.conv.weight", "Mixed_7c.branch1x1.conv.weight")),
+    # Inpainting
+    Network("partialconv", "PartialConv U-Net", "model.partialconv.PartialConvUNet",
+            (("enc_1.conv.input_conv.weight", "dec_1.conv.input_conv.weight"),
+             ("encoder.enc1.conv.weight", "decoder.dec1.conv.weight"), ("enc_1.conv.weight", "dec_1.conv.weight")),
+            shapes.partialconv, renamed=_one_of_pconv, back=None, settings="model.partialconv.UNetSettings"),
+    Network("maruru_unet", "masked-convolution U-Net of maruru-hub/PartialConv-paddle",
+            "model.partialconv_maruru.MaskedUNet",
+            (("ec_1.conv.input_conv.weight", "dc_1.model.1.weight"),
+             ("encoder.ec_1.conv.weight", "decoder.dc_1.model.1.weight")),
+            shapes.maruru_unet, renamed=_one_of_maruru, back=None, settings="model.partialconv_maruru.MaruruSettings"),
+    # Photo and caricature
+    Network("satnet_generator", "SATNet generator", "model.satnet.AdaINGenerator",
+            ("enc_style.model.0.conv.weight", "mlp.model.0.fc.weight", "dec.model.1.gamma"), shapes.adain_generator,
+            dropped=STATISTICS, back=None, settings="model.satnet.GeneratorSettings"),
+    Network("munit_generator", "MUNIT generator", "model.satnet.AdaINGenerator",
+            ("enc_style.model.0.conv.weight", "mlp.model.0.fc.weight"), shapes.adain_generator,
+            dropped=STATISTICS, back=None, settings="model.satnet.GeneratorSettings"),
+    Network("satnet_discriminator", "discriminator of SATNet or MUNIT", "model.satnet.MultiScaleDiscriminator",
+            ("cnns.0.0.conv.weight",), shapes.multi_scale_discriminator, settings="model.satnet.DiscriminatorSettings"),
+    # Recognised only
+    Network("maruru_half", "half of the U-Net of maruru-hub/PartialConv-paddle", "",
+            (("ec_1.conv.input_conv.weight",), ("dc_1.model.1.weight", "dc_1.model.2.weight")),
+            note="give both files to read, N_en.pdparams and N_de.pdparams, --as maruru_unet"),
     Network("glcic_completion", "GLCIC completion network", "",
-            ("conv1.weight", "conv10.weight", "deconv13.weight", "conv17.weight")),
+            ("conv1.weight", "conv10.weight", "deconv13.weight", "conv17.weight"), note=LATER),
     Network("glcic_discriminator", "GLCIC context discriminator", "",
             (("model_ld.conv1.weight", "model_gd.conv1.weight"),
-             ("model_local_discriminator.conv1.weight", "model_global_discriminator.conv1.weight"))),
+             ("model_local_discriminator.conv1.weight", "model_global_discriminator.conv1.weight")), note=LATER),
     Network("lafin_landmarks", "LaFIn landmark predictor", "",
-            ("conv1_after_mbnet.weight", "fc_landmark.weight")),
+            ("conv1_after_mbnet.weight", "fc_landmark.weight"), note=LATER),
     Network("lafin_generator", "LaFIn inpainting generator", "",
-            ("encoder1.1.weight", "fushion1.0.weight", "auto_attn.query_conv.weight")),
+            ("encoder1.1.weight", "fushion1.0.weight", "auto_attn.query_conv.weight"), note=LATER),
     Network("lafin_discriminator", "LaFIn discriminator", "",
-            ("conv1.0.weight_orig", "conv5.0.weight_orig", "auto_attn.query_conv.weight")),
+            ("conv1.0.weight_orig", "conv5.0.weight_orig", "auto_attn.query_conv.weight"), note=LATER),
 )  # fmt: skip
 BY_NAME = {network.name: network for network in NETWORKS}

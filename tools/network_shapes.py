@@ -81,3 +81,56 @@ def basicsr_generator(arrays):
         "size": 4 << levels, "style_dim": width(arrays, "style_conv1.modulated_conv.modulation.weight", 1),
         "n_mlp": count(arrays, r"style_mlp\.\d+\.weight"), **channel_factors(observed),
     }  # fmt: skip
+
+
+def gfpgan(arrays):
+    """GFP-GAN in any form: its decoder's sizes, a code for every layer or one, half or all channels conditioned."""
+    prefix = "stylegan_decoder."
+    inner = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+    sizes = basicsr_generator(inner)
+    each_layer = width(arrays, "final_linear.bias") != sizes["style_dim"]
+    half = width(arrays, "condition_scale.0.2.bias") == width(arrays, "condition_scale.0.0.bias")
+    return sizes | ({} if each_layer else {"different_w": False}) | ({} if half else {"sft_half": False})
+
+
+def sphere20a(arrays):
+    """SphereFace: factor of the channels, and the embedding's size where they are not the published ones."""
+    channels, embedding = width(arrays, "conv1_1.weight") / 64, width(arrays, "fc5.bias")
+    return ({} if channels == 1 else {"width": channels}) | ({} if embedding == 512 else {"embedding_size": embedding})
+
+
+def partialconv(arrays):
+    """A PartialConv U-Net under our keys: depth, channels, which convolutions have a bias, residual in the encoder."""
+    layers = count(arrays, r"enc_\d+\.conv\.weight")
+    bias = "all" if "enc_2.conv.bias" in arrays else "unnormalised" if "enc_1.conv.bias" in arrays else "last"
+    found = {"size": 2 << layers, "layers": layers, "width": width(arrays, "enc_1.conv.weight"), "bias": bias}
+    return found | ({"encoder_residual": "gamma"} if "enc_2.gamma" in arrays else {})
+
+
+def adain_generator(arrays):
+    """A generator of MUNIT or SATNet: widths and depths, with or without attention."""
+    downs = count(arrays, r"enc_content\.model\.\d+\.conv\.weight") - 1
+    return {
+        "dim": width(arrays, "enc_content.model.0.conv.weight"), "mlp_dim": width(arrays, "mlp.model.0.fc.weight"),
+        "style_dim": width(arrays, "mlp.model.0.fc.weight", 1), "n_downsample": downs,
+        "n_res": count(arrays, rf"enc_content\.model\.{downs + 1}\.model\.\d+\.model\.0\.conv\.weight"),
+        "attention": "dec.model.1.gamma" in arrays,
+    }  # fmt: skip
+
+
+def multi_scale_discriminator(arrays):
+    """A discriminator of MUNIT or SATNet: width, layers, scales, spectral norm and attention."""
+    return {
+        "dim": width(arrays, "cnns.0.0.conv.weight"),
+        "n_layer": count(arrays, r"cnns\.0\.\d+\.conv\.(module\.)?bias"),
+        "num_scales": count(arrays, r"cnns\.\d+\.0\.conv\.weight"),
+        "norm": "sn" if "cnns.0.1.conv.module.weight_bar" in arrays else "none",
+        "attention": count(arrays, r"cnns\.0\.\d+\.gamma") == 1,
+    }  # fmt: skip
+
+
+def maruru_unet(arrays):
+    """The U-Net of maruru-hub/PartialConv-paddle under our keys: depth, channels, residual blocks."""
+    layers = count(arrays, r"encoder\.ec_\d+\.conv\.weight")
+    blocks = count(arrays, r"encoder\.middle\.\d+\.conv_block\.1\.weight")
+    return {"size": 4 << layers, "layers": layers, "width": width(arrays, "encoder.ec_1.conv.weight"), "blocks": blocks}

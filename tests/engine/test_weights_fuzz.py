@@ -32,7 +32,8 @@ SECONDS = 10
 FORBIDDEN = ("exec", "compile", "import", "subprocess.", "os.", "socket.", "shutil.", "ctypes.", "marshal.", "pickle.",
              "code.", "cpython.run")  # fmt: skip
 WORDS = (b"os\nsystem", b"builtins\neval", b"posix\nsystem", b"torch._utils\n_rebuild_tensor_v2",
-         b"torch\nFloatStorage", b"collections\nOrderedDict", b"_codecs\nencode", b"numpy\ndtype", b"builtins\nlist")  # fmt: skip
+         b"torch\nFloatStorage", b"collections\nOrderedDict", b"_codecs\nencode", b"numpy\ndtype",
+         b"builtins\nlist")  # fmt: skip
 OPCODES = b"().0N\x88\x89K]}abcdehijlopqrstuQRX\x85\x86\x87\x80\x81\x8c\x8e\x90\x93\x94\x95\x96\x97"
 HUGE = (b"\xff" * 8, b"\xff\xff\xff\x7f", struct.pack("<Q", 1 << 40), bytes(8), b"\x00\x00\x00\x80")
 watch = {"armed": False, "seen": []}
