@@ -1,11 +1,12 @@
 """What can be fetched: `weights/manifest.yaml`, read and checked. Nothing here opens a connection."""
 
+import hashlib
 from pathlib import Path
 
 from pydantic import Field, ValidationError, model_validator
 
 from engine.config import read_yaml
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InputError
 from engine.settings import Settings
 
 MANIFEST = Path(__file__).resolve().parents[1] / "weights" / "manifest.yaml"
@@ -19,8 +20,8 @@ class Entry(Settings):
         url: where a program gets it; page: where only a person does; parts: entries it is made of. One of the three.
         file: its name in the cache.
         size, sha256: what it must have; left out where nobody published them. A sha256 may be its first digits only.
-        network: what it is, a name of `tools.known_networks`; entry: which of the file's networks.
-        place: where the project looks for it, as .pdparams; empty for files that only a user names.
+        network: what it is, a name of `tools.known_networks`; empty for what is no network.
+        place: where the project looks for it, a network as .pdparams; empty for files that only a user names.
     """
 
     licence: str
@@ -32,7 +33,6 @@ class Entry(Settings):
     size: int | None = Field(None, gt=0)
     sha256: str = Field("", pattern=r"^([0-9a-f]{8,64})?$")
     network: str = ""
-    entry: str | None = None
     place: str = ""
 
     @model_validator(mode="after")
@@ -58,6 +58,21 @@ def read_manifest(path=None):
         if missing := [part for part in entry.parts if part not in entries]:
             raise ConfigError(f"{path}.{name}.parts: no entry '{missing[0]}'")
     return entries
+
+
+def sha256(path):
+    """Hexadecimal sha256 of a file. InputError where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def published_as(digest):
+    """The manifest's entry whose file has this sha256, or ""."""
+    entries = read_manifest().items() if MANIFEST.exists() else ()
+    return next((name for name, entry in entries if entry.sha256 and digest.startswith(entry.sha256)), "")
 
 
 def fetch_hint(path):

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: E402, F401
 from engine.cli import guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
+from engine.manifest import published_as, sha256  # noqa: E402
 from engine.weights import read_weights, shown, write_arrays, write_torch, write_weights  # noqa: E402
 from tools.known_networks import BY_NAME, NETWORKS, Match, networks_in  # noqa: E402
 
@@ -87,7 +88,7 @@ def choose(arrays, source, name=None, entry=None):
 
 
 def inspect(sources):
-    """Lines that say what files, put together, are: a line a network, then every key with shape and type."""
+    """Lines that say what files, put together, are: one a network, one a file, then every key with type and shape."""
     arrays, source = merged(sources), " + ".join(map(str, sources))
     for place, what in networks_in(arrays).items():
         where = f"{source}{f' [{shown(place)}]' if place else ''}"
@@ -96,6 +97,10 @@ def inspect(sources):
             continue
         use = f"; --as {what.network.name}" if not what.problem else f"; but {what.problem}"
         yield f"{where}: {what.describe()}{use}"
+    for path in sources:
+        digest = sha256(path)
+        name = published_as(digest)
+        yield f"{path}: sha256 {digest}{f', {name} of weights/manifest.yaml' if name else ''}"
     longest = max(len(shown(key)) for key in arrays)
     for key, array in arrays.items():
         yield f"  {shown(key):{longest}}  {array.dtype!s:8} {list(array.shape)}"

@@ -6,12 +6,12 @@
 
 Files come into the cache folder (--cache, else KINTSUGI_CACHE, else ~/.cache/kintsugi), in parts that a later call goes
 on with; a file appears there only when it is whole and has the size and sha256 of weights/manifest.yaml. Entries with a
-`place` are then converted to it. KINTSUGI_OFFLINE=1 means --offline.
+`place` are then converted, or copied, to it. KINTSUGI_OFFLINE=1 means --offline.
 """
 
 import argparse
-import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -21,7 +21,8 @@ import engine  # noqa: E402, F401
 from engine.cli import guarded  # noqa: E402
 from engine.config import did_you_mean  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from engine.manifest import read_manifest  # noqa: E402
+from engine.files import replacing  # noqa: E402
+from engine.manifest import read_manifest, sha256  # noqa: E402
 from engine.weights import read_weights  # noqa: E402
 from tools.convert_weights import convert  # noqa: E402
 from tools.download import discard, download, finish  # noqa: E402
@@ -52,8 +53,12 @@ def fetch(name, manifest, cache, offline=False):
     if not entry.place:
         return files[-1]
     place = ROOT / entry.place
-    _, found = convert(files, place, entry.network, entry.entry)
-    print(f"{place}: {found.describe()}")
+    if entry.network:
+        _, found = convert(files, place, entry.network)
+        print(f"{place}: {found.describe()}")
+    else:
+        with replacing(place) as temporary:
+            shutil.copyfile(files[0], temporary)
     return place
 
 
@@ -92,16 +97,10 @@ def verify(path, entry):
         raise InputError(f"{path}: has {size:,} bytes, expected {entry.size:,}")
     if not digest.startswith(entry.sha256):
         raise InputError(f"{path}: its sha256 is {digest}, expected {entry.sha256}")
-    if len(entry.sha256) < 64:
+    if len(entry.sha256) < 64 and entry.network:
         read_weights(path)
     known = {0: "the manifest has none to compare with", 64: "as expected"}
     print(f"{path}: {size:,} bytes, sha256 {digest} ({known.get(len(entry.sha256), 'begins as expected')})")
-
-
-def sha256(path):
-    """Hexadecimal sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def listing(manifest, cache):

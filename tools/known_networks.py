@@ -274,7 +274,7 @@ NETWORKS = (
             absent=("features.28.weight",), note="convert it together with LPIPS's channel weights, --as lpips_alex"),
     _vgg(16),
     _vgg(19),
-    Network("fid_inception", "Inception v3 of FID", "model.inception.FIDInception",
+    Network("inception_fid", "Inception v3 of FID", "model.inception.FIDInception",
             ("Conv2d_1a_3x3.conv.weight", "Mixed_7c.branch1x1.conv.weight")),
     # Inpainting
     Network("partialconv", "PartialConv U-Net", "model.partialconv.PartialConvUNet",

@@ -1,5 +1,6 @@
 """Conversion there and back, what is chosen from a file that holds several networks, and every mistake in one line."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -10,7 +11,9 @@ import numpy as np
 import paddle
 import pytest
 
+from engine import manifest
 from engine.errors import InputError
+from engine.manifest import Entry
 from engine.weights import load_into, read_weights, write_torch, write_weights
 from model.gpen import GPENDiscriminator, GPENGenerator
 from model.shared.official_keys import from_official
@@ -143,9 +146,19 @@ def test_inspect_says_what_a_file_is_and_lists_it(gpen, capsys):
     assert places == [("g", "GPEN generator", "gpen_generator"),
                       ("d", "StyleGAN2 discriminator as of GPEN and rosinality", "gpen_discriminator"),
                       ("g_ema", "GPEN generator", "gpen_generator")]
-    keys = [line.split() for line in lines[3:]]
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert lines[3] == f"{source}: sha256 {digest}"
+    keys = [line.split() for line in lines[4:]]
     assert len(keys) == sum(map(len, parts.values()))
     assert ["g/ecd0.0.0.weight", "float32", "[4,", "3,", "1,", "1]"] in keys
+
+
+def test_inspect_knows_published_files_by_their_hash(gpen, capsys, monkeypatch):
+    digest = hashlib.sha256(gpen[0].read_bytes()).hexdigest()
+    entry = Entry(licence="", purpose="", url="https://example.org/W", file="W.pth", sha256=digest[:8])
+    monkeypatch.setattr(manifest, "read_manifest", lambda: {"theirs": entry})
+    run(gpen[0], "--inspect")
+    assert f"gpen.pth: sha256 {digest}, theirs of weights/manifest.yaml" in capsys.readouterr().out
 
 
 def test_inspect_of_strangers_and_misfits(tmp_path, capsys):

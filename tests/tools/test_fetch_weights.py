@@ -85,7 +85,7 @@ def server(monkeypatch):
 def entry(server, path="/file", **fields):
     """An entry whose hash is that of the server's content."""
     digest = hashlib.sha256(server.content).hexdigest()
-    fields = {"licence": "MIT", "purpose": "test", "file": "W.pth", "sha256": digest, **fields}
+    fields = {"licence": "MIT", "purpose": "test", "file": "W.pth", "sha256": digest, "network": "x", **fields}
     return Entry(url=server.url + path, **fields)
 
 
@@ -252,6 +252,13 @@ def test_the_command_downloads_converts_and_places(published, server, tmp_path, 
         fetch_weights.main(["crtic"])
 
 
+def test_what_is_no_network_is_copied(published, server, tmp_path):
+    fields = entry(server, network="").model_dump(exclude_defaults=True) | {"place": str(tmp_path / "there" / "it.npz")}
+    (tmp_path / "manifest.yaml").write_text(yaml.safe_dump({"it": fields}))
+    fetch_weights.main(["it"])
+    assert (tmp_path / "there" / "it.npz").read_bytes() == server.content
+
+
 def test_a_missing_file_names_its_command(published, tmp_path, monkeypatch, caplog):
     place = tmp_path / "weights" / "critic.pdparams"
     command = f"; `python tools/fetch_weights.py critic` brings it to {place}"
@@ -279,11 +286,12 @@ def test_the_cache_folder(monkeypatch, tmp_path):
 
 def test_the_manifest_that_is_shipped():
     entries = read_manifest()
-    assert {"gpen_bfr_256", "ir_se50", "gfpgan_v1_4", "vgg19", "fid_inception", "lpips_alex"} <= entries.keys()
+    assert {"gpen_bfr_256", "ir_se50", "gfpgan_v1_4", "vgg19", "inception_fid", "lpips_alex"} <= entries.keys()
     for name, one in entries.items():
         assert one.licence and one.purpose, name
         assert not one.network or one.network in BY_NAME, name
-        assert not one.place or one.place.startswith("weights/") and one.place.endswith(".pdparams") and one.network
+        assert not one.place or one.place.startswith("weights/")
+        assert bool(one.place.endswith(".pdparams")) == bool(one.place and one.network), name
         assert not one.url or one.url.startswith("https://"), name
     assert len({one.file for one in entries.values() if one.file}) == sum(bool(one.file) for one in entries.values())
 

@@ -44,7 +44,7 @@ PUBLISHED = [  # row, what its builder takes, parameters and buffers; those with
     ("vgg19", {"depth": 19, "layers": ("pool5",)}, (32, 20_024_384)),
     ("lpips_alex", {"backbone": "alex"}, None),
     ("lpips_vgg", {"backbone": "vgg"}, None),
-    ("fid_inception", {}, None),
+    ("inception_fid", {}, None),
     ("partialconv", {"size": 256, "layers": 7, "width": 64, "bias": "last"}, None),
     ("partialconv", {"size": 512, "layers": 8, "width": 64, "bias": "all"}, None),
     ("maruru_unet", {"size": 256, "layers": 6, "width": 64, "blocks": 4}, None),
