@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 import paddle
+from pydantic import ValidationError
 
 from engine.errors import InputError
 from engine.weights import mismatch, shown
@@ -125,11 +126,14 @@ def _fit(network, arrays):
 
 
 def build(network, arguments):
-    """The row's network without values: names, shapes and types only, at no cost."""
-    with paddle.LazyGuard():
-        if network.settings:
-            return imported(network.builder)(imported(network.settings)(**arguments))
-        return imported(network.builder)(**arguments)
+    """The row's network without values: names, shapes and types only. InputError for impossible settings."""
+    builder, settings = imported(network.builder), imported(network.settings) if network.settings else None
+    try:
+        with paddle.LazyGuard():
+            return builder(**arguments) if settings is None else builder(settings(**arguments))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"impossible {'.'.join(map(str, first['loc'])) or 'settings'}: {first['msg']}") from None
 
 
 def imported(path):

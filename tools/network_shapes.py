@@ -11,16 +11,21 @@ import re
 from engine.errors import InputError
 from model.shared.stylegan2 import channel_table
 
+MOST = 100  # layers of a kind
+
 
 def count(arrays, pattern):
-    """Number of keys that match a regular expression wholly."""
-    return sum(re.fullmatch(pattern, key) is not None for key in arrays)
+    """Number of keys that match a regular expression wholly. InputError above MOST, where no network is meant."""
+    found = sum(re.fullmatch(pattern, key) is not None for key in arrays)
+    if found > MOST:
+        raise InputError(f"{found} keys like {pattern}: more than any known network has")
+    return found
 
 
 def width(arrays, key, axis=0):
-    """One size of an array. InputError where the file lacks it, or it has fewer dimensions."""
-    if key not in arrays or arrays[key].ndim <= axis:
-        raise InputError(f"{key} is missing or has too few dimensions")
+    """One size of an array. InputError where the file lacks it, it has fewer dimensions, or no values at all."""
+    if key not in arrays or arrays[key].ndim <= axis or not arrays[key].size:
+        raise InputError(f"{key} is missing, empty or has too few dimensions")
     return arrays[key].shape[axis]
 
 
