@@ -2,7 +2,7 @@
 
 One row of NETWORKS is one network. Adding one takes nothing else: name its builder, the keys that give it away, the
 function that reads its sizes off the shapes (`tools.network_shapes`), and, where `model.shared.official_keys` does not
-do, the function that translates its keys. Builders are dotted paths, imported when one is needed.
+do, a function that translates its keys. Builders are dotted paths, imported when one is needed.
 """
 
 import re
@@ -10,15 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-import paddle
-from pydantic import ValidationError
-
-from engine.errors import InputError
-from engine.weights import mismatch, shown
-from model.shared.official_keys import from_official, to_official
 from tools import network_shapes as shapes
-
-MAX_PARTS = 12  # parts of an unknown tree of keys that are looked at for networks of their own
 
 
 @dataclass(frozen=True)
@@ -32,9 +24,9 @@ class Network:
         signature: keys that all have to be there, in the official form; a tuple of tuples for several forms.
         arguments: function of the official arrays that gives the builder's keyword arguments.
         absent: keys that must not be there.
-        renamed: function that gives the official arrays another order, prefix or scale first.
-        translate: function of (layer, arrays) to our arrays; a dotted path for one that lies with its network.
-        back: function of (layer, arrays) to the official arrays, or its dotted path; None: there is no way back.
+        renamed: function that translates the official arrays where names, parts or scale differ from ours by more than
+            `model.shared.official_keys` knows.
+        goes_back: whether `to_official` gives what the authors' code loads.
         dropped: regular expression of keys that have no place in the builder's network.
         settings: dotted path of the typed section that the builder takes in place of keyword arguments.
         note: what else `--inspect` should say; of a network that is only recognised: why it is not converted.
@@ -47,8 +39,7 @@ class Network:
     arguments: Callable = lambda arrays: {}
     absent: tuple = ()
     renamed: Callable = dict
-    translate: Callable | str = from_official
-    back: Callable | None = to_official
+    goes_back: bool = True
     dropped: str = ""
     settings: str = ""
     note: str = ""
@@ -59,125 +50,10 @@ class Network:
         return any(all(key in arrays for key in form) for form in forms) and not any(k in arrays for k in self.absent)
 
 
-@dataclass
-class Match:
-    """A network found among a file's arrays.
-
-    Attributes:
-        network: its row.
-        arguments: what the builder takes.
-        layer: the network, built without values (`paddle.LazyGuard`); None where it cannot be built.
-        ours: its arrays under our keys; under the file's where they cannot be translated.
-        dropped: keys of the file that the network has no place for.
-        problem: "" or what keeps the arrays from fitting, in one line.
-    """
-
-    network: Network
-    arguments: dict
-    layer: object
-    ours: dict
-    dropped: list
-    problem: str = ""
-
-    def official(self):
-        """The arrays under the official keys. InputError where the row has no way back."""
-        if self.network.back is None:
-            raise InputError(f"{self.network.title} has no way back to the official form; write .pdparams")
-        back = imported(self.network.back) if type(self.network.back) is str else self.network.back
-        return back(self.layer, self.ours)
-
-    def describe(self):
-        """One line: which network, of what size, how much of it."""
-        sizes = ", ".join(f"{key} {value}" for key, value in self.arguments.items())
-        values = sum(array.size for array in self.ours.values())
-        text = f"{self.network.title}{f' ({sizes})' if sizes else ''}: {len(self.ours)} arrays, {values:,} values"
-        text += f"; without {', '.join(map(shown, self.dropped[:3]))}" if self.dropped else ""
-        text += f" and {len(self.dropped) - 3} more" if len(self.dropped) > 3 else ""
-        return text + (f"; {self.network.note}" if self.network.note and self.network.builder else "")
-
-
-def match(arrays, name=None):
-    """The Match of arrays that belong together, or None where no row knows them. Keys are official ones or ours.
-
-    Args:
-        arrays: {key: array}.
-        name: the row to prefer where several have the same keys.
-    """
-    for network in sorted(NETWORKS, key=lambda network: network.name != name):
-        if network.gives_itself_away(arrays):
-            return _fit(network, arrays)
-    return None
-
-
-def _fit(network, arrays):
-    official = network.renamed(arrays)
-    dropped = [key for key in official if network.dropped and re.fullmatch(network.dropped, key)]
-    official = {key: array for key, array in official.items() if key not in set(dropped)}
-    if not network.builder:
-        return Match(network, {}, None, official, dropped, network.note)
-    try:
-        arguments = network.arguments(official)
-        layer = build(network, arguments)
-        translate = imported(network.translate) if type(network.translate) is str else network.translate
-        ours = translate(layer, official)
-    except InputError as error:
-        return Match(network, {}, None, official, dropped, str(error))
-    return Match(network, arguments, layer, ours, dropped, mismatch(layer.state_dict(), ours))
-
-
-def build(network, arguments):
-    """The row's network without values: names, shapes and types only. InputError for impossible settings."""
-    builder, settings = imported(network.builder), imported(network.settings) if network.settings else None
-    try:
-        with paddle.LazyGuard():
-            return builder(**arguments) if settings is None else builder(settings(**arguments))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"impossible {'.'.join(map(str, first['loc'])) or 'settings'}: {first['msg']}") from None
-
-
 def imported(path):
     """What a dotted path names."""
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)
-
-
-def networks_in(arrays, name=None):
-    """All networks of a file.
-
-    Args:
-        arrays: {key: array} of `read_weights`.
-        name: as of `match`.
-
-    Returns:
-        {place: Match or number of unknown arrays}: a place is a path of dicts ("g_ema"), with the beginning of the
-        keys where a network is a part of a larger one ("state_dict/netG."), "" for the file itself.
-    """
-    entries = {}
-    for key, array in arrays.items():
-        path, _, name = key.rpartition("/")
-        entries.setdefault(path, {})[name] = array
-    found = {}
-    for path, entry in entries.items():
-        inside = _search(entry, name, f"{path}/" if path else "")
-        found |= {place.rstrip("/"): result for place, result in inside.items()} or {path: len(entry)}
-    return found
-
-
-def _search(arrays, name, place, depth=0):
-    """{place: Match} of a dict: the whole, or else its parts by what their keys begin with."""
-    result = match(arrays, name)
-    if result is not None:
-        return {place: result}
-    parts = {}
-    for key, array in arrays.items():
-        first, dot, rest = key.partition(".")
-        if dot and not first.isdigit():
-            parts.setdefault(first, {})[rest] = array
-    if depth == 3 or len(parts) > MAX_PARTS:
-        return {}
-    return {at: found for first, part in parts.items()
-            for at, found in _search(part, name, f"{place}{first}.", depth + 1).items()}
 
 
 def _from_rosinality(arrays):
@@ -284,19 +160,19 @@ NETWORKS = (
     Network("partialconv", "PartialConv U-Net", "model.partialconv.PartialConvUNet",
             (("enc_1.conv.input_conv.weight", "dec_1.conv.input_conv.weight"),
              ("encoder.enc1.conv.weight", "decoder.dec1.conv.weight"), ("enc_1.conv.weight", "dec_1.conv.weight")),
-            shapes.partialconv, renamed=_one_of_pconv, back=None, settings="model.partialconv.UNetSettings"),
+            shapes.partialconv, renamed=_one_of_pconv, goes_back=False, settings="model.partialconv.UNetSettings"),
     Network("maruru_unet", "masked-convolution U-Net of maruru-hub/PartialConv-paddle",
             "model.partialconv_maruru.MaskedUNet",
             (("ec_1.conv.input_conv.weight", "dc_1.model.1.weight"),
              ("encoder.ec_1.conv.weight", "decoder.dc_1.model.1.weight")),
-            shapes.maruru_unet, renamed=_one_of_maruru, back=None, settings="model.partialconv_maruru.MaruruSettings"),
+            shapes.maruru_unet, renamed=_one_of_maruru, goes_back=False, settings="model.partialconv_maruru.MaruruSettings"),
     # Photo and caricature
     Network("satnet_generator", "SATNet generator", "model.satnet.AdaINGenerator",
             ("enc_style.model.0.conv.weight", "mlp.model.0.fc.weight", "dec.model.1.gamma"), shapes.adain_generator,
-            dropped=STATISTICS, back=None, settings="model.satnet.GeneratorSettings"),
+            dropped=STATISTICS, goes_back=False, settings="model.satnet.GeneratorSettings"),
     Network("munit_generator", "MUNIT generator", "model.satnet.AdaINGenerator",
             ("enc_style.model.0.conv.weight", "mlp.model.0.fc.weight"), shapes.adain_generator,
-            dropped=STATISTICS, back=None, settings="model.satnet.GeneratorSettings"),
+            dropped=STATISTICS, goes_back=False, settings="model.satnet.GeneratorSettings"),
     Network("satnet_discriminator", "discriminator of SATNet or MUNIT", "model.satnet.MultiScaleDiscriminator",
             ("cnns.0.0.conv.weight",), shapes.multi_scale_discriminator, settings="model.satnet.DiscriminatorSettings"),
     # Recognised only

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from model.shared.official_keys import from_official
 from tests.engine.weight_files import ASSETS
 from tests.tools.known_toy import TOY, Toy
 from tools import convert_weights, known_networks
-from tools.known_networks import match
+from tools.network_search import match
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 128}
@@ -209,7 +210,7 @@ def test_two_generators_without_an_average_need_an_entry(tmp_path):
 
 def test_a_row_without_a_way_back_says_so(tmp_path):
     found = match(random_arrays(GPENDiscriminator(8, narrow=1 / 128)))
-    found.network = type(found.network)(**{**vars(found.network), "back": None})
+    found.network = replace(found.network, goes_back=False)
     with pytest.raises(InputError, match="has no way back to the official form; write .pdparams"):
         found.official()
 

@@ -14,7 +14,8 @@ from model.gpen import GPENGenerator, StyleGAN2Decoder
 from model.shared.basicsr_stylegan2 import StyleGAN2Generator
 from model.shared.official_keys import official_names, to_official
 from tests.engine.weight_files import ASSETS
-from tools.known_networks import BY_NAME, NETWORKS, build, match, networks_in
+from tools.known_networks import BY_NAME, NETWORKS
+from tools.network_search import build, match, networks_in
 
 GOLDEN = ASSETS.parent / "golden"
 STYLE = {"style_dim": 512, "n_mlp": 8}
