@@ -21,7 +21,8 @@ class Entry(Settings):
         file: its name in the cache.
         size, sha256: what it must have; left out where nobody published them. A sha256 may be its first digits only.
         network: what it is, a name of `tools.known_networks`; empty for what is no network.
-        place: where the project looks for it, a network as .pdparams; empty for files that only a user names.
+        place: where the project looks for it, converted where that ends in .pdparams; empty for files that only a user
+            names.
     """
 
     licence: str

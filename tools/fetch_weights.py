@@ -53,7 +53,7 @@ def fetch(name, manifest, cache, offline=False):
     if not entry.place:
         return files[-1]
     place = ROOT / entry.place
-    if entry.network:
+    if place.suffix == ".pdparams":
         _, found = convert(files, place, entry.network)
         print(f"{place}: {found.describe()}")
     else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+from engine.errors import InputError
 from tools import network_shapes as shapes
 
 
@@ -73,6 +74,16 @@ def _from_rosinality(arrays):
     return renamed
 
 
+def _to_bilinear(arrays):
+    """GFP-GAN's bilinear form, also from a clean file (an exact change of the weights' scale)."""
+    if CLEAN[0] not in arrays:
+        return dict(arrays)
+    try:
+        return imported("model.gfpgan.conversion.to_bilinear")(arrays)
+    except KeyError as error:
+        raise InputError(str(error.args[0])) from None
+
+
 def _one_of_pconv(arrays):
     """A PartialConv U-Net of naoto0804, MMEditing or ours under our keys, its weights in the paper's scale."""
     if "enc_1.conv.input_conv.weight" in arrays:
@@ -105,6 +116,7 @@ def _vgg(depth):
 STATISTICS = r".*\.(running_mean|running_var|num_batches_tracked)"
 LATER = "conversion comes with its network (issue 6)"
 GFPGAN = ("conv_body_down.0.skip.1.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight")
+CLEAN = ("conv_body_down.0.skip.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight")
 NETWORKS = (
     # GPEN and StyleGAN2
     Network("gpen_generator", "GPEN generator", "model.gpen.GPENGenerator",
@@ -124,11 +136,10 @@ NETWORKS = (
     # GFP-GAN
     Network("gfpgan_v1", "GFP-GAN generator, version 1 or bilinear", "model.gfpgan.generator.GFPGANOriginal", GFPGAN,
             shapes.gfpgan, note="the two forms have the same keys: --as gfpgan_bilinear names the other"),
-    Network("gfpgan_bilinear", "GFP-GAN generator, bilinear", "model.gfpgan.generator.GFPGANBilinear", GFPGAN,
-            shapes.gfpgan),
     Network("gfpgan_clean", "GFP-GAN generator, clean (versions 1.2, 1.3, 1.4)", "model.gfpgan.clean.GFPGANClean",
-            ("conv_body_down.0.skip.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight"),
-            shapes.gfpgan),
+            CLEAN, shapes.gfpgan),
+    Network("gfpgan_bilinear", "GFP-GAN generator, bilinear", "model.gfpgan.generator.GFPGANBilinear",
+            (GFPGAN, CLEAN), shapes.gfpgan, renamed=_to_bilinear),
     Network("gfpgan_component", "GFP-GAN critic of a facial part",
             "model.gfpgan.component.FacialComponentDiscriminator",
             ("conv1.0.weight", "conv4.1.weight", "conv5.0.weight", "final_conv.0.bias")),
@@ -165,7 +176,8 @@ NETWORKS = (
             "model.partialconv_maruru.MaskedUNet",
             (("ec_1.conv.input_conv.weight", "dc_1.model.1.weight"),
              ("encoder.ec_1.conv.weight", "decoder.dc_1.model.1.weight")),
-            shapes.maruru_unet, renamed=_one_of_maruru, goes_back=False, settings="model.partialconv_maruru.MaruruSettings"),
+            shapes.maruru_unet, renamed=_one_of_maruru, goes_back=False,
+            settings="model.partialconv_maruru.MaruruSettings"),
     # Photo and caricature
     Network("satnet_generator", "SATNet generator", "model.satnet.AdaINGenerator",
             ("enc_style.model.0.conv.weight", "mlp.model.0.fc.weight", "dec.model.1.gamma"), shapes.adain_generator,

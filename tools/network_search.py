@@ -65,7 +65,10 @@ def match(arrays, name=None):
 
 
 def _fit(network, arrays):
-    official = network.renamed(arrays)
+    try:
+        official = network.renamed(arrays)
+    except InputError as error:
+        return Match(network, {}, None, arrays, [], str(error))
     dropped = [key for key in official if network.dropped and re.fullmatch(network.dropped, key)]
     official = {key: array for key, array in official.items() if key not in set(dropped)}
     if not network.builder:

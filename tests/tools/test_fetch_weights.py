@@ -291,7 +291,8 @@ def test_the_manifest_that_is_shipped():
         assert one.licence and one.purpose, name
         assert not one.network or one.network in BY_NAME, name
         assert not one.place or one.place.startswith("weights/")
-        assert bool(one.place.endswith(".pdparams")) == bool(one.place and one.network), name
+        assert one.network or not one.place.endswith(".pdparams"), name
+        assert not one.place or Path(one.place).suffix in (".pdparams", Path(one.file).suffix), name
         assert not one.url or one.url.startswith("https://"), name
     assert len({one.file for one in entries.values() if one.file}) == sum(bool(one.file) for one in entries.values())
 

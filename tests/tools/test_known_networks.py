@@ -274,3 +274,14 @@ def test_no_set_of_keys_and_shapes_brings_it_down(name):
 def test_absurd_numbers_of_layers_are_refused():
     gpen = small_gpen() | {f"generator.style.{i}.weight": np.zeros((1, 1)) for i in range(200)}
     assert "200 keys like" in match(gpen).problem
+
+
+def test_a_clean_file_becomes_the_bilinear_form_on_demand():
+    sizes = {"size": 8, "style_dim": 4, "n_mlp": 1, "channel_multiplier": 2, "narrow": 1 / 64}
+    clean = {key: np.ones(array.shape, "f4") for key, array in blank(build(row("gfpgan_clean"), sizes)).items()}
+    found = match(clean, "gfpgan_bilinear")
+    assert (found.network.name, found.problem, found.arguments) == ("gfpgan_bilinear", "", sizes)
+    assert match(clean).network.name == "gfpgan_clean"
+    fan_in = clean["final_linear.weight"].shape[1]
+    np.testing.assert_allclose(found.ours["final_linear.weight"], fan_in**0.5, rtol=1e-6)
+    assert match(clean | {"stranger": np.ones(1)}, "gfpgan_bilinear").problem.startswith("stranger: no key of GFP-GAN")
