@@ -20,7 +20,9 @@ import safetensors.numpy
 from engine.errors import InputError
 from engine.files import replacing
 from engine.log import logger
+from engine.manifest import fetch_hint
 from engine.pickle_names import Refused
+from engine.torch_file import write_torch_zip
 from engine.weight_formats import read_pickle, read_safetensors, read_zip
 
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
@@ -89,6 +91,21 @@ def write_arrays(path, arrays):
     _write(path, safetensors.numpy.save(_contiguous(arrays)))
 
 
+def write_torch(path, arrays):
+    """Write a .pth file, whole or not at all, that `torch.load(path, weights_only=True)` and `read_weights` read.
+
+    Raises:
+        InputError: the folder is not writable, the disk is full, or torch has no storage for a type.
+    """
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        try:
+            write_torch_zip(file, arrays)
+        except Refused as error:
+            raise InputError(f"{path}: {shown(str(error), 300)}") from None
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def _contiguous(arrays):
     return {key: np.asarray(array, order="C") for key, array in arrays.items()}
 
@@ -128,7 +145,7 @@ def select_network(arrays, name, source, required=True):
         return arrays
     if not required:
         return None
-    found = ", ".join(_shown(entry) for entry in entries[:8])
+    found = ", ".join(shown(entry) for entry in entries[:8])
     raise InputError(f"{source}: no network '{name}' in the file; found {found}; expected {', '.join(candidates)}")
 
 
@@ -144,19 +161,31 @@ def load_into(layer, arrays, source):
         InputError: naming the first three keys that differ with both shapes, those of another shape first.
     """
     tensors = layer.state_dict()
+    if difference := mismatch(tensors, arrays):
+        raise InputError(f"{source}: {difference}")
+    for key, tensor in tensors.items():
+        tensor.set_value(paddle.to_tensor(arrays[key]).astype(tensor.dtype))
+
+
+def mismatch(tensors, arrays):
+    """What keeps a file's arrays from fitting a network, in one line; "" where all keys and shapes agree.
+
+    Args:
+        tensors: state_dict of the network.
+        arrays: {key: array} of the file.
+    """
     wrong = [key for key in tensors if key in arrays and list(arrays[key].shape) != list(tensors[key].shape)]
     missing = [key for key in tensors if key not in arrays]
     extra = [key for key in arrays if key not in tensors]
-    if mismatched := wrong + missing + extra:
-        lines = [
-            f"{_shown(key)} is {_size(arrays, key)} in the file, {_size(tensors, key)} in the network"
-            for key in mismatched[:3]
-        ]
-        more = f"; and {len(mismatched) - 3} more" if len(mismatched) > 3 else ""
-        kind = "size" if wrong else "network"
-        raise InputError(f"{source}: weights of another {kind}: {'; '.join(lines)}{more}")
-    for key, tensor in tensors.items():
-        tensor.set_value(paddle.to_tensor(arrays[key]).astype(tensor.dtype))
+    differing = wrong + missing + extra
+    if not differing:
+        return ""
+    lines = [
+        f"{shown(key)} is {_size(arrays, key)} in the file, {_size(tensors, key)} in the network"
+        for key in differing[:3]
+    ]
+    more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
+    return f"weights of another {'size' if wrong else 'network'}: {'; '.join(lines)}{more}"
 
 
 def read_loss_weights(path, loss, when_missing, ways_out):
@@ -177,9 +206,10 @@ def read_loss_weights(path, loss, when_missing, ways_out):
     if Path(path).exists():
         return read_weights(path)
     if when_missing == "skip":
-        logger.warning(f"{path} is missing: training without the {loss} loss ({loss}: off)")
+        logger.warning(f"{path} is missing: training without the {loss} loss ({loss}: off){fetch_hint(path)}")
         return None
-    raise InputError(f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}")
+    raise InputError(f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}"
+                     f"{fetch_hint(path)}")
 
 
 @contextmanager
@@ -192,21 +222,22 @@ def _opened(path):
         with open(path, "rb") as file:
             yield file
     except Refused as error:
-        raise InputError(f"{path}: {_shown(str(error), 300)}") from None
+        raise InputError(f"{path}: {shown(str(error), 300)}") from None
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is") from None
     except OSError as error:
         # zipfile seeks where a damaged directory points, which may be before the file's start
         what = "is truncated or damaged" if error.errno == errno.EINVAL else "cannot be read"
-        raise InputError(f"{path}: {what} ({error.strerror or _shown(str(error))})") from None
+        hint = fetch_hint(path) if error.errno == errno.ENOENT else ""
+        raise InputError(f"{path}: {what} ({error.strerror or shown(str(error))}){hint}") from None
     except DAMAGE as error:
-        raise InputError(f"{path}: is truncated or damaged ({type(error).__name__}: {_shown(str(error))})") from None
+        raise InputError(f"{path}: is truncated or damaged ({type(error).__name__}: {shown(str(error))})") from None
 
 
 def _size(tensors, key):
     return list(tensors[key].shape) if key in tensors else "missing"
 
 
-def _shown(text, limit=100):
+def shown(text, limit=100):
     """Text from a file as it may stand in a line on a terminal."""
     return ascii(text[:limit])[1:-1]

@@ -34,8 +34,22 @@ def official_names(layer):
     return names
 
 
+def is_ours(layer, arrays):
+    """Whether arrays have our keys and layout already, and not also the official ones.
+
+    Where both fit (no entry differs, or square Linear weights only), they count as official.
+
+    Source: ours.
+    """
+    ours = {key: list(tensor.shape) for key, tensor in layer.state_dict().items()}
+    names = official_names(layer)
+    official = {names[key][0]: shape[::-1] if names[key][1] else shape for key, shape in ours.items()}
+    found = {key: list(array.shape) for key, array in arrays.items()}
+    return found == ours and found != official
+
+
 def from_official(layer, arrays):
-    """The arrays of an official checkpoint under our keys and in our layout.
+    """The arrays of an official checkpoint under our keys and in our layout; those that `is_ours` as they are.
 
     Args:
         layer: the network they are for.
@@ -47,6 +61,8 @@ def from_official(layer, arrays):
 
     Source: ours.
     """
+    if is_ours(layer, arrays):
+        return dict(arrays)
     ours = {official: (key, transposed) for key, (official, transposed) in official_names(layer).items()}
     converted = {}
     for official, array in arrays.items():
@@ -54,4 +70,26 @@ def from_official(layer, arrays):
             continue
         key, transposed = ours.get(official, (official, False))
         converted[key] = np.ascontiguousarray(array.T) if transposed else array
+    return converted
+
+
+def to_official(layer, arrays):
+    """The inverse of `from_official`: our arrays under the official keys and in the official layout.
+
+    num_batches_tracked stays absent: torch makes it up where a strict load misses it.
+
+    Args:
+        layer: the network the arrays are of.
+        arrays: dict our key -> array, one for every entry of `layer`.
+
+    Returns:
+        dict official key -> array.
+
+    Source: ours.
+    """
+    names = official_names(layer)
+    converted = {}
+    for key, array in arrays.items():
+        official, transposed = names[key]
+        converted[official] = np.ascontiguousarray(array.T) if transposed else array
     return converted

@@ -133,14 +133,14 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused_at_once_and_in_little_memory(tmp_path, name):
-    began = time.perf_counter()
+    began = time.process_time()
     tracemalloc.start()
     try:
         assert refusal(tmp_path, BOMBS[name])
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 40 << 20 and time.perf_counter() - began < 10
+    assert peak < 40 << 20 and time.process_time() - began < 10
 
 
 def test_the_number_of_instructions_is_bounded(tmp_path, monkeypatch):

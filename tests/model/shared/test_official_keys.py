@@ -2,7 +2,7 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from model.shared.official_keys import from_official, official_names
+from model.shared.official_keys import from_official, is_ours, official_names, to_official
 
 
 def test_names_and_layouts_of_torch_are_translated():
@@ -23,3 +23,22 @@ def test_names_and_layouts_of_torch_are_translated():
 def test_a_single_layer_has_no_prefix():
     assert set(official_names(nn.PReLU(3)).values()) == {("weight", False)}
     assert paddle.nn.PReLU(3).state_dict().keys() == {"_weight"}
+
+
+def test_arrays_in_our_form_pass_as_they_are_and_come_back():
+    layer = nn.Sequential(nn.Conv2D(2, 3, 1), nn.BatchNorm2D(3), nn.PReLU(3), nn.Linear(4, 5))
+    ours = {key: np.arange(tensor.size, dtype="f4").reshape(tensor.shape) for key, tensor in layer.state_dict().items()}
+    official = to_official(layer, ours)
+    assert official.keys() == {name for name, _ in official_names(layer).values()} and not is_ours(layer, official)
+    np.testing.assert_array_equal(official["3.weight"], ours["3.weight"].T)
+    for form in (ours, official, official | {"1.num_batches_tracked": np.array(3)}):
+        back = from_official(layer, form)
+        assert back.keys() == ours.keys()
+        for key, array in ours.items():
+            np.testing.assert_array_equal(back[key], array, err_msg=key)
+
+
+def test_where_the_forms_cannot_be_told_apart_arrays_count_as_official():
+    layer, square = nn.Linear(4, 4, bias_attr=False), np.arange(16.0).reshape(4, 4)
+    assert not is_ours(layer, {"weight": square})
+    np.testing.assert_array_equal(from_official(layer, {"weight": square})["weight"], square.T)
