@@ -19,8 +19,8 @@ def evaluate(system, networks, batches, metrics, show=0, set_metrics=None):
             result() -> {score: value}; those `system.measured` names are computed.
 
     Returns:
-        dict with `scores` ("psnr/restored": mean, "fid/photo"), `rows` (one dict a picture: name and scores), `sheet` (rows of
-        pictures in the order of `system.shown`).
+        dict with `scores` ("psnr/restored": mean, "fid/photo": of the set), `rows` (one dict a picture: name and
+        scores), `sheet` (rows of pictures in the order of `system.shown`).
     """
     rows, sheet = [], []
     sets = {name: set_metrics[name]() for name in system.measured}
