@@ -161,7 +161,7 @@ class PhotosAndCaricatures(_Faces):
 
 
 class LabelledFaces(_Faces):
-    """Samples {"image" [3, H, W], "identity", "is_caricature", "name"}; a person's photos and caricatures are one class."""
+    """Samples {"image" [3, H, W], "identity", "is_caricature", "name"}; one class holds both kinds of a person."""
 
     Config = FaceSettings
 
