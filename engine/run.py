@@ -39,7 +39,7 @@ def load_networks(system, path, names=None):
     Returns:
         names of the networks that were loaded. InputError where the file lacks a needed one or does not fit.
     """
-    arrays = read_weights(path)
+    arrays = system.from_official(read_weights(path))
     if names is None and not any("/" in key for key in arrays):
         names = [max(system.networks, key=lambda name: len(system.networks[name].state_dict().keys() & arrays.keys()))]
     loaded = []
@@ -117,7 +117,8 @@ def make_run_folder(folder):
 
 
 def _belongs_to_run(path):
-    names = ("latest.pdparams", "metrics.jsonl", "train.log", "visualdl", "samples", "config.yaml")
+    names = ("latest.pdparams", "best.pdparams", "best.json", "metrics.jsonl", "train.log", "visualdl", "samples",
+             "config.yaml")
     return path.name.startswith(("step_", "replaced_")) or path.name in names
 
 

@@ -15,12 +15,14 @@ class Port:
         shape: sizes, -1 where any value is taken; images are [N, 3, H, W] in RGB.
         kind: "image", "vector" or "points"; says how results are compared and saved.
         range: smallest and largest legal value.
+        encoder: of a vector that may also be taken from a picture: the graph that does it, a path from this graph's.
     """
 
     name: str
     shape: tuple
     kind: str = "image"
     range: tuple = (0.0, 1.0)
+    encoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class System:
     measured: tuple = ()
     log_header: dict = {}
     smoke: dict = {}
+
+    def from_official(self, arrays):
+        """A released file's {key: array} with the networks' names in this system before the keys, `<network>/<key>`."""
+        return arrays
 
     def train_step(self, batch, step, update):
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.

@@ -10,8 +10,16 @@ _AMP_TYPES = {"fp16": "float16", "bf16": "bfloat16"}
 
 
 def learning_rate(config, step):
-    """Learning rate at `step`: lr times gamma for every milestone reached. Needs no state, so resuming is exact."""
-    return config.lr * config.gamma ** sum(step >= milestone for milestone in config.milestones)
+    """Learning rate at `step`: lr times gamma for every milestone reached, times the factor of a linear decay.
+
+    Needs no state, so resuming is exact.
+    """
+    rate = config.lr * config.gamma ** sum(step >= milestone for milestone in config.milestones)
+    if config.decay is None:
+        return rate
+    start, steps = config.decay.start, config.decay.steps
+    length = steps - start if config.decay.kind == "linear" else steps
+    return rate * max(0.0, 1 - max(0, step - start) / length)
 
 
 def build_optimizer(config, parameters):

@@ -5,6 +5,7 @@ A set metric is a class with `update(pictures)`, a batch with what was made of i
 Source: ours.
 """
 
+from metric.texture_distance import TextureDistance
 from metric.verification import Verification
 
-SETS = {"verification": Verification}
+SETS = {"verification": Verification, "fid_proxy": TextureDistance}

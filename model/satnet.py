@@ -9,7 +9,6 @@ and yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/networks.py at a6
 
 from typing import Literal
 
-import paddle
 import paddle.nn.functional as F
 from paddle import nn
 from pydantic import Field, model_validator
@@ -212,14 +211,20 @@ class MultiScaleDiscriminator(nn.Layer):
         return logits
 
 
-def smallest_side(settings):
-    """Pixels a picture needs on its shorter side so that every scale of a discriminator has a position to judge.
+def smallest_maps(image_size, settings):
+    """(height, width) of what the last 4x4 convolution of each scale of a discriminator is given.
 
-    Args: DiscriminatorSettings. Source: each 4x4 convolution of stride 2 halves, and its reflection needs 2 pixels.
+    Args:
+        image_size: (height, width) of the picture.
+        settings: DiscriminatorSettings.
+
+    Returns:
+        list of (height, width); its reflection padding needs at least 2 of each.
+
+    Source: the strides: a convolution halves and rounds down, the pooling between scales rounds up.
     """
-    return 2 ** (settings.n_layer + settings.num_scales - 1)
-
-
-def random_style(count, settings):
-    """N(0, 1) style codes [count, style_dim, 1, 1]. Source: MUNIT trainer.py, the style prior."""
-    return paddle.randn([count, settings.style_dim, 1, 1])
+    maps, size = [], image_size
+    for _ in range(settings.num_scales):
+        maps.append(tuple(side // 2 ** (settings.n_layer - 1) for side in size))
+        size = tuple(-(-side // 2) for side in size)
+    return maps
