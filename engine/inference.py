@@ -1,7 +1,7 @@
 """Pictures through an exported model: find them, bring them to the contract's form, run, name and write the results."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,13 @@ class Sample:
         name: what it is called in the output, a path relative to the folder it was found in.
         files: input name -> file; vector inputs have none.
         seed: of inputs that are drawn.
+        vectors: input name -> array, in the place of a drawn one.
     """
 
     name: str
     files: dict
     seed: int
+    vectors: dict = field(default_factory=dict)
 
 
 def find_samples(contract, image_dir=None, files=None):
@@ -79,7 +81,7 @@ def load(contract, sample):
 
     Returns:
         dict input name -> float32 array: images [3, H, W] RGB in [0, 1], masks [1, H, W] of 0 and 1 (white is 1),
-        vectors drawn from N(0, 1) with the sample's seed.
+        vectors of the sample, or drawn from N(0, 1) with its seed.
 
     Raises:
         InputError: a file cannot be read.
@@ -91,6 +93,8 @@ def load(contract, sample):
         name, shape = port["name"], port["shape"][1:]
         if port["kind"] == "image":
             arrays[name] = _load_image(sample.files[name], shape, kernel)
+        elif name in sample.vectors:
+            arrays[name] = sample.vectors[name]
         else:
             arrays[name] = random.standard_normal(shape, dtype=np.float32)
     return arrays
