@@ -73,11 +73,16 @@ def subjects(root, fold, training):
     return [name for i, people in enumerate(folds, 1) if i != fold for name in people if name not in held_out]
 
 
+def is_from_webcaricature(config):
+    """True where a FaceSettings names a folder in WebCaricature's layout."""
+    return config.root is not None and files.is_webcaricature(config.root)
+
+
 def open_source(config, training):
     """The source a FaceSettings names."""
     if config.root is None:
         return DrawnSource(config.synthetic, config.filtered, config.aligned)
-    if files.is_webcaricature(config.root):
+    if is_from_webcaricature(config):
         people = subjects(config.root, config.fold, training)
         return WebCaricatureSource(config.root, people, config.filtered, config.aligned)
     if config.aligned:

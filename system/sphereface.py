@@ -84,8 +84,8 @@ class SphereFace(System):
     def train_step(self, batch, step, update):
         """One step on the annealed A-Softmax.
 
-        Source: sphereface_pytorch net_sphere.py, AngleLoss. Differs: the annealing follows the step number, so a resumed
-        run goes on with it; the reference counts calls and starts again.
+        Source: sphereface_pytorch net_sphere.py, AngleLoss.
+        Differs: the annealing follows the step number, so a resumed run goes on with it; the reference counts calls.
         """
         c, labels = self.config, batch["identity"]
         if int(labels.max()) >= c.num_classes:
@@ -115,6 +115,7 @@ class SphereFace(System):
             layer=_Embedding(self, networks["recognizer"]),
             inputs=[Port("image", (-1, 3, *c.image_size))],
             outputs=[Port("embedding", (-1, c.embedding_size), kind="vector", range=(-1.0, 1.0))],
+            reference=lambda image: self.embed(networks["recognizer"], image),
         )}
 
 
