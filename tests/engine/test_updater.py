@@ -96,6 +96,18 @@ def test_learning_rate_is_a_function_of_the_step():
     assert [learning_rate(config, step) for step in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
 
 
+@pytest.mark.parametrize(("kind", "end"), [("linear", 0.0), ("linear_seed", 1 - 50 / 450)])
+def test_linear_decay_and_the_seeds_form_of_it(kind, end):
+    decay = {"kind": kind, "start": 400, "steps": 450}
+    config = OptimizerConfig(kind="adam", lr=2.0, decay=decay, milestones=(425,), gamma=0.5)
+    assert [learning_rate(config, step) for step in (0, 400)] == [2, 2]
+    assert learning_rate(config, 450) == pytest.approx(1.0 * end)
+    assert learning_rate(config, 425) == pytest.approx(1.0 * (1 + end) / 2)
+    assert learning_rate(config, 10_000) == 0
+    with pytest.raises(ValueError, match="expected more than start"):
+        OptimizerConfig(kind="adam", lr=2.0, decay=decay | {"steps": 400})
+
+
 def test_state_survives_a_round_trip(pair):
     one, _, update = pair
     x = paddle.rand([4, 3])
