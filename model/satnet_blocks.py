@@ -95,6 +95,22 @@ class LayerNorm(nn.Layer):
         return centred / (deviation + EPSILON) * self.gamma.reshape(shape) + self.beta.reshape(shape)
 
 
+class Conv2D(nn.Conv2D):
+    """A convolution without padding, in the form that is faster on a CPU where it has fewer outputs than inputs.
+
+    Source: ours; the two forms are compared by a test. A transposed convolution with the flipped weight unfolds the
+    outputs' channels instead of the inputs'.
+    """
+
+    def forward(self, x):
+        """[N, in, H, W] -> [N, out, H - k + 1, W - k + 1] at stride 1."""
+        out_channels, in_channels, size, _ = self.weight.shape
+        if not paddle.in_dynamic_mode() or self._stride != [1, 1] or in_channels <= out_channels:
+            return super().forward(x)
+        flipped = self.weight.transpose([1, 0, 2, 3]).flip([2, 3])
+        return F.conv2d_transpose(x, flipped, self.bias, padding=size - 1)
+
+
 class SpectralConv2D(nn.Layer):
     """A convolution whose weight is divided by its largest singular value, one power iteration a training forward.
 
@@ -161,7 +177,7 @@ class ConvBlock(nn.Layer):
         if norm == "sn":
             self.conv = SpectralConv2D(in_channels, out_channels, size, stride)
         else:
-            self.conv = nn.Conv2D(in_channels, out_channels, size, stride)
+            self.conv = Conv2D(in_channels, out_channels, size, stride)
         self.num_style = 2 * out_channels if norm == "adain" else 0
         if norm == "ln":
             self.norm = LayerNorm(out_channels)

@@ -14,6 +14,17 @@ def test_reflection_is_paddles(pad):
     np.testing.assert_array_equal(blocks.reflect_pad(x, pad).numpy(), F.pad(x, [pad] * 4, mode="reflect").numpy())
 
 
+@pytest.mark.parametrize(("channels", "size"), [((6, 2), 5), ((2, 6), 3)])
+def test_fast_convolution_is_paddles(channels, size):
+    conv, x = blocks.Conv2D(*channels, size), paddle.rand([2, channels[0], 9, 8])
+    x.stop_gradient = False
+    first, second = conv(x), F.conv2d(x, conv.weight, conv.bias)
+    np.testing.assert_allclose(first.numpy(), second.numpy(), atol=1e-5)
+    gradients = [paddle.grad((made * made).sum(), [x, conv.weight, conv.bias]) for made in (first, second)]
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-4)
+
+
 def test_upsampling_repeats_pixels():
     x = paddle.rand([2, 3, 4, 5])
     wanted = x.numpy().repeat(2, axis=2).repeat(2, axis=3)
