@@ -153,13 +153,14 @@ class DrawnSource:
     def read(self, entry, size, margin):
         """[height + 2 margin, width + 2 margin, 3] RGB in [0, 1]."""
         key = (entry, size, margin)
-        if key in self.kept:
-            return self.kept[key].astype(np.float32) / 255
-        image = self.drawn(entry)
-        image = aligned(image, self.landmarks(entry), size, margin)[0] if self.aligns else _centre(image, size, margin)
-        if self.settings.keeps:
+        if key not in self.kept:
+            image = self.drawn(entry)
+            image = aligned(image, self.landmarks(entry), size, margin)[0] if self.aligns else _centre(
+                image, size, margin)
+            if not self.settings.keeps:
+                return image
             self.kept[key] = to_uint8(image)
-        return image
+        return self.kept[key].astype(np.float32) / 255
 
 
 def _centre(image, size, margin):
