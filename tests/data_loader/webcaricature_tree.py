@@ -40,9 +40,11 @@ def write_protocols(root):
     """Tabs between fields, line ends of Windows in one file, a blank line at the end of another."""
     unrestricted, restricted = root / VERIFICATION / "UnRestricted", root / VERIFICATION / "Restricted"
     one, two, three, four = PEOPLE
-    write_text(unrestricted / "UnRestrictedView1_DevTrain.txt", f"3\r\n{one}\t2\t3\r\n{two}\t2\t3\r\n{three}\t2\t3\r\n")
+    trained = [f"{name}\t2\t3" for name in (one, two, three)]
+    write_text(unrestricted / "UnRestrictedView1_DevTrain.txt", "\r\n".join(["3", *trained]) + "\r\n")
     write_text(unrestricted / "UnRestrictedView1_DevTest.txt", f"1\n{four}\t2\t3\n")
-    write_text(unrestricted / "UnRestrictedView2.txt", f"2\n2\n{one}\t2\t3\n{four}\t2\t3\n2\n{two}\t2\t3\n{three}\t2\t3\n\n")
+    folds = f"2\n2\n{one}\t2\t3\n{four}\t2\t3\n2\n{two}\t2\t3\n{three}\t2\t3\n\n"
+    write_text(unrestricted / "UnRestrictedView2.txt", folds)
     write_text(restricted / "RestrictedView2.txt", "\n".join([
         "2", "2", f"{one}\tC00001\tP00002", f"{four}\tC00002\tP00003",
         f"{one}\tC00002\t{four}\tP00001", f"{one}\tP00001\t{four}\tC00001",

@@ -38,7 +38,8 @@ def updater(it, lr=0.01):
 
 
 def values(it):
-    return {name: parameter.numpy().copy() for net in it.networks.values() for name, parameter in net.named_parameters()}
+    parameters = [pair for network in it.networks.values() for pair in network.named_parameters()]
+    return {name: parameter.numpy().copy() for name, parameter in parameters}
 
 
 def moved(it, step=0):
