@@ -17,6 +17,7 @@ from engine.settings import Settings
 from model.satnet_blocks import ConvBlock, Linear, ResBlock, SelfAttention, initialise, upsample_nearest
 
 STYLE_DOWNSAMPLES = 4
+SMALLEST_SIDE = 16  # of a picture: the style encoder's last convolution mirrors 1 pixel of what is halved three times
 
 
 class GeneratorSettings(Settings):

@@ -24,6 +24,7 @@ from loss.adversarial import discriminator_loss, generator_loss
 from loss.face_identity import TranslationIdentity, masked_mean
 from loss.pixel import l1
 from model.satnet import (
+    SMALLEST_SIDE,
     AdaINGenerator,
     DiscriminatorSettings,
     GeneratorSettings,
@@ -90,6 +91,8 @@ class SATNet(System):
             multiple = 2**self.generator.n_downsample
             if any(side % multiple for side in self.image_size):
                 raise ValueError(f"image_size is {list(self.image_size)}; expected multiples of {multiple}")
+            if min(self.image_size) < SMALLEST_SIDE:
+                raise ValueError(f"image_size is {list(self.image_size)}; expected at least {SMALLEST_SIDE}")
             if min(min(size) for size in smallest_maps(self.image_size, self.discriminator)) < 2:
                 raise ValueError(f"image_size {list(self.image_size)} is too small for discriminator.num_scales "
                                  f"{self.discriminator.num_scales} with n_layer {self.discriminator.n_layer}")
@@ -142,8 +145,12 @@ class SATNet(System):
         return TranslationIdentity(network, c.image_size, c.mode, c.threshold, c.temperature, classifier)
 
     def from_official(self, arrays):
-        """A released gen_*.pt or dis_*.pt under our network names."""
-        return by_network(arrays)
+        """A released gen_*.pt or dis_*.pt under our network names; deformable offsets that a file lacks start at 0."""
+        arrays = by_network(arrays)
+        present = {key.partition("/")[0] for key in arrays}
+        offsets = {f"{name}/{key}": value.numpy() for name, network in self.networks.items() if name in present
+                   for key, value in network.state_dict().items() if ".offset_" in key}
+        return offsets | arrays
 
     def train_step(self, batch, step, update):
         """Discriminators, then generators; each side draws its own styles.

@@ -14,6 +14,11 @@ def test_reflection_is_paddles(pad):
     np.testing.assert_array_equal(blocks.reflect_pad(x, pad).numpy(), F.pad(x, [pad] * 4, mode="reflect").numpy())
 
 
+def test_too_little_to_mirror_is_an_error():
+    with pytest.raises(ValueError, match="needs more than 1"):
+        blocks.reflect_pad(paddle.rand([1, 1, 4, 1]), 1)
+
+
 @pytest.mark.parametrize(("channels", "size"), [((6, 2), 5), ((2, 6), 3)])
 def test_fast_convolution_is_paddles(channels, size):
     conv, x = blocks.Conv2D(*channels, size), paddle.rand([2, channels[0], 9, 8])

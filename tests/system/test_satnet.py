@@ -14,7 +14,7 @@ from loss.adversarial import discriminator_loss
 from model.sphereface import Sphere20a
 from system.satnet import OTHER, SATNet, named_styles, same_person
 
-SIZE, BATCH, STYLE = (16, 12), 2, 3
+SIZE, BATCH, STYLE = (20, 16), 2, 3
 RECIPE = {
     "image_size": SIZE, "spectral_init": "all", "gan": "hinge",
     "generator": {"dim": 4, "mlp_dim": 8, "style_dim": STYLE, "n_downsample": 1, "n_res": 1, "attention": True},
@@ -307,8 +307,27 @@ def test_released_checkpoint_is_taken_by_its_domains(tmp_path):
             np.testing.assert_array_equal(value.numpy(), other.networks[name].state_dict()[key].numpy())
 
 
+def test_weights_of_a_plain_network_go_into_a_deformable_one(tmp_path):
+    plain, bent = satnet(), satnet(generator=RECIPE["generator"] | {"deformable": True})
+    arrays = {f"{name}/{key}": value.numpy() for name in GENERATORS
+              for key, value in plain.networks[name].state_dict().items()}
+    checkpoint.write_weights(tmp_path / "plain.pdparams", arrays)
+    assert sorted(run.load_networks(bent, tmp_path / "plain.pdparams")) == sorted(GENERATORS)
+    batch = pictures()
+    results = []
+    for it in (plain, bent):
+        for network in it.networks.values():
+            network.eval()
+        results.append(it.generate(batch, it.networks)["to_photo"].numpy())
+    np.testing.assert_allclose(*results, atol=1e-5)
+    bent.train_step(batch, 0, updater(bent))
+    moved = {key for key, value in bent.networks["photo_generator"].named_parameters()
+             if "offset" in key and float(value.abs().max()) > 0}
+    assert len(moved) == 4
+
+
 def test_identity_network_is_read_frozen_and_in_no_checkpoint(tmp_path):
-    face = Sphere20a((16, 12), 1 / 64, 4)
+    face = Sphere20a(SIZE, 1 / 64, 4)
     arrays = {f"recognizer/{key}": value.numpy() for key, value in face.state_dict().items()}
     checkpoint.write_weights(tmp_path / "face.pdparams", arrays)
     section = {"mode": "hinge", "network": tmp_path / "face.pdparams", "image_size": SIZE, "width": 1 / 64,
@@ -331,8 +350,9 @@ def test_missing_identity_network(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(("change", "reason"), [
-    ({"image_size": (15, 12)}, "multiples of 2"),
-    ({"discriminator": RECIPE["discriminator"] | {"num_scales": 4}}, "too small"),
+    ({"image_size": (21, 16)}, "multiples of 2"),
+    ({"image_size": (16, 12)}, "at least 16"),
+    ({"discriminator": RECIPE["discriminator"] | {"num_scales": 5}}, "too small"),
     ({"same_identity_weight": 1.0}, "identity.mode"),
     ({"identity": {"mode": "kd"}}, "num_classes"),
 ])
@@ -342,7 +362,7 @@ def test_impossible_settings_are_named(change, reason):
 
 
 def test_pictures_of_another_size_are_one_line():
-    with pytest.raises(InputError, match=r"pictures are 8 x 8, the networks take 16 x 12; data.\*.image_size"):
+    with pytest.raises(InputError, match=r"pictures are 8 x 8, the networks take 20 x 16; data.\*.image_size"):
         satnet().network_input(paddle.zeros([1, 3, 8, 8]))
 
 
