@@ -4,6 +4,8 @@ python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.
 python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
 """
 
+import json
+
 import numpy as np
 
 import engine  # noqa: F401  thread environment before Paddle
@@ -95,6 +97,9 @@ def main():
     samples = inference.find_samples(graph.contract, args.image_dir, given)
     samples = style_codes.with_vectors(graph.contract, samples, vectors, config.seed, args.num_style)
     done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch()))
+    if all(port["kind"] == "vector" for port in graph.contract["outputs"]):
+        for name, numbers in done:
+            print(f"{name}\t{json.dumps(numbers)}")
     if args.degrade:
         for (name, _), (before, after) in zip(done, graph.scores, strict=True):
             logger.info(f"{name}: PSNR degraded {before:.2f} dB, restored {after:.2f} dB")

@@ -42,6 +42,7 @@ class SphereFace(System):
         trained_from: int = Field(default=1, ge=1, le=5)
         flip_average: bool = False
 
+    static = ("recognizer",)
     measured = ("verification",)
     smoke = {
         "recipe.image_size": [14, 12], "recipe.width": 0.03125, "recipe.embedding_size": 8, "recipe.num_classes": 4,

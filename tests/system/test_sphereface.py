@@ -1,12 +1,16 @@
 """One step of SphereFace: what moves, what is logged, that margin, annealing and frozen stages count; its files."""
 
+import json
+
 import numpy as np
 import paddle
 import pytest
 
+import predict
 from engine import run
 from engine.config import OptimizerConfig
 from engine.errors import InputError
+from engine.images import to_hwc, write_image
 from engine.updater import Updater
 from engine.weights import write_weights
 from loss.angular import angular_softmax
@@ -132,6 +136,24 @@ def test_fine_tuning_starts_from_a_released_file(tmp_path, caplog):
     same = sphereface(num_classes=9)
     assert run.load_networks(same, file) == ["recognizer", "classifier"]
     np.testing.assert_array_equal(same.classifier.weight.numpy(), source.classifier.weight.numpy())
+
+
+def test_predict_prints_vectors(tmp_path, monkeypatch, capsys):
+    it = sphereface()
+    write_weights(tmp_path / "w.pdparams", {f"recognizer/{key}": value.numpy()
+                                            for key, value in it.recognizer.state_dict().items()})
+    images = batch()["image"].numpy()
+    for i in range(2):
+        write_image(tmp_path / "in" / f"{i}.png", to_hwc(images[i]))
+    recipe = [f"recipe.{key}={json.dumps(value)}" for key, value in RECIPE.items()]
+    monkeypatch.setattr("sys.argv", ["predict.py", "-c", "configs/sphereface.yaml", "-o", *recipe, "--pretrained",
+                                     str(tmp_path / "w.pdparams"), "--image_dir", str(tmp_path / "in"),
+                                     "--output_dir", str(tmp_path / "out")])
+    assert predict.main() == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines() if "\t" in line]
+    assert [name for name, _ in rows] == ["0.png", "1.png"]
+    wanted = it.generate({"image": paddle.to_tensor(images[:2])}, it.networks)["embedding"].numpy()
+    np.testing.assert_allclose([json.loads(numbers) for _, numbers in rows], wanted, atol=0.02)  # 8-bit files
 
 
 def test_a_classifier_alone_is_no_network(tmp_path):
