@@ -36,12 +36,17 @@ class GeneratorSettings(Settings):
 
 
 class DiscriminatorSettings(Settings):
-    """Widths and depths of a discriminator. Source: MUNIT configs, section `dis`."""
+    """Widths and depths of a discriminator. Source: MUNIT configs, section `dis`.
+
+    `init`: "gaussian" draws weights from N(0, 0.02) as the references do, "kaiming" by their fan-in, which a narrow
+    network needs to tell anything apart within its first thousand steps.
+    """
 
     dim: int = Field(ge=1)
     n_layer: int = Field(ge=1)
     num_scales: int = Field(ge=1)
     norm: Literal["none", "sn"]
+    init: Literal["gaussian", "kaiming"]
     attention: bool
 
     @model_validator(mode="after")
@@ -191,7 +196,7 @@ class MultiScaleDiscriminator(nn.Layer):
         """Args: DiscriminatorSettings; `spectral_init` as in the generator."""
         super().__init__()
         self.cnns = nn.LayerList([self._one_scale(settings) for _ in range(settings.num_scales)])
-        initialise(self, 0.02, spectral_init == "all")
+        initialise(self, 0.02 if settings.init == "gaussian" else "kaiming", spectral_init == "all")
 
     def _one_scale(self, settings):
         dim, norm = settings.dim, settings.norm

@@ -19,7 +19,7 @@ from tools.parity import case_lines
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden" / "satnet"
 CASES = json.loads((GOLDEN / "meta.json").read_text())["cases"]
 GENERATOR = {"dim": 4, "mlp_dim": 8, "style_dim": 3, "n_downsample": 2, "n_res": 1, "attention": True}
-DISCRIMINATOR = {"dim": 8, "n_layer": 2, "num_scales": 2, "norm": "sn", "attention": True}
+DISCRIMINATOR = {"dim": 8, "n_layer": 2, "num_scales": 2, "norm": "sn", "init": "gaussian", "attention": True}
 
 
 def generator(**changes):
@@ -53,7 +53,7 @@ def test_parameter_counts_of_the_released_sizes(monkeypatch):
     assert [count(part) for part in parts] == [2764936, 6649345, 7018116, 1383936, 17816333]
     assert sum(int(p.size) for p in network.parameters()) == 17814157
     assert count(AdaINGenerator(settings.model_copy(update={"attention": False}))) == 15026187
-    critic = DiscriminatorSettings(dim=64, n_layer=4, num_scales=3, norm="sn", attention=True)
+    critic = DiscriminatorSettings(dim=64, n_layer=4, num_scales=3, norm="sn", init="gaussian", attention=True)
     assert count(MultiScaleDiscriminator(critic)) == 9286854
     assert count(MultiScaleDiscriminator(critic.model_copy(update={"norm": "none", "attention": False}))) == 8271171
 
@@ -69,7 +69,7 @@ def test_shapes():
 
 def test_smallest_maps_are_what_the_last_convolution_gets():
     for size, wanted in (((224, 192), [(28, 24), (14, 12), (7, 6)]), ((112, 96), [(14, 12), (7, 6), (3, 3)])):
-        assert smallest_maps(size, DiscriminatorSettings(dim=64, n_layer=4, num_scales=3, norm="none",
+        assert smallest_maps(size, DiscriminatorSettings(dim=64, n_layer=4, num_scales=3, norm="none", init="gaussian",
                                                          attention=False)) == wanted
     logits = discriminator(n_layer=3, num_scales=2)(paddle.rand([1, 3, 28, 24]))
     maps = smallest_maps((28, 24), DiscriminatorSettings(**DISCRIMINATOR | {"n_layer": 3}))
@@ -130,6 +130,12 @@ def test_deformable_blocks_start_as_plain_ones():
     results[1].sum().backward()
     gradients = [p.grad for key, p in bent.named_parameters() if "offset_weight" in key]
     assert len(gradients) == 2 and all(float(gradient.abs().max()) > 0 for gradient in gradients)
+
+
+@pytest.mark.parametrize(("init", "wanted"), [("gaussian", 0.02), ("kaiming", (2 / 48) ** 0.5)])
+def test_initial_spread_of_a_discriminator(init, wanted):
+    weight = discriminator(dim=32, init=init).cnns[0][0].conv.weight.numpy()
+    assert weight.std() == pytest.approx(wanted, rel=0.05)
 
 
 def test_attention_needs_channels():

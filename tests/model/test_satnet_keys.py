@@ -68,7 +68,7 @@ def build(keys):
     if keys[0].startswith("cnns"):
         norm = "sn" if is_seed else "none"
         return MultiScaleDiscriminator(
-            DiscriminatorSettings(dim=8, n_layer=4, num_scales=3, norm=norm, attention=is_seed))
+            DiscriminatorSettings(dim=8, n_layer=4, num_scales=3, norm=norm, init="gaussian", attention=is_seed))
     return AdaINGenerator(
         GeneratorSettings(dim=4, mlp_dim=8, style_dim=8, n_downsample=2, n_res=4, attention=is_seed))
 

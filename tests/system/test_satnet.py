@@ -18,7 +18,7 @@ SIZE, BATCH, STYLE = (20, 16), 2, 3
 RECIPE = {
     "image_size": SIZE, "spectral_init": "all", "gan": "hinge",
     "generator": {"dim": 4, "mlp_dim": 8, "style_dim": STYLE, "n_downsample": 1, "n_res": 1, "attention": True},
-    "discriminator": {"dim": 8, "n_layer": 2, "num_scales": 2, "norm": "sn", "attention": True},
+    "discriminator": {"dim": 8, "n_layer": 2, "num_scales": 2, "norm": "sn", "init": "gaussian", "attention": True},
     "adversarial_weight": 1.0, "image_weight": 10.0, "style_weight": 1.0, "content_weight": 1.0, "cycle_weight": 10.0,
     "identity": {"mode": "none"}, "identity_weight": 0.0,
 }

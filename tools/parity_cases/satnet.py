@@ -21,6 +21,8 @@ UNUSED = ("activ", "pad_type", "gan_type")  # of the official sections: the only
 
 def _settings(kind, section, attention):
     values = {key: value for key, value in section.items() if key not in UNUSED}
+    if kind is DiscriminatorSettings:
+        values["init"] = "gaussian"
     return kind(**values, attention=attention)
 
 
