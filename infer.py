@@ -7,7 +7,7 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from engine import inference, timing
+from engine import inference, style_codes, timing
 from engine.cli import Parser, boolean, choice, guarded, optional
 from engine.errors import InputError
 from engine.files import write_text
@@ -25,7 +25,9 @@ def parse():
         "img": (str, None, "one picture"),
         "mask": (str, None, "mask picture, white where it is to be filled, for models that take one; or their folder"),
         "white_means": (choice("hole", "valid"), "hole", "what white is in a mask: hole, valid"),
-        "style": (str, None, "style picture, for models that take one"),
+        "style": (str, None, "picture to take the style from, for models that have one; without, it is drawn"),
+        "num_style": (int, 1, "drawn styles a picture"),
+        "seed": (int, 0, "of the first drawn style"),
         "output_dir": (str, "results/infer", "where results go"),
         "batch_size": (int, 1, "pictures a run"),
         "use_gpu": (boolean, False, "True or False; True without a GPU is an error"),
@@ -46,21 +48,26 @@ def main():
     args = parse()
     if (args.model_dir is None) == (args.model_file is None):
         raise InputError("give the exported model with either --model_dir or --model_file")
-    if args.batch_size < 1:
-        raise InputError(f"--batch_size {args.batch_size}: expected at least 1")
+    for name in ("batch_size", "num_style"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--{name} {getattr(args, name)}: expected at least 1")
     keep_memory()
-    predictor = Predictor(
-        args.model_file or args.model_dir, args.params_file, use_gpu=args.use_gpu, use_mkldnn=args.use_mkldnn,
-        cpu_threads=args.cpu_threads, precision=args.precision, use_trt=args.use_trt,
-    )
-    given = {predictor.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    samples = inference.find_samples(predictor.contract, args.image_dir, given, args.white_means)
+    options = {"use_gpu": args.use_gpu, "use_mkldnn": args.use_mkldnn, "cpu_threads": args.cpu_threads,
+               "precision": args.precision, "use_trt": args.use_trt}
+    predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
+    contract, folder = predictor.contract, predictor.program_file.parent
+    given = {contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
+    vectors = style_codes.from_pictures(contract, given, lambda path: Predictor(folder / path, **options))
+    samples = inference.find_samples(contract, args.image_dir, given, args.white_means)
+    samples = style_codes.with_vectors(contract, samples, vectors, args.seed, args.num_style)
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
     watch, count = timing.Stopwatch(), 0
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
+    if styles := style_codes.described(contract, vectors, args.seed, args.num_style):
+        print(styles)
     print(f"{count} pictures, {len(samples) - count} skipped; results in {args.output_dir}")
     if args.benchmark:
         lines = timing.report(watch, predictor, args.batch_size, count)

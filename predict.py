@@ -4,11 +4,13 @@ python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.
 python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
 """
 
+import json
+
 import numpy as np
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.degrade import degrade
-from engine import cli, distributed, images, inference, run
+from engine import cli, distributed, images, inference, run, style_codes
 from engine.cli import Flag
 from engine.dynamic_graph import DynamicGraph
 from engine.errors import InputError
@@ -23,7 +25,12 @@ FLAGS = {
     "mask": Flag("mask picture, white where it is to be filled, for systems that take one; or a folder of them, named "
                  "like the pictures", metavar="FILE"),
     "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
-    "style": Flag("style picture, for systems that take one", metavar="FILE"),
+    "to": Flag("what to make, for systems that translate several ways", metavar="photo|caricature"),
+    "a2b": Flag("MUNIT's words for --to photo (0: --to caricature); a is the caricature", cli.boolean),
+    "b2a": Flag("for --to caricature (0: --to photo)", cli.boolean),
+    "style": Flag("picture to take the style from, for systems that have one; without, it is drawn", metavar="FILE"),
+    "num_style": Flag("drawn styles a picture, of --seed and the following seeds", cli.at_least(1), default=1,
+                      metavar="N"),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
     "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
     "degrade": Flag("degrade each picture first, by a fixed seed, and report PSNR", cli.boolean, default=False),
@@ -52,27 +59,55 @@ class Degrading:
         return results | {"degraded": images.to_chw(degraded)}
 
 
+def wanted(args):
+    """What --to, --a2b and --b2a ask for, or None. InputError where they disagree."""
+    words = {args.to} if args.to else set()
+    words |= {"photo" if args.a2b else "caricature"} if args.a2b is not None else set()
+    words |= {"caricature" if args.b2a else "photo"} if args.b2a is not None else set()
+    if len(words) > 1:
+        raise InputError("--to, --a2b and --b2a disagree; give one of them")
+    return next(iter(words), None)
+
+
+def chosen(graphs, target):
+    """The graph whose first output is `target`; without one, the first. InputError where there is none."""
+    makes = {graph.outputs[0].name: graph for graph in graphs.values() if graph.outputs[0].kind == "image"}
+    if target is None:
+        return next(iter(graphs.values()))
+    if target not in makes:
+        raise InputError(f"--to {target}: this system makes {', '.join(sorted(makes))}")
+    return makes[target]
+
+
 def main():
-    """Parse, load, restore, write."""
+    """Parse, load, run, write."""
     args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
     distributed.start(args.device)
     to_console()
     config = args.config
     system = run.build_system(config)
-    graph = DynamicGraph(next(iter(system.inference(
-        run.trained_networks(system, args.pretrained, args.config_path)).values())))
+    graphs = system.inference(run.trained_networks(system, args.pretrained, args.config_path))
+    graph = DynamicGraph(chosen(graphs, wanted(args)))
     if args.degrade:
         ranges = getattr(config.data.validation, "degradation", None)
         if ranges is None:
             raise InputError(f"--degrade: {args.config_path} has no degradation in data.validation")
         graph = Degrading(graph, ranges, config.seed)
     given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
+    vectors = style_codes.from_pictures(
+        graph.contract, given, lambda path: DynamicGraph(graphs[path.removeprefix("../")]))
     samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
+    samples = style_codes.with_vectors(graph.contract, samples, vectors, config.seed, args.num_style)
     done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch()))
+    if all(port["kind"] == "vector" for port in graph.contract["outputs"]):
+        for name, numbers in done:
+            print(f"{name}\t{json.dumps(numbers)}")
     if args.degrade:
         for (name, _), (before, after) in zip(done, graph.scores, strict=True):
             logger.info(f"{name}: PSNR degraded {before:.2f} dB, restored {after:.2f} dB")
         logger.info("no FID: it compares sets of pictures; of one picture it means nothing")
+    if styles := style_codes.described(graph.contract, vectors, config.seed, args.num_style):
+        logger.info(styles)
     logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped; results in {args.output_dir}")
     return 0
 

@@ -15,6 +15,7 @@ from engine.log import logger, to_console
 from engine.trainer import Stopped, Trainer
 from metric.holes import hole_psnr
 from metric.psnr_ssim import psnr, ssim
+from metric.sets import SETS
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -47,7 +48,7 @@ def main():
     metrics, hole_metrics = {"psnr": psnr, "ssim": ssim}, {"hole_psnr": hole_psnr}
     trainer = Trainer(config, system, folder, batches, preview_batch=lambda: next(iter(checks)),
                       evaluate=lambda networks: evaluate(
-                          system, networks, checks, metrics, hole_metrics=hole_metrics)["scores"])
+                          system, networks, checks, metrics, hole_metrics=hole_metrics, set_metrics=SETS)["scores"])
     if checkpoint is not None:
         trainer.resume(checkpoint)
     elif args.pretrained:

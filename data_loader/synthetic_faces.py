@@ -8,7 +8,7 @@ import numpy as np
 
 from data_loader.faces.caricature import paint_caricature
 from data_loader.faces.geometry import IDENTITY_MODES, MIRROR, face_points, framed_view, rotation_matrix
-from data_loader.faces.people import sampled_appearance, sampled_identity
+from data_loader.faces.people import relit, restyled, sampled_appearance, sampled_identity
 from data_loader.faces.photo import paint_photo
 from data_loader.faces.relief import Relief
 from data_loader.faces.scene import Scene
@@ -29,7 +29,7 @@ class Face:
     identity: int
 
 
-def render(identity, variant, size, seed=0, style="photo"):
+def render(identity, variant, size, seed=0, style="photo", varied=False):
     """Render picture `variant` of person `identity`.
 
     The result depends on the arguments alone. Pictures under 192 pixels are drawn at a whole multiple of their size
@@ -41,6 +41,7 @@ def render(identity, variant, size, seed=0, style="photo"):
         size: side in pixels, at least 16.
         seed: seed of the whole population.
         style: "photo" or "caricature": shape coefficients times CARICATURE_FACTOR, flat colours, ink, paper.
+        varied: hair, skin tone, lips, eyes and light change from picture to picture, so colour does not tell who it is.
 
     Returns:
         Face.
@@ -51,6 +52,9 @@ def render(identity, variant, size, seed=0, style="photo"):
     if style not in ("photo", "caricature") or size < SMALLEST_SIZE:
         raise ValueError(f"render: style {style!r} size {size}; expected photo or caricature, size >= {SMALLEST_SIZE}")
     person, look = sampled_identity(seed, identity), sampled_appearance(seed, identity, variant)
+    if varied:
+        rng = np.random.default_rng([seed, identity, 3, variant])
+        person, look = restyled(person, rng), relit(look, rng)
     points, view, canvas = posed_face(person, look, size, style)
     relief = Relief(points, look.expression[0], 1 + 0.15 * person.shape[_NOSE_DEPTH], view.scale)
     scene = Scene(person, look, points, view, canvas, relief)

@@ -62,8 +62,7 @@ def save_checkpoint(run, step, networks, ema, train_state, meta, keep):
         _write_files(saving, step, networks, ema, train_state, meta)
         _put_in_place(saving, folder)
         _remove_older(run, step, keep)
-        best = networks | ema
-        write_weights(run / LATEST, {f"{name}/{key}": array for name in best for key, array in best[name].items()})
+        write_networks(run / LATEST, networks | ema)
     except (InputError, OSError) as error:
         newest = newest_checkpoint(run)
         usable = f"the newest complete checkpoint is {newest}" if newest else "there is no complete checkpoint"
@@ -72,6 +71,11 @@ def save_checkpoint(run, step, networks, ema, train_state, meta, keep):
     finally:
         shutil.rmtree(saving, ignore_errors=True)
     return folder
+
+
+def write_networks(path, networks):
+    """Write {name: {key: array}} as one weights file with keys `<name>/<key>`, what `--pretrained` takes."""
+    write_weights(path, {f"{name}/{key}": array for name in networks for key, array in networks[name].items()})
 
 
 def newest_checkpoint(run):

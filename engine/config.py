@@ -13,23 +13,44 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, create_model
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, create_model, model_validator
 
 from engine.errors import ConfigError
 from engine.settings import Settings
 
 
+class DecayConfig(Settings):
+    """A learning rate that falls on a line from step `start` on, down from 1.
+
+    linear: factor 1 - (step - start) / (steps - start), 0 at `steps`. linear_seed: divided by `steps` instead, as
+    SATNet's released code does, which ends at 0.889 for start 400000 of 450000.
+    """
+
+    kind: Literal["linear", "linear_seed"]
+    start: int = Field(ge=0)
+    steps: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ends_later(self):
+        if self.steps <= self.start:
+            raise ValueError(f"steps is {self.steps}; expected more than start, {self.start}")
+        return self
+
+
 class OptimizerConfig(Settings):
     """One optimizer. Every number is written in the YAML; none is left to the framework's default."""
 
-    kind: Literal["adam", "adadelta"]
+    kind: Literal["adam", "adadelta", "momentum"]
     lr: float = Field(gt=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     epsilon: float = Field(default=1e-8, gt=0)
     rho: float = Field(default=0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)  # L2: added to the gradient, as torch does
     milestones: tuple[int, ...] = ()
     gamma: float = Field(default=0.5, gt=0)
+    decay: DecayConfig | None = None
     clip_norm: float | None = Field(default=None, gt=0)
 
 
@@ -48,6 +69,13 @@ class DataConfig(Settings):
     num_workers: int | None = Field(default=None, ge=0)
 
 
+class BestConfig(Settings):
+    """Which validation score decides the weights that are kept as best.pdparams, e.g. fid_proxy/caricature."""
+
+    score: str
+    better: Literal["lower", "higher"]
+
+
 class TrainConfig(Settings):
     """Length of a run and how often things happen, in steps; 0 means never."""
 
@@ -60,6 +88,7 @@ class TrainConfig(Settings):
     validate_every: int = Field(default=0, ge=0)
     preview_every: int = Field(default=1000, ge=0)
     keep: int = Field(default=3, gt=0)
+    best: BestConfig | None = None
 
 
 class OutputConfig(Settings):

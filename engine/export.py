@@ -92,7 +92,8 @@ def contract_of(exported):
 
 
 def _port(port):
-    return {"name": port.name, "kind": port.kind, "shape": list(port.shape), "range": list(port.range)}
+    encoder = {"encoder": port.encoder} if port.encoder else {}
+    return {"name": port.name, "kind": port.kind, "shape": list(port.shape), "range": list(port.range), **encoder}
 
 
 def describe(exported, base):

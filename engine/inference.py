@@ -2,7 +2,7 @@
 
 import glob
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,14 @@ class Sample:
         files: input name -> file; vector inputs have none.
         seed: of inputs that are drawn.
         white_means: "hole" or "valid", in the file of a mask.
+        vectors: input name -> array, in the place of a drawn one.
     """
 
     name: str
     files: dict
     seed: int
     white_means: str = "hole"
+    vectors: dict = field(default_factory=dict)
 
 
 def find_samples(contract, image_dir=None, files=None, white_means="hole"):
@@ -87,12 +89,12 @@ def load(contract, sample):
 
     Returns:
         dict input name -> float32 array: images [3, H, W] RGB in [0, 1], masks [1, H, W] of 0 and 1 (1 is hole),
-        vectors drawn from N(0, 1) with the sample's seed.
+        vectors of the sample, or drawn from N(0, 1) with its seed.
 
     Raises:
         InputError: see `read`.
     """
-    return fitted(contract, read(contract, sample), sample.seed)
+    return fitted(contract, read(contract, sample), sample)
 
 
 def read(contract, sample):
@@ -120,10 +122,10 @@ def _check_mask(mask, sample, name, picture, first):
         logger.warning(f"{path}: {ratio:.0%} is hole; is it right that white means {sample.white_means}?")
 
 
-def fitted(contract, pictures, seed):
-    """What `read` gave, in the contract's sizes and layout, with vectors drawn by `seed`; see `load`."""
+def fitted(contract, pictures, sample):
+    """What `read` gave for a sample, in the contract's sizes and layout, and its vectors; see `load`."""
     kernel = contract["preprocessing"]["resize_kernel"]
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(sample.seed)
     arrays = {}
     for port in contract["inputs"]:
         name, shape = port["name"], port["shape"][1:]
@@ -131,6 +133,8 @@ def fitted(contract, pictures, seed):
             size = [have if want == -1 else want for want, have in zip(shape[1:], pictures[name].shape, strict=False)]
             picture = images.resize(pictures[name], tuple(size), "nearest" if shape[0] == 1 else kernel)
             arrays[name] = images.to_chw(picture)
+        elif name in sample.vectors:
+            arrays[name] = sample.vectors[name]
         else:
             arrays[name] = random.standard_normal(shape, dtype=np.float32)
     return arrays
@@ -180,10 +184,10 @@ def run(predictor, samples, batch_size, output_dir, watch):
 
 
 def _readable(contract, samples, alone):
-    """(name, (what was read, seed)) of the samples that can be read; one that is `alone` has to be."""
+    """(name, (what was read, sample)) of the samples that can be read; one that is `alone` has to be."""
     for sample in samples:
         try:
-            yield sample.name, (read(contract, sample), sample.seed)
+            yield sample.name, (read(contract, sample), sample)
         except InputError as error:
             if alone:
                 raise

@@ -15,12 +15,14 @@ class Port:
         shape: sizes, -1 where any value is taken; images are [N, 3, H, W] in RGB.
         kind: "image", "vector" or "points"; says how results are compared and saved.
         range: smallest and largest legal value.
+        encoder: of a vector that may also be taken from a picture: the graph that does it, a path from this graph's.
     """
 
     name: str
     shape: tuple
     kind: str = "image"
     range: tuple = (0.0, 1.0)
+    encoder: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class System:
         averaged: names of networks that get an exponential moving average.
         static: names of networks whose forward may be captured by `train.to_static`: first gradients only.
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
-        shown: columns of a preview, left to right.
+        shown: columns of a preview, left to right; none: no preview.
+        measured: names of set metrics, which see every batch together with what `generate` makes of it.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
@@ -67,6 +70,7 @@ class System:
     static: tuple = ()
     scored: tuple = ()
     shown: tuple = ()
+    measured: tuple = ()
     log_header: dict = {}
     smoke: dict = {}
 
@@ -75,6 +79,9 @@ class System:
 
         Args:
             arrays: {key: array} of `engine.weights.read_weights`; what is not recognised is returned as it is.
+
+        Returns:
+            {key: array}; where the file is one of several networks, `<network>/<key>`.
         """
         return arrays
 

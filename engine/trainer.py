@@ -4,6 +4,7 @@ Randomness and schedules are functions of the step number: each step seeds the g
 resumed run draws what an uninterrupted one would.
 """
 
+import json
 import math
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from engine import checkpoint, distributed, images
 from engine import config as configuration
 from engine.ema import EMA
 from engine.errors import ConfigError, InputError
+from engine.files import write_text
 from engine.log import RunLog, logger
 from engine.run import load_networks
 from engine.updater import Updater
@@ -190,7 +192,7 @@ class Trainer:
 
     def preview(self):
         """Save a grid of the system's pictures for the first validation batch."""
-        if self.preview_batch is None or not distributed.is_main():
+        if self.preview_batch is None or not self.system.shown or not distributed.is_main():
             return
         batch = self.preview_batch()
         columns = batch | self.generate(batch)
@@ -207,7 +209,26 @@ class Trainer:
             scores = self.evaluate(networks)
         self.out.record(self.step, {f"validation/{name}": value for name, value in scores.items()})
         logger.info(f"validation at step {self.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
+        if self.config.train.best is not None:
+            self.keep_best(scores)
         distributed.wait()
+
+    def keep_best(self, scores):
+        """Write best.pdparams and best.json where the configured score is better than all before it in this folder.
+
+        Raises:
+            InputError: there is no such score.
+        """
+        name, better = self.config.train.best.score, self.config.train.best.better
+        if name not in scores:
+            raise InputError(f"train.best.score: no score '{name}'; validation gives {', '.join(sorted(scores))}")
+        note = self.folder / "best.json"
+        before = json.loads(note.read_text(encoding="utf-8"))["value"] if note.is_file() else None
+        value = float(scores[name])
+        if before is None or (value < before if better == "lower" else value > before):
+            checkpoint.write_networks(self.folder / "best.pdparams", _arrays(self.evaluated_networks()))
+            write_text(note, json.dumps({"score": name, "value": value, "step": self.step}) + "\n")
+            logger.info(f"best {name} so far: {value:.4f}; {self.folder / 'best.pdparams'}")
 
     def generate(self, batch):
         """The system's pictures with the averaged networks in evaluation mode."""

@@ -12,17 +12,28 @@ _AMP_TYPES = {"fp16": "float16", "bf16": "bfloat16"}
 
 
 def learning_rate(config, step):
-    """Learning rate at `step`: lr times gamma for every milestone reached. Needs no state, so resuming is exact."""
-    return config.lr * config.gamma ** sum(step >= milestone for milestone in config.milestones)
+    """Learning rate at `step`: lr times gamma for every milestone reached, times the factor of a linear decay.
+
+    Needs no state, so resuming is exact.
+    """
+    rate = config.lr * config.gamma ** sum(step >= milestone for milestone in config.milestones)
+    if config.decay is None:
+        return rate
+    start, steps = config.decay.start, config.decay.steps
+    length = steps - start if config.decay.kind == "linear" else steps
+    return rate * max(0.0, 1 - max(0, step - start) / length)
 
 
 def build_optimizer(config, parameters):
     """The Paddle optimizer an OptimizerConfig describes, every number passed on explicitly."""
     clip = None if config.clip_norm is None else paddle.nn.ClipGradByGlobalNorm(config.clip_norm)
-    common = {"learning_rate": config.lr, "parameters": parameters, "grad_clip": clip, "epsilon": config.epsilon}
+    decay = paddle.regularizer.L2Decay(config.weight_decay) if config.weight_decay else None
+    common = {"learning_rate": config.lr, "parameters": parameters, "grad_clip": clip, "weight_decay": decay}
+    if config.kind == "momentum":
+        return paddle.optimizer.Momentum(momentum=config.momentum, **common)
     if config.kind == "adam":
-        return paddle.optimizer.Adam(beta1=config.beta1, beta2=config.beta2, **common)
-    return paddle.optimizer.Adadelta(rho=config.rho, **common)
+        return paddle.optimizer.Adam(beta1=config.beta1, beta2=config.beta2, epsilon=config.epsilon, **common)
+    return paddle.optimizer.Adadelta(rho=config.rho, epsilon=config.epsilon, **common)
 
 
 class Updater:

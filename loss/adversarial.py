@@ -46,7 +46,29 @@ def hinge(logits, is_real, for_discriminator):
     return F.relu(1.0 - logits if is_real else 1.0 + logits).mean()
 
 
-KINDS = {"vanilla": vanilla, "lsgan": lsgan, "wgan": wgan, "wgan_softplus": vanilla, "hinge": hinge}
+def discriminator_loss(kind, real_logits, fake_logits):
+    """Both terms of a multi-scale discriminator: real against 1 and fake against 0, summed over the scales.
+
+    Args:
+        kind: a key of KINDS, or "nsgan".
+        real_logits, fake_logits: lists of tensors, one a scale.
+
+    Source: NVlabs/MUNIT networks.py, MsImageDis.calc_dis_loss.
+    """
+    term = KINDS[kind]
+    pairs = zip(real_logits, fake_logits, strict=True)
+    return sum(term(real, True, True) + term(fake, False, True) for real, fake in pairs)
+
+
+def generator_loss(kind, fake_logits):
+    """The generator's term against a multi-scale discriminator, fakes held against 1, summed over the scales.
+
+    Source: NVlabs/MUNIT networks.py, MsImageDis.calc_gen_loss; hinge: Lim and Ye 2017.
+    """
+    return sum(KINDS[kind](fake, True, False) for fake in fake_logits)
+
+
+KINDS = {"vanilla": vanilla, "lsgan": lsgan, "wgan": wgan, "wgan_softplus": vanilla, "nsgan": vanilla, "hinge": hinge}
 
 
 def adversarial_loss(kind, logits, is_real, for_discriminator, weight=1.0):

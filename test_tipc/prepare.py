@@ -12,6 +12,7 @@ from engine.errors import ConfigError, InputError
 from test_tipc.parser import check_mode, read_config
 
 LITE_DATA = Path("lite_data")
+CARICATURES = LITE_DATA / "WebCaricature"
 
 
 def main(words=None):
@@ -23,6 +24,8 @@ def main(words=None):
     check_mode(words[1])
     needed = [Path(config.value(slot)) for slot in ("train_infer_img_dir", "image_dir") if slot in config.slots]
     status = subprocess.run([sys.executable, "tools/make_lite_data.py", "--output", str(LITE_DATA)]).returncode
+    if status == 0 and str(CARICATURES) in Path(words[0]).read_text(encoding="utf-8"):
+        status = subprocess.run([sys.executable, "tools/webcaricature.py", "--write", str(CARICATURES)]).returncode
     if status != 0:
         return status
     for folder in needed:

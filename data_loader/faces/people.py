@@ -3,7 +3,7 @@
 An identity depends on (seed, label) alone; an appearance on (seed, label, variant). Colours are RGB in [0, 1].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -143,6 +143,30 @@ def sampled_identity(seed, label):
         freckles=float(max(0.0, rng.normal(-0.5, 0.6)) * (tone < 0.4)),
         moles=rng.uniform([-0.8, 0.2], [0.8, 1.6], [rng.integers(0, 3), 2]), makeup=makeup,
         grain_seed=int(rng.integers(2**31)),
+    )  # fmt: skip
+
+
+def restyled(person, rng):
+    """The same person with another hair style and colour, skin tone and lip colour: what does not tell who it is."""
+    male, tone, darkness = person.masculine > 0, float(rng.uniform()), float(rng.uniform())
+    skin = _palette(rng, SKIN, tone, 0.012)
+    lip = skin * np.array([0.86, 0.60, 0.60]) + np.array([0.03, 0.0, 0.01])
+    return replace(
+        person, skin=skin, ruddiness=float(rng.uniform(0.2, 1.0)),
+        lip_colour=np.clip(lip * rng.uniform(0.8, 1.2), 0, 1),
+        hair_style=str(rng.choice(SHORT_STYLES if male else LONG_STYLES)),
+        hair_colour=_hair_colour(rng, darkness, float(rng.uniform())),
+        hair_part=float(rng.uniform(-0.45, 0.45)), hair_volume=float(rng.uniform(0.75, 1.3)),
+        hair_length=float(rng.uniform(0.35, 1.0)), iris_colour=_palette(rng, IRIS, float(rng.uniform()), 0.02),
+    )  # fmt: skip
+
+
+def relit(look, rng):
+    """The same picture under another key light: its colour, strength and share of the ambient light."""
+    warmth = rng.normal(0, 0.1)
+    return replace(
+        look, light=_light(rng), light_colour=np.array([1 + warmth, 1.0, 1 - 1.3 * warmth]),
+        ambient=float(rng.uniform(0.25, 0.7)), exposure=float(rng.uniform(0.7, 1.25)),
     )  # fmt: skip
 
 

@@ -187,3 +187,23 @@ def test_optimizers_must_match_the_system(tmp_path):
 def test_due():
     assert [step for step in range(1, 9) if due(step, 4)] == [4, 8]
     assert not any(due(step, 0) for step in range(9))
+
+
+@pytest.mark.parametrize(("better", "kept"), [("lower", 3), ("higher", 5)])
+def test_best_weights_by_a_named_score(tmp_path, better, kept):
+    it = trainer(tmp_path / "run", 6, best={"score": "toy", "better": better}, validate_every=1)
+    values = {1: 0.7, 2: 0.5, 3: 0.2, 4: 0.4, 5: 0.9, 6: 0.3}
+    averages = {}
+
+    def evaluate(networks):
+        averages[it.step] = networks["net"][0].weight.numpy().copy()
+        return {"toy": values[it.step]}
+
+    it.evaluate = evaluate
+    it.run()
+    best = weights.read_weights(tmp_path / "run" / "best.pdparams")
+    np.testing.assert_array_equal(best["net/0.weight"], averages[kept])
+    assert json.loads((tmp_path / "run" / "best.json").read_text()) == {
+        "score": "toy", "value": values[kept], "step": kept}
+    with pytest.raises(InputError, match="train.best.score: no score 'toy'; validation gives psnr"):
+        it.keep_best({"psnr": 1.0})

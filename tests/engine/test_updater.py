@@ -64,6 +64,26 @@ def test_adadelta_is_torchs():
         assert layer.weight.item() == pytest.approx(value, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["momentum", "adam"])
+def test_momentum_and_weight_decay_are_torchs(kind):
+    """Weight decay is added to the gradient; momentum accumulates the gradient undamped."""
+    layer = paddle.nn.Linear(1, 1, bias_attr=False)
+    layer.weight.set_value(paddle.to_tensor([[2.0]]))
+    config = OptimizerConfig(kind=kind, lr=0.1, momentum=0.9, beta1=0.5, beta2=0.9, weight_decay=0.3)
+    update = Updater({"it": config}, {"it": layer.parameters()})
+    value, first, second = 2.0, 0.0, 0.0
+    for step in range(1, 4):
+        update("it", layer(paddle.ones([1, 1])).square().sum())
+        gradient = 2 * value + 0.3 * value
+        if kind == "momentum":
+            first = 0.9 * first + gradient
+            value -= 0.1 * first
+        else:
+            first, second = 0.5 * first + 0.5 * gradient, 0.9 * second + 0.1 * gradient**2
+            value -= 0.1 * (first / (1 - 0.5**step)) / (np.sqrt(second / (1 - 0.9**step)) + 1e-8)
+        assert layer.weight.item() == pytest.approx(value, rel=1e-5)
+
+
 def test_parameters_without_gradient_stay(pair):
     one, two, update = pair
     before = two.weight.numpy().copy()
@@ -74,6 +94,18 @@ def test_parameters_without_gradient_stay(pair):
 def test_learning_rate_is_a_function_of_the_step():
     config = OptimizerConfig(kind="adam", lr=1.0, milestones=(10, 20), gamma=0.5)
     assert [learning_rate(config, step) for step in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+@pytest.mark.parametrize(("kind", "end"), [("linear", 0.0), ("linear_seed", 1 - 50 / 450)])
+def test_linear_decay_and_the_seeds_form_of_it(kind, end):
+    decay = {"kind": kind, "start": 400, "steps": 450}
+    config = OptimizerConfig(kind="adam", lr=2.0, decay=decay, milestones=(425,), gamma=0.5)
+    assert [learning_rate(config, step) for step in (0, 400)] == [2, 2]
+    assert learning_rate(config, 450) == pytest.approx(1.0 * end)
+    assert learning_rate(config, 425) == pytest.approx(1.0 * (1 + end) / 2)
+    assert learning_rate(config, 10_000) == 0
+    with pytest.raises(ValueError, match="expected more than start"):
+        OptimizerConfig(kind="adam", lr=2.0, decay=decay | {"steps": 400})
 
 
 def test_state_survives_a_round_trip(pair):

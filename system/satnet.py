@@ -1,0 +1,300 @@
+"""SATNet's training: two generators that swap content and style, two multi-scale discriminators, a face kept the same.
+
+MUNIT is the same system without attention, spectral norm and identity: configs/munit_256.yaml.
+
+Source: Huang et al. 2018, section 3.2; reference code: NVlabs/MUNIT trainer.py and
+yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62 (the seed).
+"""
+
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import paddle
+from pydantic import Field, model_validator
+
+from engine import distributed
+from engine.errors import InputError
+from engine.images import from_signed, to_signed
+from engine.settings import Settings
+from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.weights import load_into, read_loss_weights, select_network
+from loss.adversarial import discriminator_loss, generator_loss
+from loss.face_identity import TranslationIdentity, masked_mean
+from loss.pixel import l1
+from model.satnet import (
+    SMALLEST_SIDE,
+    AdaINGenerator,
+    DiscriminatorSettings,
+    GeneratorSettings,
+    MultiScaleDiscriminator,
+    smallest_maps,
+)
+from model.satnet_export import StyleOf, Translation
+from model.satnet_keys import by_network
+from model.sphereface import AngleLinear, Sphere20a, released_parts
+
+OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b
+
+
+class IdentitySettings(Settings):
+    """Which identity term, and the recognition network it uses. Source: the seed's configurations."""
+
+    mode: Literal["none", "hinge", "cosine", "feature", "kd", "cls"]
+    threshold: float = Field(default=0.2875, ge=-1, le=1)
+    temperature: float = Field(default=4.0, gt=0)
+    network: Path = Path("weights/sphere20a.pdparams")
+    image_size: tuple[int, int] = (112, 96)
+    width: float = Field(default=1.0, gt=0)
+    embedding_size: int = Field(default=512, gt=0)
+    num_classes: int | None = None
+    when_missing: Literal["stop", "skip"] = "stop"
+
+    @model_validator(mode="after")
+    def _has_classes(self):
+        if self.mode in ("kd", "cls") and not self.num_classes:
+            raise ValueError(f"mode {self.mode} needs num_classes, those of the recognition network")
+        return self
+
+
+class SATNet(System):
+    """Photo <-> caricature, unpaired and multimodal.
+
+    Source: the seed's trainer.py at a612e62; MUNIT trainer.py.
+    """
+
+    class Config(Settings):
+        """Sizes of the networks and weights of the losses.
+
+        `spectral_init` "torch" leaves spectral convolutions as the seed does; `same_identity_weight` and `swap_weight`
+        act on samples whose two pictures show one person.
+        """
+
+        image_size: tuple[int, int]
+        generator: GeneratorSettings
+        discriminator: DiscriminatorSettings
+        spectral_init: Literal["all", "torch"]
+        gan: Literal["hinge", "lsgan", "nsgan"]
+        adversarial_weight: float = Field(ge=0)
+        image_weight: float = Field(ge=0)
+        style_weight: float = Field(ge=0)
+        content_weight: float = Field(ge=0)
+        cycle_weight: float = Field(ge=0)
+        identity: IdentitySettings
+        identity_weight: float = Field(ge=0)
+        same_identity_weight: float = Field(default=0.0, ge=0)
+        swap_weight: float = Field(default=0.0, ge=0)
+
+        @model_validator(mode="after")
+        def _sizes_fit(self):
+            multiple = 2**self.generator.n_downsample
+            if any(side % multiple for side in self.image_size):
+                raise ValueError(f"image_size is {list(self.image_size)}; expected multiples of {multiple}")
+            if min(self.image_size) < SMALLEST_SIDE:
+                raise ValueError(f"image_size is {list(self.image_size)}; expected at least {SMALLEST_SIDE}")
+            if min(min(size) for size in smallest_maps(self.image_size, self.discriminator)) < 2:
+                raise ValueError(f"image_size {list(self.image_size)} is too small for discriminator.num_scales "
+                                 f"{self.discriminator.num_scales} with n_layer {self.discriminator.n_layer}")
+            if self.same_identity_weight and self.identity.mode == "none":
+                raise ValueError("same_identity_weight needs an identity.mode other than none, for its network")
+            return self
+
+    averaged = ("photo_generator", "caricature_generator")
+    measured = ("fid_proxy",)
+    shown = ("photo", "to_caricature", "caricature", "to_photo")
+    smoke = {
+        "recipe.image_size": [28, 24], "recipe.generator.dim": 4, "recipe.generator.mlp_dim": 8,
+        "recipe.generator.n_res": 1, "recipe.discriminator.dim": 4, "recipe.discriminator.n_layer": 2,
+        "recipe.discriminator.num_scales": 2, "recipe.identity.mode": "none", "recipe.same_identity_weight": 0.0,
+        "data.train.image_size": [28, 24], "data.validation.image_size": [28, 24],
+    }
+
+    def __init__(self, config):
+        """Build the four networks and the recognition network of the identity term.
+
+        Raises:
+            InputError: that network's file is missing and `identity.when_missing` is "stop".
+        """
+        self.config = c = config
+        generators = {f"{name}_generator": AdaINGenerator(c.generator, c.spectral_init) for name in OTHER}
+        critics = {f"{name}_discriminator": MultiScaleDiscriminator(c.discriminator, c.spectral_init) for name in OTHER}
+        self.networks = generators | critics
+        self.trainable = {
+            "generators": [p for network in generators.values() for p in network.parameters()],
+            "discriminators": [p for network in critics.values() for p in network.parameters()],
+        }
+        self.state = {}
+        self.identity = self._identity_loss()
+        self.log_header = {"identity": c.identity.mode if self.identity else "off"}
+
+    def _identity_loss(self):
+        """The identity term, or None where there is none or its file is missing and may be."""
+        c = self.config.identity
+        if c.mode == "none" or not (self.config.identity_weight or self.config.same_identity_weight):
+            return None
+        arrays = read_loss_weights(c.network, "identity", c.when_missing, "recipe.identity.mode: none")
+        if arrays is None:
+            return None
+        network = Sphere20a(c.image_size, c.width, c.embedding_size)
+        classifier = AngleLinear(c.embedding_size, c.num_classes) if c.mode in ("kd", "cls") else None
+        parts = released_parts(arrays, network, classifier)
+        load_into(network, select_network(parts, "recognizer", c.network), c.network)
+        if classifier:
+            load_into(classifier, select_network(parts, "classifier", c.network), c.network)
+        return TranslationIdentity(network, c.image_size, c.mode, c.threshold, c.temperature, classifier)
+
+    def adapted(self, arrays):
+        """A released gen_*.pt or dis_*.pt under our network names; deformable offsets that a file lacks start at 0."""
+        arrays = by_network(arrays)
+        present = {key.partition("/")[0] for key in arrays}
+        offsets = {f"{name}/{key}": value.numpy() for name, network in self.networks.items() if name in present
+                   for key, value in network.state_dict().items() if ".offset_" in key}
+        return offsets | arrays
+
+    def train_step(self, batch, step, update):
+        """Discriminators, then generators; each side draws its own styles.
+
+        Source: the seed's and MUNIT's trainer.py, dis_update and gen_update.
+        """
+        pictures = {domain: self.network_input(batch[domain]) for domain in OTHER}
+        judged = self.critic_losses(pictures)
+        loss = self.config.adversarial_weight * sum(judged.values())
+        update("discriminators", loss)
+        scalars = {f"{domain}_discriminator/loss": value.detach() for domain, value in judged.items()}
+
+        with frozen(*(self.networks[f"{domain}_discriminator"] for domain in OTHER)):
+            terms = self.generator_terms(pictures, self.labels(batch))
+            loss = sum(total(terms[domain], self.weights()) for domain in OTHER)
+            update("generators", loss)
+        for domain in OTHER:
+            scalars |= prefixed(f"{domain}_generator", terms[domain])
+        return {"generators/loss": loss.detach(), **scalars}
+
+    def network_input(self, image):
+        """[N, 3, H, W] in [0, 1] -> [-1, 1]. InputError where the size is not `image_size`."""
+        if tuple(image.shape[2:]) != tuple(self.config.image_size):
+            raise InputError(f"data: pictures are {image.shape[2]} x {image.shape[3]}, the networks take "
+                             f"{self.config.image_size[0]} x {self.config.image_size[1]}; data.*.image_size must be "
+                             "recipe.image_size")
+        return to_signed(image)
+
+    @staticmethod
+    def labels(batch):
+        """{domain: int64 [N]}, the person each picture shows, -1 where that is not known."""
+        return {"photo": batch["identity"], "caricature": batch["caricature_identity"]}
+
+    def drawn_style(self, count):
+        """Styles of the prior, [count, style_dim, 1, 1] from N(0, 1): each process its part of the joint batch's."""
+        return distributed.normal([count, self.config.generator.style_dim, 1, 1])
+
+    def critic_losses(self, pictures):
+        """{domain: loss of its discriminator} on real pictures and on fakes of freshly drawn styles."""
+        count = len(pictures["photo"])
+        losses = {}
+        for domain, source in OTHER.items():
+            with paddle.no_grad():
+                content = self.networks[f"{source}_generator"].enc_content(pictures[source])
+                fake = self.networks[f"{domain}_generator"].decode(content, self.drawn_style(count))
+            critic = self.networks[f"{domain}_discriminator"]
+            losses[domain] = discriminator_loss(self.config.gan, critic(pictures[domain]), critic(fake))
+        return losses
+
+    def generator_terms(self, pictures, labels):
+        """{domain: {term: unweighted scalar}}.
+
+        Args:
+            pictures: {domain: [N, 3, H, W] in [-1, 1]}.
+            labels: {domain: int64 [N]}.
+        """
+        generators = {domain: self.networks[f"{domain}_generator"] for domain in OTHER}
+        content, style = {}, {}
+        for domain in OTHER:
+            content[domain], style[domain] = generators[domain].encode(pictures[domain])
+        terms = {}
+        for domain, source in OTHER.items():
+            generator, drawn = generators[domain], self.drawn_style(len(pictures[domain]))
+            made = generator.decode(content[source], drawn)
+            made_content, made_style = generator.encode(made)
+            terms[domain] = {
+                "image": l1(generator.decode(content[domain], style[domain]), pictures[domain]),
+                "style": l1(made_style, drawn),
+                "content": l1(made_content, content[source]),
+                "adversarial": generator_loss(self.config.gan, self.networks[f"{domain}_discriminator"](made)),
+            }
+            if self.config.cycle_weight:
+                back = generators[source].decode(made_content, style[source])
+                terms[domain]["cycle"] = l1(back, pictures[source])
+            terms[domain] |= self.person_terms(made, pictures, labels, domain)
+            if self.config.swap_weight:
+                swapped = generator.decode(content[source], style[domain])
+                distance = (swapped - pictures[domain]).abs().mean([1, 2, 3])
+                terms[domain]["swap"] = masked_mean(distance, same_person(labels))
+        return terms
+
+    def person_terms(self, made, pictures, labels, domain):
+        """Identity terms of the pictures made in a domain, {} without a recognition network."""
+        c, terms, source = self.config, {}, OTHER[domain]
+        if self.identity and c.identity_weight:
+            terms["identity"] = self.identity(made, pictures[source], labels[source])
+        if self.identity and c.same_identity_weight:
+            terms["same_identity"] = self.identity.same_person(made, pictures[domain], same_person(labels))
+        return terms
+
+    def weights(self):
+        """Factor of every term of `generator_terms`."""
+        c = self.config
+        return {"image": c.image_weight, "style": c.style_weight, "content": c.content_weight,
+                "cycle": c.cycle_weight, "adversarial": c.adversarial_weight, "identity": c.identity_weight,
+                "same_identity": c.same_identity_weight, "swap": c.swap_weight}
+
+    def generate(self, batch, networks):
+        """{"to_caricature", "to_photo"}: [N, 3, H, W] in [0, 1]; a sample's style follows from its name."""
+        styles = named_styles(batch["name"], self.config.generator.style_dim)
+        return {f"to_{domain}": self.translate(networks, domain, batch[source], styles)
+                for domain, source in OTHER.items()}
+
+    def translate(self, networks, domain, image, style):
+        """Pictures of the other domain [N, 3, H, W] in [0, 1], styles [N, style_dim] -> pictures of `domain`."""
+        content = networks[f"{OTHER[domain]}_generator"].enc_content(self.network_input(image))
+        return from_signed(networks[f"{domain}_generator"].decode(content, style))
+
+    def inference(self, networks):
+        """Two translations, photo to caricature first, and the encoders that take a style from a picture."""
+        graphs = {}
+        for domain, name in (("caricature", ""), ("photo", "to_photo")):
+            graphs[name] = self._exported_translation(networks, domain, name)
+        return graphs | {f"style_of_{domain}": self._exported_style(networks, domain) for domain in OTHER}
+
+    def _exported_translation(self, networks, domain, name):
+        shape, dim = (-1, 3, *self.config.image_size), self.config.generator.style_dim
+        encoder = f"{'../' if name else ''}style_of_{domain}"
+        return Exported(
+            layer=Translation(networks[f"{OTHER[domain]}_generator"], networks[f"{domain}_generator"]),
+            inputs=[Port("image", shape), Port("style", (-1, dim), "vector", encoder=encoder)],
+            outputs=[Port(domain, shape)],
+            reference=lambda image, style: self.translate(networks, domain, image, style),
+        )
+
+    def _exported_style(self, networks, domain):
+        generator = networks[f"{domain}_generator"]
+        return Exported(
+            layer=StyleOf(generator),
+            inputs=[Port("image", (-1, 3, *self.config.image_size))],
+            outputs=[Port("style", (-1, self.config.generator.style_dim), "vector")],
+            reference=lambda image: generator.enc_style(self.network_input(image)).flatten(1),
+        )
+
+
+def same_person(labels):
+    """[N] bool: samples whose photo and caricature show one known person. Source: ours."""
+    return (labels["photo"] == labels["caricature"]) & (labels["photo"] >= 0)
+
+
+def named_styles(names, dim):
+    """Styles [N, dim] from N(0, 1) that follow from the samples' names alone, so that evaluation repeats.
+
+    Source: ours. Differs: the seed draws one sequence from RandomState(1), so a style depends on what came before.
+    """
+    codes = [np.random.default_rng(zlib.crc32(name.encode())).standard_normal(dim) for name in names]
+    return paddle.to_tensor(np.stack(codes), "float32")

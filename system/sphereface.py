@@ -1,0 +1,132 @@
+"""SphereFace's training: A-Softmax over the identities, photos and caricatures of a person being one class.
+
+Source: Liu et al. 2017 (SphereFace); clcarwin/sphereface_pytorch train.py; fine-tuning on WebCaricature (convolutions 1
+to 3 frozen) after experiments_on_face_photo2drawing sphereface/transfer_learning.py.
+"""
+
+from typing import Annotated
+
+import paddle
+from paddle import nn
+from pydantic import Field
+
+from engine.errors import InputError
+from engine.images import to_signed
+from engine.log import logger
+from engine.settings import Settings
+from engine.system import Exported, Port, System
+from loss.angular import angular_softmax, annealing, class_accuracy
+from model.sphereface import AngleLinear, Sphere20a, released_parts
+
+Side = Annotated[int, Field(gt=0)]
+
+
+class SphereFace(System):
+    """Face recognition: an aligned face to an embedding whose angles tell people apart. Source: Liu et al. 2017."""
+
+    class Config(Settings):
+        """Sizes, the margin and how it is eased in.
+
+        `trained_from`: first stage of convolutions that is trained; 1 is everything, 4 the fine-tuning's choice.
+        `flip_average`: embeddings are sums over the picture and its mirror image.
+        """
+
+        image_size: tuple[Side, Side]
+        width: float = Field(default=1.0, gt=0)
+        embedding_size: int = Field(default=512, gt=0)
+        num_classes: int = Field(gt=1)
+        margin: int = Field(ge=1, le=5)
+        annealing_base: float = Field(ge=0)
+        annealing_gamma: float = Field(ge=0)
+        annealing_floor: float = Field(ge=0)
+        trained_from: int = Field(default=1, ge=1, le=5)
+        flip_average: bool = False
+
+    static = ("recognizer",)
+    measured = ("verification",)
+    smoke = {
+        "recipe.image_size": [14, 12], "recipe.width": 0.03125, "recipe.embedding_size": 8, "recipe.num_classes": 4,
+        **{f"data.{split}.{key}": value for split in ("train", "validation")
+           for key, value in (("image_size", [14, 12]), ("jitter", 0))},
+    }
+
+    def __init__(self, config):
+        """Build network and classifier; stages before `trained_from` get no gradients."""
+        self.config = c = config
+        self.recognizer = Sphere20a(c.image_size, c.width, c.embedding_size)
+        self.classifier = AngleLinear(c.embedding_size, c.num_classes, c.margin)
+        self.networks = {"recognizer": self.recognizer, "classifier": self.classifier}
+        for name, parameter in self.recognizer.named_parameters():
+            parameter.stop_gradient = self.is_frozen(name)
+        kept = [p for p in self.recognizer.parameters() if not p.stop_gradient]
+        self.trainable = {"recognizer": kept + self.classifier.parameters()}
+        self.state = {}
+
+    def is_frozen(self, name):
+        """True for the parameters of stages before `trained_from`: "conv1_2.weight" is of stage 1."""
+        layer = name.partition(".")[0]
+        stage = 5 if layer == "fc5" else int(layer.removeprefix("conv").removeprefix("relu").partition("_")[0])
+        return stage < self.config.trained_from
+
+    def adapted(self, arrays):
+        """Take released and the seed's checkpoints too; a classifier of other identities stays at its initial weights.
+
+        Raises:
+            InputError: the file holds a classifier and no recognizer.
+        """
+        parts = released_parts(arrays, self.recognizer, self.classifier)
+        has_recognizer = any(key.startswith("recognizer/") for key in parts)
+        if has_recognizer and "classifier/weight" not in parts:
+            logger.info(f"no classifier of {self.config.num_classes} identities in the file; it starts from scratch")
+        if not has_recognizer and any(key.startswith("classifier/") for key in parts):
+            raise InputError("the weights hold a classifier but no recognizer")
+        return parts
+
+    def train_step(self, batch, step, update):
+        """One step on the annealed A-Softmax.
+
+        Source: sphereface_pytorch net_sphere.py, AngleLoss.
+        Differs: the annealing follows the step number, so a resumed run goes on with it; the reference counts calls.
+        """
+        c, labels = self.config, batch["identity"]
+        if int(labels.max()) >= c.num_classes:
+            raise InputError(f"recipe.num_classes: {c.num_classes}; the data has a person {int(labels.max())}")
+        cosine, psi = self.classifier(self.recognizer.embedding(to_signed(batch["image"])))
+        weight = annealing(step, c.annealing_base, c.annealing_gamma, c.annealing_floor)
+        loss = angular_softmax(cosine, psi, labels, weight)
+        update("recognizer", loss)
+        return {"recognizer/loss": loss.detach(), "recognizer/accuracy": class_accuracy(cosine, labels),
+                "recognizer/annealing": paddle.to_tensor(float(weight))}
+
+    def embed(self, recognizer, image):
+        """[N, 3, H, W] in [0, 1] -> unit vectors [N, embedding_size]; of picture and mirror image where configured."""
+        vectors = recognizer.embedding(to_signed(image))
+        if self.config.flip_average:
+            vectors = vectors + recognizer.embedding(to_signed(paddle.flip(image, axis=[3])))
+        return vectors / (vectors.norm(axis=1, keepdim=True) + 1e-8)
+
+    def generate(self, batch, networks):
+        """{"embedding": [N, embedding_size]}, unit vectors."""
+        return {"embedding": self.embed(networks["recognizer"], batch["image"])}
+
+    def inference(self, networks):
+        """One graph: aligned face in, unit vector out; the cosine of two is the similarity of the faces."""
+        c = self.config
+        return {"": Exported(
+            layer=_Embedding(self, networks["recognizer"]),
+            inputs=[Port("image", (-1, 3, *c.image_size))],
+            outputs=[Port("embedding", (-1, c.embedding_size), kind="vector", range=(-1.0, 1.0))],
+            reference=lambda image: self.embed(networks["recognizer"], image),
+        )}
+
+
+class _Embedding(nn.Layer):
+    """The exported form: `SphereFace.embed` as a layer."""
+
+    def __init__(self, system, recognizer):
+        super().__init__()
+        self.recognizer, self.embed = recognizer, system.embed
+
+    def forward(self, image):
+        """[N, 3, H, W] in [0, 1] -> [N, D]."""
+        return self.embed(self.recognizer, image)
