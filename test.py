@@ -15,6 +15,7 @@ from engine.evaluate import evaluate
 from engine.files import write_text
 from engine.log import logger, to_console
 from metric.psnr_ssim import psnr, ssim
+from metric.sets import SETS
 
 FLAGS = {
     "data_dir": Flag("folder with validation pictures", metavar="DIR"),
@@ -36,14 +37,15 @@ def main():
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = run.build_system(config)
     networks = run.trained_networks(system, args.pretrained, args.config_path)
-    result = evaluate(system, networks, batches, {"psnr": psnr, "ssim": ssim}, args.show)
+    result = evaluate(system, networks, batches, {"psnr": psnr, "ssim": ssim}, args.show, SETS)
 
     folder = Path(args.result_dir)
-    images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
+    if result["sheet"]:
+        images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
     report = {"config": str(args.config_path), "weights": str(args.pretrained), "pictures": len(result["rows"]),
               "skipped": len(batches.skipped), "scores": result["scores"], "rows": result["rows"]}
     write_text(folder / "scores.json", json.dumps(report, indent=1))
-    logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; {folder}/scores.json, {folder}/sheet.png")
+    logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; results in {folder}")
     for name, value in result["scores"].items():
         logger.info(f"Metric {name}: {value:.4f}")
     return 0

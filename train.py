@@ -14,6 +14,7 @@ from engine.evaluate import evaluate
 from engine.log import logger, to_console
 from engine.trainer import Stopped, Trainer
 from metric.psnr_ssim import psnr, ssim
+from metric.sets import SETS
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -45,7 +46,8 @@ def main():
     system = run.build_system(config)
     metrics = {"psnr": psnr, "ssim": ssim}
     trainer = Trainer(config, system, folder, batches, preview_batch=lambda: next(iter(checks)),
-                      evaluate=lambda networks: evaluate(system, networks, checks, metrics)["scores"])
+                      evaluate=lambda networks: evaluate(
+                          system, networks, checks, metrics, set_metrics=SETS)["scores"])
     if checkpoint is not None:
         trainer.resume(checkpoint)
     elif args.pretrained:

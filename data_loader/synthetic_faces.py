@@ -55,11 +55,21 @@ def render(identity, variant, size, seed=0, style="photo"):
     relief = Relief(points, look.expression[0], 1 + 0.15 * person.shape[_NOSE_DEPTH], view.scale)
     scene = Scene(person, look, points, view, canvas, relief)
     image = (paint_photo if style == "photo" else paint_caricature)(scene)
-    landmarks = scene.pixels[:68]
     if canvas != size:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-        landmarks = (landmarks + 0.5) * (size / canvas) - 0.5
-    return Face(image, landmarks.astype(np.float32), int(identity))
+    return Face(image, _reduced(scene.pixels[:68], canvas, size), int(identity))
+
+
+def face_landmarks(identity, variant, size, seed=0, style="photo"):
+    """The landmarks of the Face that `render` draws for the same arguments, without drawing it."""
+    person, look = sampled_identity(seed, identity), sampled_appearance(seed, identity, variant)
+    points, view, canvas = posed_face(person, look, size, style)
+    return _reduced(view.pixels(points)[:68], canvas, size)
+
+
+def _reduced(pixels, canvas, size):
+    """Pixel coordinates of a square of side `canvas` in the same picture of side `size`."""
+    return ((pixels + 0.5) * (size / canvas) - 0.5).astype(np.float32) if canvas != size else pixels.astype(np.float32)
 
 
 def posed_face(person, look, size, style):

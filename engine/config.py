@@ -22,12 +22,14 @@ from engine.settings import Settings
 class OptimizerConfig(Settings):
     """One optimizer. Every number is written in the YAML; none is left to the framework's default."""
 
-    kind: Literal["adam", "adadelta"]
+    kind: Literal["adam", "adadelta", "momentum"]
     lr: float = Field(gt=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.999, ge=0, lt=1)
     epsilon: float = Field(default=1e-8, gt=0)
     rho: float = Field(default=0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)  # L2: added to the gradient, as torch does
     milestones: tuple[int, ...] = ()
     gamma: float = Field(default=0.5, gt=0)
     clip_norm: float | None = Field(default=None, gt=0)

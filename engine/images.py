@@ -50,6 +50,14 @@ def read_image(path):
     """
     try:
         content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: not a readable image ({error.strerror})") from error
+    return decode_image(content, path)
+
+
+def decode_image(content, path):
+    """The bytes of a picture file as RGB, see `read_image`; `path` is its name in errors."""
+    try:
         with Image.open(io.BytesIO(content)) as file:
             is_16_bit = ";16" in str(file.tile)  # before getexif(), which loads a PNG and empties the list
             orientation = file.getexif().get(_ORIENTATION_TAG, 1)

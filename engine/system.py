@@ -52,7 +52,8 @@ class System:
         averaged: names of networks that get an exponential moving average.
         static: names of networks whose forward may be captured by `train.to_static`: first gradients only.
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
-        shown: columns of a preview, left to right.
+        shown: columns of a preview, left to right; none: no preview.
+        measured: names of set metrics, which see every batch together with what `generate` makes of it.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
@@ -67,6 +68,7 @@ class System:
     static: tuple = ()
     scored: tuple = ()
     shown: tuple = ()
+    measured: tuple = ()
     log_header: dict = {}
     smoke: dict = {}
 

@@ -190,7 +190,7 @@ class Trainer:
 
     def preview(self):
         """Save a grid of the system's pictures for the first validation batch."""
-        if self.preview_batch is None or not distributed.is_main():
+        if self.preview_batch is None or not self.system.shown or not distributed.is_main():
             return
         batch = self.preview_batch()
         columns = batch | self.generate(batch)

@@ -19,10 +19,13 @@ def learning_rate(config, step):
 def build_optimizer(config, parameters):
     """The Paddle optimizer an OptimizerConfig describes, every number passed on explicitly."""
     clip = None if config.clip_norm is None else paddle.nn.ClipGradByGlobalNorm(config.clip_norm)
-    common = {"learning_rate": config.lr, "parameters": parameters, "grad_clip": clip, "epsilon": config.epsilon}
+    decay = paddle.regularizer.L2Decay(config.weight_decay) if config.weight_decay else None
+    common = {"learning_rate": config.lr, "parameters": parameters, "grad_clip": clip, "weight_decay": decay}
+    if config.kind == "momentum":
+        return paddle.optimizer.Momentum(momentum=config.momentum, **common)
     if config.kind == "adam":
-        return paddle.optimizer.Adam(beta1=config.beta1, beta2=config.beta2, **common)
-    return paddle.optimizer.Adadelta(rho=config.rho, **common)
+        return paddle.optimizer.Adam(beta1=config.beta1, beta2=config.beta2, epsilon=config.epsilon, **common)
+    return paddle.optimizer.Adadelta(rho=config.rho, epsilon=config.epsilon, **common)
 
 
 class Updater:

@@ -82,3 +82,25 @@ def test_nothing_readable():
 
     with pytest.raises(InputError, match="none of the 5 files can be read; the first: 0.png"):
         scored(EvaluationBatches(Unreadable(), 2, 0), red=red)
+
+
+class Largest:
+    """Set metric: the largest green value of a kind over all batches."""
+
+    def __init__(self):
+        self.seen = []
+
+    def update(self, pictures):
+        self.seen.append(float(pictures["restored"][:, 1].max()))
+
+    def result(self):
+        return {"green": max(self.seen), "batches": len(self.seen)}
+
+
+def test_a_set_metric_sees_every_batch_with_what_was_made_of_it(batches):
+    system = Brighter()
+    system.scored, system.shown, system.measured = (), (), ("largest",)
+    unused = {"largest": Largest, "unused": None}
+    found = evaluate(system, {"step": paddle.to_tensor(50 / 255)}, batches, {"red": red}, 3, unused)
+    assert found["scores"] == pytest.approx({"largest/green": 120 / 255, "largest/batches": 2}, abs=1e-6)
+    assert [row["name"] for row in found["rows"]] == ["0", "1", "3", "4"] and found["sheet"] == []

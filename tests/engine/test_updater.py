@@ -64,6 +64,26 @@ def test_adadelta_is_torchs():
         assert layer.weight.item() == pytest.approx(value, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["momentum", "adam"])
+def test_momentum_and_weight_decay_are_torchs(kind):
+    """Weight decay is added to the gradient; momentum accumulates the gradient undamped."""
+    layer = paddle.nn.Linear(1, 1, bias_attr=False)
+    layer.weight.set_value(paddle.to_tensor([[2.0]]))
+    config = OptimizerConfig(kind=kind, lr=0.1, momentum=0.9, beta1=0.5, beta2=0.9, weight_decay=0.3)
+    update = Updater({"it": config}, {"it": layer.parameters()})
+    value, first, second = 2.0, 0.0, 0.0
+    for step in range(1, 4):
+        update("it", layer(paddle.ones([1, 1])).square().sum())
+        gradient = 2 * value + 0.3 * value
+        if kind == "momentum":
+            first = 0.9 * first + gradient
+            value -= 0.1 * first
+        else:
+            first, second = 0.5 * first + 0.5 * gradient, 0.9 * second + 0.1 * gradient**2
+            value -= 0.1 * (first / (1 - 0.5**step)) / (np.sqrt(second / (1 - 0.9**step)) + 1e-8)
+        assert layer.weight.item() == pytest.approx(value, rel=1e-5)
+
+
 def test_parameters_without_gradient_stay(pair):
     one, two, update = pair
     before = two.weight.numpy().copy()

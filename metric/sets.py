@@ -1,0 +1,10 @@
+"""Metrics of a whole set by name: `system.measured` chooses, train.py and test.py hand them to the evaluation.
+
+A set metric is a class with `update(pictures)` (a batch and what the system made of it) and `result()` -> {name: float}.
+
+Source: ours.
+"""
+
+from metric.verification import Verification
+
+SETS = {"verification": Verification}

@@ -1,0 +1,129 @@
+"""Face verification: does a score tell pairs of one person from pairs of two?
+
+Scores are cosines of embeddings; figures are means over folds with their spread (population standard deviation).
+
+Source: Huo et al. 2018 (WebCaricature: TAR at FAR 0.1 % and 1 %, AUC, ten folds); Liu et al. 2017 (SphereFace, LFW
+accuracy); reference code of the definitions: experiments_on_face_photo2drawing sphereface/wc_eval.py.
+"""
+
+import numpy as np
+
+FALSE_RATES = {"tar_far_0.1": 1e-3, "tar_far_1": 1e-2}  # name -> false acceptance rate; names in percent
+FEW_PAIRS = 10  # wrongly accepted pairs below which a TAR says little
+THRESHOLDS = np.arange(-200, 201) / 200
+
+
+def cosines(first, second):
+    """Cosine of every row of [N, D] with the same row of [N, D]; a zero row gives 0."""
+    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return (first * second).sum(axis=1) / (norms + 1e-5)
+
+
+def acceptance_rate(positive, negative, false_rate):
+    """Share of the positive scores at or above the negative score that `false_rate` allows (TAR at FAR)."""
+    rank = int(len(negative) - 1 - len(negative) * false_rate)
+    return float(np.mean(positive >= np.sort(negative)[max(rank, 0)]))
+
+
+def area_under_curve(positive, negative):
+    """Probability that a positive score exceeds a negative one.
+
+    Differs: a tie counts one half; the reference counts it fully, which gives a constant score an area of 1.
+    """
+    ordered = np.sort(negative)
+    below, not_above = np.searchsorted(ordered, positive, "left"), np.searchsorted(ordered, positive, "right")
+    return float(np.mean(below + not_above) / 2 / len(negative))
+
+
+def best_threshold(positive, negative):
+    """The threshold of THRESHOLDS with the highest accuracy; the largest of several."""
+    right = (positive[None] >= THRESHOLDS[:, None]).sum(1) + (negative[None] < THRESHOLDS[:, None]).sum(1)
+    return float(THRESHOLDS[len(right) - 1 - np.argmax(right[::-1])])
+
+
+def accuracy(positive, negative, threshold):
+    """Share of right decisions, `score >= threshold` meaning one person."""
+    return float((np.sum(positive >= threshold) + np.sum(negative < threshold)) / (len(positive) + len(negative)))
+
+
+def fold_figures(folds):
+    """The figures of every fold.
+
+    Args:
+        folds: list of (positive scores, negative scores), each an array.
+
+    Returns:
+        name -> list with one number a fold: tar_far_0.1, tar_far_1, auc, and accuracy at the threshold that is best
+        on the other folds (absent with a single fold).
+    """
+    figures = {name: [acceptance_rate(*fold, rate) for fold in folds] for name, rate in FALSE_RATES.items()}
+    figures["auc"] = [area_under_curve(*fold) for fold in folds]
+    for i, fold in enumerate(folds) if len(folds) > 1 else ():
+        others = [scores for j, scores in enumerate(folds) if j != i]
+        positive, negative = (np.concatenate(parts) for parts in zip(*others, strict=True))
+        figures.setdefault("accuracy", []).append(accuracy(*fold, best_threshold(positive, negative)))
+    return figures
+
+
+def summary(figures):
+    """name -> mean over the folds, and name_std -> population standard deviation."""
+    means = {name: float(np.mean(values)) for name, values in figures.items()}
+    return means | {f"{name}_std": float(np.std(values)) for name, values in figures.items()}
+
+
+def too_few_pairs(folds):
+    """A sentence for every false acceptance rate that rests on fewer than FEW_PAIRS pairs a fold, else nothing."""
+    fewest = min(len(negative) for _, negative in folds)
+    return [f"{name}: {fewest * rate:.3g} wrongly accepted pairs a fold decide it ({fewest} negative pairs)"
+            for name, rate in FALSE_RATES.items() if fewest * rate < FEW_PAIRS]
+
+
+def pair_scores(embeddings, identities, is_caricature, cross_modal=True):
+    """(positive, negative) cosines of all pairs of one fold: the rule of the unrestricted setting.
+
+    Args:
+        embeddings: [N, D].
+        identities: [N].
+        is_caricature: [N] bool; with `cross_modal` only pairs of a photo with a caricature count.
+    """
+    unit = embeddings / (np.linalg.norm(embeddings, axis=1, keepdims=True) + 1e-5)
+    scores = unit @ unit.T
+    same = identities[:, None] == identities[None]
+    counts = np.triu(np.ones_like(same), 1)
+    if cross_modal:
+        counts &= is_caricature[:, None] != is_caricature[None]
+    return scores[counts & same], scores[counts & ~same]
+
+
+class Verification:
+    """Set metric: photo-caricature verification with the identities dealt into ten folds, all pairs of a fold.
+
+    Fewer than 20 identities give fewer folds, of two identities at least.
+    """
+
+    def __init__(self):
+        """Nothing seen yet."""
+        self.embeddings, self.identities, self.is_caricature = [], [], []
+
+    def update(self, pictures):
+        """Take `embedding` [N, D], `identity` [N] and `is_caricature` [N] of a batch."""
+        for name, kept in (("embedding", self.embeddings), ("identity", self.identities),
+                           ("is_caricature", self.is_caricature)):
+            kept.append(np.asarray(pictures[name]))
+
+    def result(self):
+        """tar_far_0.1, tar_far_1, auc, accuracy and their `_std` over the folds.
+
+        Raises:
+            ValueError: a fold has no pair of one person or none of two.
+        """
+        embeddings, identities, modes = (np.concatenate(x) for x in (
+            self.embeddings, self.identities, self.is_caricature))
+        people = np.unique(identities)
+        folds = []
+        for part in np.array_split(people, max(1, min(10, len(people) // 2))):
+            chosen = np.isin(identities, part)
+            folds.append(pair_scores(embeddings[chosen], identities[chosen], modes[chosen].astype(bool)))
+        if any(not len(scores) for fold in folds for scores in fold):
+            raise ValueError("verification: a fold lacks pairs; expected photos and caricatures of two people or more")
+        return summary(fold_figures(folds))
