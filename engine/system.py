@@ -72,6 +72,16 @@ class System:
     log_header: dict = {}
     smoke: dict = {}
 
+    @classmethod
+    def settle(cls, config, dataset):
+        """The run's configuration with what depends on the training set filled in; called once, before it is frozen.
+
+        Args:
+            config: RunConfig.
+            dataset: the training set.
+        """
+        return config
+
     def train_step(self, batch, step, update):
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
 

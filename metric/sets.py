@@ -5,6 +5,7 @@ A set metric is a class with `update(pictures)` (a batch and what the system mad
 Source: ours.
 """
 
+from metric.landmarks import LandmarkError
 from metric.verification import Verification
 
-SETS = {"verification": Verification}
+SETS = {"landmarks": LandmarkError, "verification": Verification}

@@ -11,6 +11,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from engine.errors import InputError
 from model.ir_se50 import batch_norm
 
 # channels, kernel, stride, dilation of conv1 ... conv12
@@ -101,7 +102,7 @@ class ContextDiscriminator(nn.Layer):
         return self.linear1(paddle.concat([self.model_ld(local), self.model_gd(image)], axis=1))
 
 
-def seed_discriminator_keys(arrays):
+def official_discriminator_keys(arrays):
     """A discriminator of the landmark project's phase_3 files under the official keys.
 
     There the branches are called model_local_discriminator and model_global_discriminator, and the last linear layer
@@ -126,3 +127,42 @@ def seed_discriminator_keys(arrays):
     of_global, of_local = np.split(renamed["linear1.weight"], 2, axis=1)
     renamed["linear1.weight"] = np.concatenate([of_local, of_global], axis=1)
     return renamed
+
+
+def with_landmark_channel(arrays, network):
+    """Weights of a four-channel completion network for one with further inputs, to which it does not react yet.
+
+    Args:
+        arrays: {key: array}; changed only where conv1.weight has fewer input channels than the network's.
+        network: CompletionNetwork.
+
+    Source: ours.
+    """
+    weight, wanted = arrays.get("conv1.weight"), network.conv1.weight.shape
+    if weight is None or weight.ndim != 4 or weight.shape[1] >= wanted[1]:
+        return arrays
+    blank = np.zeros((weight.shape[0], wanted[1] - weight.shape[1], *weight.shape[2:]), weight.dtype)
+    return arrays | {"conv1.weight": np.concatenate([weight, blank], axis=1)}
+
+
+class MeanFill(nn.Layer):
+    """Fills a hole with the training set's mean colour, which travels with the weights.
+
+    Source: Iizuka et al. 2017, section 4 (mean pixel value of the training set).
+    """
+
+    def __init__(self, mean_pixel=None):
+        """`mean_pixel`: RGB in [0, 1], or None where a weights file has to bring it."""
+        super().__init__()
+        values = [float("nan")] * 3 if mean_pixel is None else mean_pixel
+        self.register_buffer("mean_pixel", paddle.to_tensor(values, "float32").reshape([1, 3, 1, 1]))
+
+    def forward(self, image, mask):
+        """[N, 3, H, W], [N, 1, H, W] with 1 = hole -> [N, 3, H, W]."""
+        return image * (1 - mask) + self.mean_pixel * mask
+
+    def check(self):
+        """Raise InputError where no mean colour is known."""
+        if bool(self.mean_pixel.isnan().any()):
+            raise InputError("mean pixel: not in the weights file; give the training set's, "
+                             "-o recipe.mean_pixel=[R,G,B] in [0, 1]")

@@ -15,7 +15,7 @@ from model.ir_se50 import batch_norm
 # expansion, channels, blocks, stride of the first block
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 POINTS = 68
-PIXELS = 256.0  # the official network's output is in units of its 256 px input
+HALF_PIXEL = 0.5 / 256  # officially (0, 0) is the centre of the first of 256 pixels, here the picture's corner
 
 
 def conv_norm_relu(inputs, outputs, kernel=1, stride=1, groups=1):
@@ -41,7 +41,7 @@ class InvertedResidual(nn.Layer):
         return x + self.conv(x) if self.adds else self.conv(x)
 
 
-class LandmarkPredictor(nn.Layer):
+class LaFInPredictor(nn.Layer):
     """68 points from a face.
 
     Source: networks.py, MobileNetV2 (points_num 68); src/models.py multiplies its output by 256.
@@ -71,11 +71,11 @@ class LandmarkPredictor(nn.Layer):
         self.fc_landmark = nn.Linear(wide(64) + 2 * wide(128), 2 * num_points)
 
     def forward(self, image):
-        """[N, 3, S, S] in [0, 1], holes 1 -> points [N, 68, 2], (x, y) in units of the picture's side."""
+        """[N, 3, S, S] in [0, 1], holes 1 -> (x, y) of points [N, 68, 2] in units of the side, from the corner."""
         x = self.features(image)
         shallow = self.conv_node1(x).mean(axis=[2, 3])
         x = self.last_block(x)
         middle = self.conv_node2(x).mean(axis=[2, 3])
         deep = self.prelu(self.conv1_after_mbnet(F.adaptive_avg_pool2d(x, 1)).flatten(1))
         points = self.fc_landmark(paddle.concat([shallow, middle, deep], axis=1))
-        return points.reshape([-1, self.num_points, 2])
+        return points.reshape([-1, self.num_points, 2]) + HALF_PIXEL

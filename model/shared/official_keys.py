@@ -55,3 +55,21 @@ def from_official(layer, arrays):
         key, transposed = ours.get(official, (official, False))
         converted[key] = np.ascontiguousarray(array.T) if transposed else array
     return converted
+
+
+def from_either(layer, arrays):
+    """The arrays of a file that has our own keys and layout, or an official checkpoint's.
+
+    A layer without batch normalisation or PReLU has the same keys in both; then shapes that fit are ours.
+
+    Args:
+        layer, arrays: as for `from_official`.
+
+    Source: ours.
+    """
+    tensors = layer.state_dict()
+    if arrays.keys() != tensors.keys():
+        return from_official(layer, arrays)
+    fits = all(list(arrays[key].shape) == list(tensors[key].shape) for key in tensors)
+    renamed = any(key != official for key, (official, _) in official_names(layer).items())
+    return arrays if fits or renamed else from_official(layer, arrays)
