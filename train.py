@@ -40,6 +40,7 @@ def main():
 
     world, rank = distributed.world_size(), distributed.rank()
     training = run.build_dataset(config.data.train, config.seed, training=True)
+    config = run.settled(config, training, checkpoint)
     validation = run.build_dataset(config.data.validation, config.seed, training=False)
     workers = config.data.num_workers
     batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)

@@ -19,7 +19,7 @@ from engine.settings import Settings
 
 ANY_RATIO = (0.01, 0.6)
 ATTEMPTS = 300  # draws before a wanted ratio counts as impossible
-Kind = Literal["strokes", "walk", "rectangle", "centre", "half", "lower_face", "composition"]
+Kind = Literal["strokes", "walk", "rectangle", "centre", "half", "lower_face", "face_box", "composition"]
 Ratio = range_within(0, 1)
 JAW, NOSE_BRIDGE, NOSE_TIP = slice(1, 16), 27, 30  # of 68 landmarks in iBUG order
 
@@ -30,7 +30,8 @@ class MaskSettings(Settings):
     `ratios` are half-open ranges (low, high] of the hole's part of the picture, `margins` the parts of a side that
     stay free of holes along every edge. Training draws one of each; validation takes every pair in turn, so a set of
     pictures is spread evenly over them. Without ratios drawn holes cover 1 to 60 %, and files come as they are.
-    `lower_face` is as large as the face: neither ratios nor margins apply to it. Margins apply to drawn holes only.
+    `lower_face` is as large as the face, `face_box` the same for all: neither ratios nor margins apply to them. Margins
+    apply to drawn holes only.
 
     `files` is a folder or a .zip; what white means in them has to be said, except for NVIDIA's two archives.
     `augmentation` is for training: "flips" and quarter turns, or "nvidia", the recipe of their training set.
@@ -92,8 +93,8 @@ class Masks:
         names = list(self.settings.kinds)
         weights = np.array(list(self.settings.kinds.values()))
         kind = names[rng.choice(len(names), p=weights / weights.sum())]
-        if kind == "lower_face":
-            return _mask(lower_face(self.size, rng, landmarks)), "free"
+        if kind in ("lower_face", "face_box"):
+            return _mask(lower_face(self.size, rng, landmarks if kind == "lower_face" else None)), "free"
         return _mask(drawn_hole(kind, self.size, ratio, margin, rng)), "inside" if margin else "free"
 
     def _from_files(self, index, ratio, rng):
@@ -117,7 +118,7 @@ def drawn_hole(kind, size, ratio, margin, rng):
     """A hole of one kind, [H, W] bool.
 
     Args:
-        kind: a Kind other than "lower_face".
+        kind: a Kind other than "lower_face" and "face_box".
         size: (height, width).
         ratio: (low, high], or None: 1 to 60 %; "half" is then one half, "centre" one quarter of the picture.
         margin: part of a side that stays free along every edge.

@@ -77,9 +77,12 @@ class BestConfig(Settings):
 
 
 class TrainConfig(Settings):
-    """Length of a run and how often things happen, in steps; 0 means never."""
+    """Length of a run and how often things happen, in steps; 0 means never.
 
-    steps: int = Field(ge=0)
+    `steps` may be null where the system finds it from the training set.
+    """
+
+    steps: int | None = Field(ge=0)
     start_step: int = Field(default=0, ge=0)
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
     to_static: bool = False
@@ -206,6 +209,14 @@ def load(path, overrides=()):
         set_value(content, key, value, label)
     labels = {key: label for key, _, label in overrides}
     return _typed(content, str(path), labels)
+
+
+def replaced(config, values):
+    """The configuration with further values, {dotted key: value}, checked as when it was read."""
+    content = as_dict(config)
+    for key, value in values.items():
+        set_value(content, key, value, key)
+    return _typed(content, config.system, {})
 
 
 def _typed(content, source, labels):

@@ -23,6 +23,31 @@ def build_system(config):
         return kind(config.recipe)
 
 
+def settled(config, dataset, checkpoint_folder=None):
+    """The configuration with what its system finds in the training set; a resumed run keeps what it found then.
+
+    Raises:
+        ConfigError: the length of the run is still open.
+    """
+    if checkpoint_folder is not None:
+        saved = checkpoint.load_checkpoint(checkpoint_folder).meta["config"]
+        config = configuration.replaced(config, dict(_found_then(configuration.as_dict(config), saved)))
+    kind = configuration.import_class(config.system, ("system.",), "system")
+    config = kind.settle(config, dataset)
+    if config.train.steps is None:
+        raise ConfigError(f"train.steps: null; {config.system} does not find the length of a run by itself")
+    return config
+
+
+def _found_then(content, saved):
+    """(dotted key, saved value) of the recipe and the run's length where the configuration has null."""
+    for section in ("recipe", "train"):
+        for name, value in content[section].items():
+            earlier = saved[section].get(name)
+            if value is None and earlier is not None:
+                yield f"{section}.{name}", earlier
+
+
 def build_dataset(section, seed, training):
     """The dataset a `data.train` or `data.validation` section names."""
     return configuration.import_class(section.dataset, ("data_loader.",), "dataset")(section, seed, training)

@@ -85,6 +85,16 @@ class System:
         """
         return arrays
 
+    @classmethod
+    def settle(cls, config, dataset):
+        """The run's configuration with what depends on the training set filled in; called once, before it is frozen.
+
+        Args:
+            config: RunConfig.
+            dataset: the training set.
+        """
+        return config
+
     def train_step(self, batch, step, update):
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
 

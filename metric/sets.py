@@ -5,7 +5,8 @@ A set metric is a class with `update(pictures)`, a batch with what was made of i
 Source: ours.
 """
 
+from metric.landmarks import LandmarkError
 from metric.texture_distance import TextureDistance
 from metric.verification import Verification
 
-SETS = {"verification": Verification, "fid_proxy": TextureDistance}
+SETS = {"landmarks": LandmarkError, "verification": Verification, "fid_proxy": TextureDistance}

@@ -1,0 +1,297 @@
+"""Landmark-guided inpainting of masked faces: GLCIC's completion and critic, with landmarks that reach the generator.
+
+Three phases: the completion network alone, the discriminator alone, both. Landmarks come from a frozen predictor that
+was trained on its own (system/landmark_predictor.py); they enter as a loss on the completed face, as a further input
+channel, or both. `landmark: numpy` is the form of the original project, which has no gradient; it is kept to compare.
+
+Source: Iizuka et al. 2017 (GLCIC), section 3.3 and algorithm 1; reference code: otenim/GLCIC-PyTorch train.py.
+"""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from pydantic import Field
+
+from engine import distributed
+from engine.config import replaced
+from engine.errors import InputError
+from engine.images import composite
+from engine.settings import Settings
+from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.weights import load_into, read_weights, select_network
+from loss.adversarial import discriminator_logistic, generator_logistic
+from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
+from model.glcic import CompletionNetwork, ContextDiscriminator, MeanFill, with_landmark_channel
+from model.glcic import official_discriminator_keys as discriminator_keys
+from model.lafin import LaFInPredictor
+from model.shared.official_keys import from_official
+from model.shared.resample import bilinear_resize
+
+SAMPLE_PIXELS = 255.0  # the original project sees 8-bit pictures
+FORMS = {"coordinates": coordinate_loss, "heatmap": heatmap_loss}
+
+
+class LandmarkInpainting(System):
+    """Completion of masked faces.
+
+    Source: train.py of otenim/GLCIC-PyTorch (order of updates, weights); Yang et al. 2019 (LaFIn) for the landmarks.
+    """
+
+    class Config(Settings):
+        """Networks, phases and weights.
+
+        `phase1` to `phase3` are counted in `phase_unit`; `phase_steps` and `mean_pixel` are found from the training
+        set where they are not given. `local_size`: side of the critic's crop around the hole. `elsewhere_weight`:
+        weight of landmarks outside the hole. `model_G`, `model_D`: weights to start from, official files included.
+        """
+
+        width: float = Field(gt=0)
+        image_size: int = Field(gt=0)
+        local_size: int = Field(gt=0)
+        phase_unit: Literal["epochs", "steps"]
+        phase1: int = Field(ge=0)
+        phase2: int = Field(ge=0)
+        phase3: int = Field(ge=0)
+        phase_steps: tuple[int, int, int] | None = None
+        mean_pixel: tuple[float, float, float] | None = None
+        adversarial_weight: float = Field(ge=0)
+        landmark: Literal["none", "loss", "conditioning", "both", "numpy"]
+        landmark_form: Literal["coordinates", "heatmap"] = "coordinates"
+        landmark_weight: float = Field(ge=0)
+        elsewhere_weight: float = Field(ge=0, le=1)
+        landmark_network: Path = Path("weights/lite/landmark_predictor_lite.pdparams")
+        landmark_width: float = Field(default=0.5, gt=0)
+        landmark_size: int = Field(default=64, gt=0)
+        model_G: Path | None = None
+        model_D: Path | None = None
+
+    scored = ("masked", "composite")
+    shown = ("masked", "output", "composite", "image")
+    smoke = {
+        "recipe.width": 0.0625, "recipe.image_size": 32, "recipe.local_size": 16, "recipe.landmark": "none",
+        "recipe.phase_unit": "steps", "recipe.phase1": 0, "recipe.phase2": 0, "recipe.phase3": 2,
+        "recipe.phase_steps": [0, 0, 2], "recipe.mean_pixel": [0.5, 0.4, 0.3],
+        **{f"data.{split}.image_size": 32 for split in ("train", "validation")},
+    }
+
+    @classmethod
+    def settle(cls, config, dataset):
+        """Fill in the phases' steps, the length of the run and the mean pixel from the training set."""
+        c, found = config.recipe, {}
+        if c.phase_steps is None:
+            epoch = max(1, len(dataset) // (config.data.batch_size * distributed.world_size()))
+            found["recipe.phase_steps"] = [n * (epoch if c.phase_unit == "epochs" else 1)
+                                           for n in (c.phase1, c.phase2, c.phase3)]
+        if c.mean_pixel is None:
+            found["recipe.mean_pixel"] = mean_pixel(dataset)
+        if config.train.steps is None:
+            found["train.steps"] = sum(found.get("recipe.phase_steps", c.phase_steps))
+        return replaced(config, found)
+
+    def __init__(self, config):
+        """Build the networks, load what they start from, and the landmark predictor where the mode needs one.
+
+        Raises:
+            InputError: a weights file is missing or does not fit.
+        """
+        self.config = c = config
+        self.conditioned = c.landmark in ("conditioning", "both")
+        self.completion = CompletionNetwork(c.width, in_channels=5 if self.conditioned else 4)
+        self.discriminator = ContextDiscriminator((c.local_size,) * 2, (c.image_size,) * 2, c.width)
+        self.fill = MeanFill(c.mean_pixel)
+        self.networks = {"completion": self.completion, "discriminator": self.discriminator, "fill": self.fill}
+        self.trainable = {name: self.networks[name].parameters() for name in ("completion", "discriminator")}
+        self.state = {}
+        self._load_start()
+        self.predictor = self._predictor() if c.landmark != "none" else None
+        self.log_header = {"landmark": c.landmark}
+
+    def _load_start(self):
+        """Weights of `model_G` and `model_D`; a four-channel file starts a conditioned network unchanged."""
+        c = self.config
+        if c.model_G:
+            arrays = select_network(read_weights(c.model_G), "completion", c.model_G)
+            arrays = with_landmark_channel(from_official(self.completion, arrays), self.completion)
+            load_into(self.completion, arrays, c.model_G)
+        if c.model_D:
+            arrays = discriminator_keys(select_network(read_weights(c.model_D), "discriminator", c.model_D))
+            load_into(self.discriminator, from_official(self.discriminator, arrays), c.model_D)
+
+    def _predictor(self):
+        """The frozen landmark network in evaluation mode."""
+        c, network = self.config, LaFInPredictor(self.config.landmark_width)
+        if not c.landmark_network.exists():
+            raise InputError(f"{c.landmark_network}: missing; recipe.landmark: {c.landmark} needs it: train "
+                             "configs/landmark_predictor_lite.yaml, or set recipe.landmark: none")
+        arrays = select_network(read_weights(c.landmark_network), "predictor", c.landmark_network)
+        load_into(network, from_official(network, arrays), c.landmark_network)
+        network.eval()
+        for weight in network.parameters():
+            weight.stop_gradient = True
+        return network
+
+    def train_step(self, batch, step, update):
+        """Completion, then critic, then both; in the third phase the critic steps first.
+
+        Source: algorithm 1; train.py. The critic's loss has weight 1 in its own phase and `adversarial_weight` in the
+        third, as in the reference of the landmark project.
+        Differs: in the second phase the completion network is frozen whole, batch statistics included.
+        """
+        c, image, mask = self.config, batch["image"], batch["mask"]
+        completion_steps, critic_steps, _ = c.phase_steps
+        if completion_steps <= step < completion_steps + critic_steps:
+            with paddle.no_grad(), evaluating(self.completion):
+                output = self.complete(self.completion, image, mask)
+            return self.critic_step(output, image, mask, 1.0, update)
+
+        output = self.complete(self.completion, image, mask)
+        if step < completion_steps:
+            loss = hole_error(output, image, mask)
+            update("completion", loss)
+            return {"completion/loss": loss.detach()}
+
+        scalars = self.critic_step(output.detach(), image, mask, c.adversarial_weight, update)
+        with frozen(self.discriminator):
+            terms = self.completion_terms(output, image, mask)
+            loss = total(terms, self.weights())
+            update("completion", loss)
+        return {"completion/loss": loss.detach(), **prefixed("completion", terms), **scalars}
+
+    def critic_step(self, output, image, mask, weight, update):
+        """One step of the discriminator on completed and true pictures and their crops."""
+        loss = discriminator_logistic(self.judge(image, mask), self.judge(output, mask))
+        if self.config.landmark == "numpy":
+            loss = loss + self.landmarks_without_gradient(output, image)
+        update("discriminator", weight * loss)
+        return {"discriminator/loss": loss.detach()}
+
+    def judge(self, picture, mask):
+        """Logits [N, 1] of a picture, seen whole and cropped around the hole."""
+        return self.discriminator(crop_around(picture, mask, self.config.local_size), picture)
+
+    def completion_terms(self, output, image, mask):
+        """Unweighted terms of the third phase's completion loss."""
+        terms = {"hole": hole_error(output, image, mask), "adversarial": generator_logistic(self.judge(output, mask))}
+        if self.config.landmark in ("loss", "both"):
+            terms["landmark"] = self.landmark_loss(output, image, mask)
+        return terms
+
+    def weights(self):
+        """Factor of every term of `completion_terms`."""
+        return {"hole": 1.0, "adversarial": self.config.adversarial_weight, "landmark": self.config.landmark_weight}
+
+    def landmark_loss(self, output, image, mask):
+        """Landmarks of the completed face against those of the true one, weighted around the hole; unweighted."""
+        with paddle.no_grad():
+            target = self.points(image)
+        weights = hole_weights(target, mask, self.config.elsewhere_weight)
+        return FORMS[self.config.landmark_form](self.points(composite(output, image, mask)), target, weights)
+
+    def landmarks_without_gradient(self, output, image):
+        """The original project's term: rounded pixels from outside the graph; a constant to both players.
+
+        Source: the landmark project's train step, which adds it to the critic's loss.
+        """
+        found = []
+        for picture in (output, image):
+            rounded = (picture.detach() * SAMPLE_PIXELS).round() / SAMPLE_PIXELS
+            found.append(np.round(self.points(rounded).numpy() * self.config.image_size))
+        return paddle.to_tensor(np.abs(found[0] - found[1]).mean(dtype=np.float32))
+
+    def points(self, picture):
+        """[N, 3, S, S] -> points [N, 68, 2] in units of the side; gradients pass to the picture."""
+        size = self.config.landmark_size
+        if tuple(picture.shape[2:]) != (size, size):
+            picture = bilinear_resize(picture, size, size)
+        return self.predictor(picture)
+
+    def complete(self, network, image, mask):
+        """Picture and hole -> the network's picture [N, 3, H, W] in (0, 1)."""
+        inputs = [self.fill(image, mask), mask]
+        if self.conditioned:
+            with paddle.no_grad():
+                points = self.points(image * (1 - mask) + mask)
+            inputs.append(landmark_map(points, (self.config.image_size,) * 2))
+        return network(paddle.concat(inputs, axis=1))
+
+    def generate(self, batch, networks):
+        """{"masked": hole filled with the mean pixel, "output", "composite": output in the hole, picture elsewhere}."""
+        self.fill.check()
+        image, mask = batch["image"], batch["mask"]
+        output = self.complete(networks["completion"], image, mask)
+        return {"masked": self.fill(image, mask), "output": output, "composite": composite(output, image, mask)}
+
+    def inference(self, networks):
+        """One graph: picture and hole in, the whole output out; the script that runs it keeps the known pixels."""
+        self.fill.check()
+        side, network = self.config.image_size, networks["completion"]
+
+        def completed(image, mask):
+            return self.complete(network, image, mask)
+
+        return {"": Exported(
+            layer=Completion(completed, [network, self.fill, *filter(None, [self.predictor])]),
+            inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side))],
+            outputs=[Port("composite", (-1, 3, side, side))],
+            reference=completed,
+        )}
+
+
+class Completion(paddle.nn.Layer):
+    """A function of picture and hole as a layer with the networks it uses. Source: ours."""
+
+    def __init__(self, function, networks):
+        """`networks` are held so that their weights are exported."""
+        super().__init__()
+        self.function, self.parts = function, paddle.nn.LayerList(networks)
+
+    def forward(self, image, mask):
+        """[N, 3, H, W] and [N, 1, H, W] -> [N, 3, H, W]."""
+        return self.function(image, mask)
+
+
+def hole_error(output, image, mask):
+    """Squared error inside the hole, mean over all pixels. Source: losses.py, completion_network_loss."""
+    return F.mse_loss(output * mask, image * mask)
+
+
+def crop_around(picture, mask, size):
+    """[N, C, size, size] crops centred at each hole's bounding box, moved inside the picture where they stick out.
+
+    Source: Iizuka et al. 2017, section 3.3 (a random patch where there is no hole: here the centre); index arithmetic
+    stays on the device.
+    """
+    for axis in (2, 3):
+        length, other = mask.shape[axis], 5 - axis
+        hit = mask.max(axis=[1, other]).astype("int64")
+        first, last = hit.argmax(axis=1), length - 1 - hit.flip(axis=[1]).argmax(axis=1)
+        start = ((first + last + 1) // 2 - size // 2).clip(0, length - size)
+        index = start.unsqueeze(1) + paddle.arange(size)
+        shape = [index.shape[0], 1, size, 1] if axis == 2 else [index.shape[0], 1, 1, size]
+        wanted = list(picture.shape)
+        wanted[axis] = size
+        picture = paddle.take_along_axis(picture, index.reshape(shape).expand(wanted), axis=axis, broadcast=False)
+    return picture
+
+
+def mean_pixel(dataset):
+    """Mean over the pictures of each one's mean colour, three numbers in [0, 1].
+
+    Source: train.py of otenim/GLCIC-PyTorch, mpv.
+    """
+    means = [dataset[(0, index)]["image"].mean(axis=(1, 2)) for index in range(len(dataset))]
+    return [round(float(value), 6) for value in np.mean(means, axis=0)]
+
+
+@contextmanager
+def evaluating(network):
+    """The network in evaluation mode inside the block: its batch statistics stay as they are. Source: ours."""
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train()

@@ -1,0 +1,121 @@
+"""The landmark predictor of masked-face inpainting, trained on its own: 68 points of a face with a hole in it.
+
+Source: Yang et al. 2019 (LaFIn); reference code: YaN9-Y/lafin src/models.py (LandmarkDetectorModel), src/lafin.py.
+"""
+
+import paddle
+from pydantic import Field
+
+from engine.images import composite
+from engine.settings import Settings
+from engine.system import Exported, Port, System
+from loss.landmark import landmark_map, predictor_loss
+from model.lafin import LaFInPredictor
+from model.shared.resample import bilinear_resize
+
+HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
+DOT = 0.02  # of the side: how large a point is drawn
+
+
+class LandmarkPredictor(System):
+    """A network from a picture to 68 points.
+
+    Source: src/models.py, LandmarkDetectorModel.process.
+    """
+
+    class Config(Settings):
+        """`input_size`: side in pixels the network sees; `covered_probability`: part of the faces that get their hole.
+
+        Differs: officially every face has its hole; a predictor that also judges whole faces has to see some.
+        """
+
+        width: float = Field(gt=0)
+        input_size: int = Field(gt=0)
+        covered_probability: float = Field(ge=0, le=1)
+
+    shown = ("masked", "predicted")
+    measured = ("landmarks",)
+    smoke = {
+        "recipe.width": 0.1, "recipe.input_size": 32,
+        **{f"data.{split}.image_size": 32 for split in ("train", "validation")},
+    }
+
+    def __init__(self, config):
+        """Build the network."""
+        self.config = config
+        self.predictor = LaFInPredictor(config.width)
+        self.networks = {"predictor": self.predictor}
+        self.trainable = {"predictor": self.predictor.parameters()}
+        self.state = {}
+
+    def train_step(self, batch, step, update):
+        """One step on the length of the error vector, in pixels of the network's input."""
+        size = self.config.input_size
+        covered = (paddle.rand([batch["mask"].shape[0], 1, 1, 1]) < self.config.covered_probability).astype("float32")
+        predicted = predict(self.predictor, cover(batch["image"], batch["mask"] * covered), size)
+        loss = predictor_loss(predicted * size, units(batch["landmarks"], batch["image"].shape[3]) * size)
+        update("predictor", loss)
+        return {"predictor/loss": loss.detach()}
+
+    def generate(self, batch, networks):
+        """{"masked", "predicted": the picture with its points, "predicted_landmarks" [N, 68, 2] in its pixels}."""
+        masked = cover(batch["image"], batch["mask"])
+        points = predict(networks["predictor"], masked, self.config.input_size)
+        return {"masked": masked, "predicted": drawn(batch["image"], points),
+                "predicted_landmarks": pixels(points, masked.shape[3])}
+
+    def inference(self, networks):
+        """One graph: face, hole white, to points in pixels of that face at `input_size`."""
+        size, network = self.config.input_size, networks["predictor"]
+
+        def reference(image):
+            return pixels(network(image), size)
+
+        return {"": Exported(
+            layer=PointsInPixels(network, size),
+            inputs=[Port("image", (-1, 3, size, size))],
+            outputs=[Port("landmarks", (-1, 68, 2), kind="points", range=(0.0, float(size)))],
+            reference=reference,
+        )}
+
+
+class PointsInPixels(paddle.nn.Layer):
+    """The exported form: points in pixels. Source: src/models.py, LandmarkDetectorModel.forward."""
+
+    def __init__(self, network, size):
+        """`size`: side of the pictures it is given."""
+        super().__init__()
+        self.network, self.size = network, size
+
+    def forward(self, image):
+        """[N, 3, S, S] in [0, 1] -> [N, 68, 2]."""
+        return pixels(self.network(image), self.size)
+
+
+def cover(image, mask):
+    """The picture with its hole white, as the network knows holes. Source: src/models.py, images_masked."""
+    return image * (1 - mask) + mask
+
+
+def predict(network, image, size):
+    """Points of [N, 3, S, S] pictures, which are resized to `size`; units of the side. Source: ours."""
+    if tuple(image.shape[2:]) != (size, size):
+        image = bilinear_resize(image, size, size)
+    return network(image)
+
+
+def units(landmarks, size):
+    """Pixels of a picture of side `size` -> units of its side, from its corner. Source: ours."""
+    return (landmarks + HALF) / size
+
+
+def pixels(points, size):
+    """The inverse of `units`. Source: ours."""
+    return points * size - HALF
+
+
+def drawn(image, points):
+    """The picture with a green dot at every point. Source: ours."""
+    reach = max(0, round(DOT * image.shape[3] / 2))
+    dots = paddle.nn.functional.max_pool2d(landmark_map(points, image.shape[2:]), 2 * reach + 1, 1, reach)
+    return composite(paddle.to_tensor([0.0, 1.0, 0.0]).reshape([1, 3, 1, 1]), image, dots)
