@@ -25,9 +25,9 @@ from engine.system import Exported, Port, System, frozen, prefixed, total
 from engine.weights import load_into, read_weights, select_network
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
-from model.glcic import CompletionNetwork, ContextDiscriminator, MeanFill, with_landmark_channel
-from model.glcic import official_discriminator_keys as discriminator_keys
-from model.lafin import LaFInPredictor
+from model.landmark import CompletionNetwork, ContextDiscriminator, MeanFill, with_landmark_channel
+from model.landmark import official_discriminator_keys as discriminator_keys
+from model.landmark_predictor import LaFInPredictor
 from model.shared.official_keys import from_official
 from model.shared.resample import bilinear_resize
 

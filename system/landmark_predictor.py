@@ -10,7 +10,7 @@ from engine.images import composite
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
-from model.lafin import LaFInPredictor
+from model.landmark_predictor import LaFInPredictor
 from model.shared.resample import bilinear_resize
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre

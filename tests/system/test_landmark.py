@@ -8,8 +8,8 @@ from engine import config as configuration
 from engine.errors import InputError
 from engine.updater import Updater
 from engine.weights import write_weights
-from model.glcic import CompletionNetwork, official_discriminator_keys
-from model.lafin import LaFInPredictor
+from model.landmark import CompletionNetwork, official_discriminator_keys
+from model.landmark_predictor import LaFInPredictor
 from system.landmark import LandmarkInpainting, crop_around, mean_pixel
 
 SIZE = 32

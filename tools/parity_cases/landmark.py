@@ -3,7 +3,7 @@
 import paddle
 import paddle.nn.functional as F
 
-from model.glcic import CompletionNetwork, ContextDiscriminator
+from model.landmark import CompletionNetwork, ContextDiscriminator
 from tools.parity_cases.stylegan2 import gradients, loaded, tensors
 
 
