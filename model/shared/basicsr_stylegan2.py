@@ -128,7 +128,8 @@ def feature_transform(x, scale, shift):
     kept = x.shape[1] - scale.shape[1]
     if kept == 0:
         return x * scale + shift
-    return paddle.concat([x[:, :kept], x[:, kept:] * scale + shift], axis=1)
+    same, changed = x.split([kept, scale.shape[1]], axis=1)
+    return paddle.concat([same, changed * scale + shift], axis=1)
 
 
 class StyleGAN2Generator(nn.Layer):
@@ -184,16 +185,16 @@ class StyleGAN2Generator(nn.Layer):
         Returns:
             [N, 3, size, size], linear.
         """
-        noise = self.noise_maps() if noise is None else noise
-        out = self.style_conv1(self.constant_input(latents.shape[0]), latents[:, 0], noise[0], second_order)
-        image = self.to_rgb1(out, latents[:, 1])
+        noise, w = self.noise_maps() if noise is None else noise, latents.unbind(axis=1)
+        out = self.style_conv1(self.constant_input(latents.shape[0]), w[0], noise[0], second_order)
+        image = self.to_rgb1(out, w[1])
         for i, to_rgb in enumerate(self.to_rgbs):
             k = 2 * i + 1
-            out = self.style_convs[k - 1](out, latents[:, k], noise[k], second_order)
+            out = self.style_convs[k - 1](out, w[k], noise[k], second_order)
             if i < len(conditions):
                 out = feature_transform(out, *conditions[i])
-            out = self.style_convs[k](out, latents[:, k + 1], noise[k + 1], second_order)
-            image = to_rgb(out, latents[:, k + 2], image)
+            out = self.style_convs[k](out, w[k + 1], noise[k + 1], second_order)
+            image = to_rgb(out, w[k + 2], image)
         return image
 
 
