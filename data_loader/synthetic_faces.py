@@ -55,11 +55,23 @@ def render(identity, variant, size, seed=0, style="photo"):
     relief = Relief(points, look.expression[0], 1 + 0.15 * person.shape[_NOSE_DEPTH], view.scale)
     scene = Scene(person, look, points, view, canvas, relief)
     image = (paint_photo if style == "photo" else paint_caricature)(scene)
-    landmarks = scene.pixels[:68]
     if canvas != size:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return Face(image, _landmarks(view, points, canvas, size), int(identity))
+
+
+def render_landmarks(identity, variant, size, seed=0, style="photo"):
+    """The landmarks [68, 2] of `render` with the same arguments, without painting the picture."""
+    person, look = sampled_identity(seed, identity), sampled_appearance(seed, identity, variant)
+    points, view, canvas = posed_face(person, look, size, style)
+    return _landmarks(view, points, canvas, size)
+
+
+def _landmarks(view, points, canvas, size):
+    landmarks = view.pixels(points)[:68]
+    if canvas != size:
         landmarks = (landmarks + 0.5) * (size / canvas) - 0.5
-    return Face(image, landmarks.astype(np.float32), int(identity))
+    return landmarks.astype(np.float32)
 
 
 def posed_face(person, look, size, style):
