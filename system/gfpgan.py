@@ -25,6 +25,7 @@ from loss.regularization import r1_penalty
 from model.arcface import ResNet18ArcFace
 from model.gfpgan.clean import GFPGANClean
 from model.gfpgan.component import FacialComponentDiscriminator
+from model.gfpgan.exported import ExportedGFPGAN
 from model.gfpgan.generator import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
 from model.shared.official_keys import from_official
@@ -117,7 +118,7 @@ class GFPGAN(System):
         elif c.fixes_decoder:
             logger.warning("recipe.decoder_weights: none; the fixed decoder is random unless --pretrained loads it")
         if c.perceptual_weight or c.style_weight:
-            self.perceptual = self._loss_network("perceptual", c.perceptual_network, PerceptualLoss)
+            self.perceptual = self._loss_network("perceptual", c.perceptual_network, perceptual_loss)
         if c.identity_weight:
             self.identity = self._loss_network("identity", c.identity_network, identity_loss)
         self.log_header = {"perceptual": "on" if self.perceptual else "off", "identity": "on" if self.identity else "off"}
@@ -234,6 +235,37 @@ class GFPGAN(System):
     def restore(self, generator, degraded):
         """[N, 3, H, W] in [0, 1] -> restored image in [0, 1], clipped."""
         return from_signed(generator(self.network_input(degraded))[0]).clip(0, 1)
+
+    def inference(self, networks):
+        """One graph: degraded face in, restored face out; the stored noise, so that runs repeat."""
+        generator, shape = networks["generator"], (-1, 3, self.config.size, self.config.size)
+        return {"": Exported(
+            layer=ExportedGFPGAN(generator),
+            inputs=[Port("image", shape)],
+            outputs=[Port("restored", shape)],
+            reference=lambda image: self.restore(generator, image),
+        )}
+
+
+def load_decoder(decoder, path):
+    """Give the decoder the weights of a StyleGAN2 file in the official form, and report what was loaded.
+
+    Raises:
+        InputError: the file is missing or of another size.
+    """
+    arrays = select_network(read_weights(path), "decoder", path)
+    load_into(decoder, from_official(decoder, arrays), path)
+    elements = sum(array.size for array in arrays.values())
+    noises = sum(key.startswith("noises.") for key in arrays)
+    logger.info(f"{path}: loaded into the decoder: {len(arrays)} arrays ({noises} of them noise), {elements} elements; "
+                "the U-Net and its conditions are not in it")
+
+
+def perceptual_loss(arrays, path):
+    """`PerceptualLoss` with the weights of a file; layers above those in use are left."""
+    loss = PerceptualLoss()
+    load_into(loss.network, {key: arrays[key] for key in loss.network.state_dict() if key in arrays}, path)
+    return loss
 
 
 def identity_loss(arrays, path):

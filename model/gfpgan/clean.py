@@ -183,3 +183,4 @@ class GFPGANClean(GFPGANBilinear):
 
     conv, down, up, rgb, linear, condition = Conv, DownBlock, UpBlock, ToRGB, Linear, Condition
     decoder = CleanStyleGAN2Generator
+    is_clean = True

@@ -14,13 +14,15 @@ from model.shared.stylegan2 import EqualLinear, channel_table, log2_size, spread
 class GFPGANOriginal(nn.Layer):
     """Degraded face to restored face: the network of the paper (v1), which filters where it resamples.
 
-    A subclass names other layers; keys, shapes and forward pass follow from them.
+    A subclass names other layers; keys, shapes and forward pass follow from them. `filters`: resampling filters, else it
+    interpolates; `is_clean`: the weights hold all scales.
 
     Source: gfpganv1_arch.py, GFPGANv1.
     """
 
     conv, down, up, rgb, linear, condition = ConvActivated, DownBlock, UpBlock, ToRGB, EqualLinear, Condition
     decoder = StyleGAN2Generator
+    filters, is_clean = True, False
 
     def __init__(self, size, style_dim=512, n_mlp=8, channel_multiplier=1, narrow=1.0, input_is_latent=True,
                  different_w=True, sft_half=True):
@@ -94,3 +96,4 @@ class GFPGANBilinear(GFPGANOriginal):
     """The form that is trained for versions 1.2 to 1.4: bilinear resampling. Source: GFPGANBilinear."""
 
     down, decoder = BilinearDownBlock, BilinearStyleGAN2Generator
+    filters = False
