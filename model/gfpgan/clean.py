@@ -3,6 +3,7 @@
 It is the bilinear form after `model.gfpgan.conversion`, so its activations have no gain and its weights no scale.
 
 Source: TencentARC/GFPGAN archs/gfpganv1_clean_arch.py and stylegan2_clean_arch.py.
+Differs: untrained weights are drawn as those of the bilinear form after conversion, not by torch's defaults.
 """
 
 import math
@@ -18,7 +19,6 @@ from model.shared.convolution import same_conv
 from model.shared.stylegan2 import SQRT2, parameter
 
 SLOPE = 0.2
-HE = math.sqrt(2.0 / (1.0 + SLOPE**2))  # gain of a layer that a leaky ReLU follows
 
 
 class Linear(nn.Layer):
@@ -38,10 +38,10 @@ class Linear(nn.Layer):
 class Conv(nn.Layer):
     """Convolution of stride 1, same size, [leaky ReLU]. Source: torch.nn.Conv2d, padding k // 2."""
 
-    def __init__(self, in_channels, out_channels, kernel_size, activate=True, has_bias=True, bias_init=0.0):
-        """`activate`: a leaky ReLU follows inside this layer."""
+    def __init__(self, in_channels, out_channels, kernel_size, activate=True, has_bias=True, bias_init=0.0, gain=SQRT2):
+        """`activate`: a leaky ReLU follows inside this layer; the weight starts with deviation gain / sqrt(in k k)."""
         super().__init__()
-        deviation = (HE if activate else 1.0) / math.sqrt(in_channels * kernel_size**2)
+        deviation = gain / math.sqrt(in_channels * kernel_size**2)
         self.weight = parameter(self, [out_channels, in_channels, kernel_size, kernel_size], std=deviation)
         self.bias = parameter(self, [out_channels], fill=bias_init) if has_bias else None
         self.activate = activate
@@ -58,7 +58,7 @@ class ToRGB(Conv):
 
     def __init__(self, in_channels):
         """Three channels out."""
-        super().__init__(in_channels, 3, 1, activate=False)
+        super().__init__(in_channels, 3, 1, activate=False, gain=1.0)
 
 
 class DownBlock(nn.Layer):
@@ -70,8 +70,8 @@ class DownBlock(nn.Layer):
         """Channels in and out."""
         super().__init__()
         self.conv1 = Conv(in_channels, in_channels, 3)
-        self.conv2 = Conv(in_channels, out_channels, 3)
-        self.skip = Conv(in_channels, out_channels, 1, activate=False, has_bias=False)
+        self.conv2 = Conv(in_channels, out_channels, 3, gain=1.0)
+        self.skip = Conv(in_channels, out_channels, 1, activate=False, has_bias=False, gain=1.0 / SQRT2)
         self.resized = self.resize()
 
     def forward(self, x):
@@ -98,14 +98,11 @@ class LeakyReLU(nn.Layer):
 
 
 class Condition(nn.Sequential):
-    """Features to the scale or the shift of one decoder level. Source: condition_scale, condition_shift.
-
-    Differs: the bias of a scale starts at 1 as in the bilinear form, not as torch draws it.
-    """
+    """Features to the scale or the shift of one decoder level. Source: condition_scale, condition_shift."""
 
     def __init__(self, in_channels, out_channels, bias_init):
         """`bias_init`: 1 for a scale, 0 for a shift."""
-        last = Conv(in_channels, out_channels, 3, activate=False, bias_init=bias_init)
+        last = Conv(in_channels, out_channels, 3, activate=False, bias_init=bias_init, gain=1.0)
         super().__init__(Conv(in_channels, in_channels, 3, activate=False), LeakyReLU(), last)
 
 
@@ -175,7 +172,7 @@ class CleanStyleGAN2Generator(BilinearStyleGAN2Generator):
 
     def mapping_layers(self, style_dim, n_mlp):
         """Linear and leaky ReLU in turn, so the checkpoint's indices are odd."""
-        return [layer for _ in range(n_mlp) for layer in (Linear(style_dim, style_dim, gain=HE), LeakyReLU())]
+        return [layer for _ in range(n_mlp) for layer in (Linear(style_dim, style_dim, gain=SQRT2), LeakyReLU())]
 
 
 class GFPGANClean(GFPGANBilinear):
