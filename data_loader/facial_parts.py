@@ -1,8 +1,8 @@
-"""Where the eyes and the mouth are: circles from 68 landmarks, a table of them by file stem, boxes for a training batch.
+"""Where eyes and mouth are: circles from 68 landmarks, a table of them by file stem, boxes for a training batch.
 
-A circle is (x, y, half) of a part, in pixels of a square picture of `size`; NaN where the part is not visible. Left and
-right are those of the picture. Tables are JSON or NPZ files, whose form `write_table` states; `tools/make_part_boxes.py`
-makes them.
+A circle is (x, y, half) of a part, in pixels of a square picture of `size`; NaN where the part is not visible. Left
+and right are those of the picture. Tables are JSON or NPZ files, whose form `write_table` states;
+`tools/make_part_boxes.py` makes them.
 
 Source: TencentARC/GFPGAN scripts/parse_landmark.py (circles) and data/ffhq_degradation_dataset.py,
 get_component_coordinates (boxes, flip).
@@ -75,7 +75,8 @@ def write_table(path, table):
     """
     if Path(path).suffix == ".npz":
         with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, size=table.size, stems=np.array(list(table.faces)), circles=np.array(list(table.faces.values())))
+            circles = np.array(list(table.faces.values())).reshape(-1, 3, 3)
+            np.savez(file, size=table.size, stems=np.array(list(table.faces), dtype=str), circles=circles)
         return
     faces = {}
     for stem, circles in table.faces.items():

@@ -121,7 +121,8 @@ class GFPGAN(System):
             self.perceptual = self._loss_network("perceptual", c.perceptual_network, perceptual_loss)
         if c.identity_weight:
             self.identity = self._loss_network("identity", c.identity_network, identity_loss)
-        self.log_header = {"perceptual": "on" if self.perceptual else "off", "identity": "on" if self.identity else "off"}
+        losses = {"perceptual": self.perceptual, "identity": self.identity}
+        self.log_header = {name: "on" if loss else "off" for name, loss in losses.items()}
 
     def _loss_network(self, name, path, build):
         """The loss with its weights, or None where its file is missing and may be."""

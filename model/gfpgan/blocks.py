@@ -115,7 +115,8 @@ class Condition(nn.Sequential):
     def __init__(self, in_channels, out_channels, bias_init):
         """`bias_init`: 1 for a scale, 0 for a shift, so that the decoder starts hardly changed."""
         first = Conv(in_channels, in_channels, 3, has_bias=True)
-        super().__init__(first, ScaledLeakyReLU(), Conv(in_channels, out_channels, 3, has_bias=True, bias_init=bias_init))
+        last = Conv(in_channels, out_channels, 3, has_bias=True, bias_init=bias_init)
+        super().__init__(first, ScaledLeakyReLU(), last)
 
 
 class ToRGB(Conv):

@@ -1,7 +1,7 @@
 """Between GFP-GAN's bilinear form, which is trained, and its clean form, which is released: exact up to rounding.
 
-The bilinear form scales weights by 1 / sqrt(fan-in) and activations by sqrt(2) in every forward pass; the clean form has
-all of it in its weights. Every factor can be divided out again, so the way back loses nothing.
+The bilinear form scales weights by 1 / sqrt(fan-in) and activations by sqrt(2) in every forward pass; the clean form
+has all of it in its weights. Every factor can be divided out again, so the way back loses nothing.
 
 Source: TencentARC/GFPGAN scripts/convert_gfpganv_to_clean.py (the factors); the way back is ours.
 """

@@ -86,7 +86,8 @@ class DownBlock(Folded):
         self.conv2 = Conv(second, weights[f"{prefix}.conv2.2.bias"], 1.0, True, stride)  # sqrt(2) / sqrt(2)
         self.skip = Conv(skip, None, 1 / GAIN, stride=stride)
         channels = first.shape[0]
-        self.filters = nn.LayerList([DepthwiseFIR(binomial_kernel(), channels, pad) for pad in (2, 1)] if filters else [])
+        blurs = [DepthwiseFIR(binomial_kernel(), channels, pad) for pad in (2, 1)]
+        self.filters = nn.LayerList(blurs if filters else [])
 
     def forward(self, x):
         """[N, in, H, W] -> [N, out, H / 2, W / 2]."""

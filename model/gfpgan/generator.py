@@ -1,4 +1,4 @@
-"""GFP-GAN's generator: U-Net, latent codes, pyramid of pictures, conditioned decoder; in its original and bilinear form.
+"""GFP-GAN's generator: U-Net, latent codes, pyramid of pictures, conditioned decoder; original and bilinear form.
 
 Source: Wang et al. 2021, section 3; reference code: TencentARC/GFPGAN archs/gfpganv1_arch.py (GFPGANv1) and
 gfpgan_bilinear_arch.py (GFPGANBilinear).
@@ -14,8 +14,8 @@ from model.shared.stylegan2 import EqualLinear, channel_table, log2_size, spread
 class GFPGANOriginal(nn.Layer):
     """Degraded face to restored face: the network of the paper (v1), which filters where it resamples.
 
-    A subclass names other layers; keys, shapes and forward pass follow from them. `filters`: resampling filters, else it
-    interpolates; `is_clean`: the weights hold all scales.
+    A subclass names other layers; keys, shapes and forward pass follow from them. `filters`: it resamples with filters,
+    else it interpolates; `is_clean`: the weights hold all scales.
 
     Source: gfpganv1_arch.py, GFPGANv1.
     """
@@ -89,7 +89,7 @@ class GFPGANOriginal(nn.Layer):
         conditions = [(scale(x), shift(x))
                       for scale, shift, x in zip(self.condition_scale, self.condition_shift, features, strict=True)]
         pictures = [to_rgb(x) for to_rgb, x in zip(self.toRGB, features, strict=True)]
-        return self.stylegan_decoder(latents, conditions, noise), pictures
+        return self.stylegan_decoder(latents, noise, conditions=conditions), pictures
 
 
 class GFPGANBilinear(GFPGANOriginal):

@@ -173,14 +173,14 @@ class StyleGAN2Generator(nn.Layer):
         """One entry a layer: None (draw) in training, the stored map in evaluation."""
         return [None if self.training else getattr(self.noises, f"noise{i}") for i in range(self.num_maps)]
 
-    def forward(self, latents, conditions=(), noise=None, second_order=False):
+    def forward(self, latents, noise=None, second_order=False, conditions=()):
         """Synthesis.
 
         Args:
             latents: [N, num_latents, style_dim].
-            conditions: pairs (scale, shift) for 8x8, 16x16, ... (see `feature_transform`); levels without one stay.
             noise: `num_maps` maps from 4x4 up, or functions of the shape that make them; None: see `noise_maps`.
             second_order: keep to operators with a second gradient.
+            conditions: pairs (scale, shift) for 8x8, 16x16, ... (see `feature_transform`); levels without one stay.
 
         Returns:
             [N, 3, size, size], linear.

@@ -48,7 +48,7 @@ def face(seed=0, size=16):
     return paddle.to_tensor(image)
 
 
-@pytest.mark.parametrize("case", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in CASES])
+@pytest.mark.parametrize("case", [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in CASES])
 def test_outputs_losses_and_gradients_are_the_official_ones(case):
     lines = list(case_lines(GOLDEN, case, CASES[case]))
     assert [line for line in lines if not line["ok"]] == []

@@ -263,7 +263,7 @@ def test_fixed_decoder_stays_and_the_rest_learns():
     it.train_step(pictures(), 0, record)
     wanted = {f"generator/{key}" for key, p in it.generator.named_parameters() if id(p) not in decoder}
     assert record.calls[0][2] == wanted
-    assert not any(p.stop_gradient for p in it.trainable["generator"])  # freezing the critics has left them as they were
+    assert not any(p.stop_gradient for p in it.trainable["generator"])
 
 
 @pytest.mark.parametrize("form", ["original", "bilinear"])
@@ -317,7 +317,7 @@ def test_missing_loss_networks(tmp_path, caplog):
 
 
 def test_loss_networks_are_read_from_official_files(tmp_path, monkeypatch):
-    """A torchvision file has more layers than are used; ArcFace's keys begin with "module."."""
+    """A VGG file has more layers than are used; ArcFace's keys begin with "module."."""
     small = {"conv1_2": 0.1}
     monkeypatch.setattr(PerceptualLoss, "LAYERS", small)
     vgg = {key: value.numpy() for key, value in VGG(19, ["conv2_1"]).state_dict().items()}
@@ -410,7 +410,7 @@ def test_exported_form_computes_generate(form):
 
 
 def test_pictures_of_another_size_are_one_line():
-    with pytest.raises(InputError, match=r"pictures are 16 x 16, the network takes 32 x 32; data.\*.image_size must be"):
+    with pytest.raises(InputError, match=r"pictures are 16 x 16, the network takes 32 x 32; data.\*.image_size"):
         gfpgan(**SIMPLE).network_input(paddle.zeros([1, 3, 16, 16]))
 
 

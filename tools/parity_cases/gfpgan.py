@@ -33,7 +33,7 @@ def decoder_values(config, inputs, weights):
     count = sum(name.startswith("cond_") for name in given)
     conditions = [(given[f"cond_{i}"], given[f"cond_{i + 1}"]) for i in range(0, count, 2)]
     latents = network.latents([given["z"]])
-    image = network(latents, conditions)
+    image = network(latents, conditions=conditions)
     values = {"out:image": image.numpy(), "out:latent": latents.numpy()}
     return values | gradients(network, (image * given["r"]).sum(), "grad")
 
@@ -66,7 +66,7 @@ def block_values(config, inputs, weights):
 
 
 def perceptual_values(config, inputs, weights):
-    """VGG-19's perceptual and style loss with GFP-GAN's layers, their sum's gradient, and channel means of the target's features."""
+    """VGG-19's perceptual and style loss, the gradient of their sum, and channel means of the target's features."""
     loss = PerceptualLoss(loaded(VGG(19, list(PerceptualLoss.LAYERS)), weights))
     given = tensors(inputs, "x")
     perceptual, style = loss(given["x"], given["gt"])

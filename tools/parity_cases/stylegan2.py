@@ -39,7 +39,8 @@ def gradients(layer, scalar, prefix, **inputs):
     found = {f"{prefix}:in:{name}": tensor.grad for name, tensor in inputs.items()}
     for key, parameter in layer.named_parameters():
         official, transposed = names[key]
-        found[f"{prefix}:{official}"] = parameter.grad.T if transposed and parameter.grad is not None else parameter.grad
+        turned = transposed and parameter.grad is not None
+        found[f"{prefix}:{official}"] = parameter.grad.T if turned else parameter.grad
     return {key: gradient.numpy() for key, gradient in found.items() if gradient is not None}
 
 
