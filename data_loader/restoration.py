@@ -1,6 +1,7 @@
 """Pairs of a clean and a degraded face for blind restoration (GPEN, GFP-GAN).
 
-A sample is {"image": clean [3, S, S], "degraded": [3, S, S], "name": str}, RGB float32 in [0, 1], S = image_size.
+A sample is {"image": clean [3, S, S], "degraded": [3, S, S], "name": str}, RGB float32 in [0, 1], S = image_size; for
+training with facial parts also {"boxes": [3, 4], "visible": [3]}, see data_loader/facial_parts.py.
 What is random in a sample depends on (seed, epoch, index) alone, so the number of workers changes nothing. For
 validation it depends on (seed, index): the configuration is the manifest of the test set.
 """
@@ -13,8 +14,9 @@ from pydantic import Field, model_validator
 
 from data_loader import colour
 from data_loader.degrade import DegradationRanges, degrade
+from data_loader.facial_parts import boxes_of, circles_of, flipped, read_table
 from data_loader.folder import ImageFolder, ResizeKernel, split_folder
-from data_loader.synthetic_faces import render
+from data_loader.synthetic_faces import render, face_landmarks
 from engine.errors import InputError
 from engine.images import resize, to_chw, to_uint8
 from engine.settings import Settings
@@ -46,7 +48,7 @@ class SyntheticSource:
     def __init__(self, settings, size):  # noqa: D107
         self.settings, self.size = settings, size
         self.num_identities = settings.identities[1] - settings.identities[0]
-        self.kept = {}
+        self.kept, self.kept_circles = {}, {}
 
     def __len__(self):
         """Identities times variants."""
@@ -69,6 +71,13 @@ class SyntheticSource:
             return image
         self.kept[index] = to_uint8(image)
         return self.kept[index].astype(np.float32) / 255
+
+    def circles(self, index, size):
+        """Circles [3, 3] of the facial parts of a picture, for `size` pixels; from the renderer's own landmarks."""
+        if (index, size) not in self.kept_circles:
+            landmarks = face_landmarks(*self._face(index), size, self.settings.seed)
+            self.kept_circles[index, size] = circles_of(landmarks, size)
+        return self.kept_circles[index, size]
 
 
 class PairedFolder:
@@ -124,7 +133,10 @@ class DegradedFaces:
     """
 
     class Config(Settings):
-        """Sizes in pixels, square."""
+        """Sizes in pixels, square.
+
+        `gives_parts`: training samples carry the boxes of the facial parts, which for `root` are those of `part_file`.
+        """
 
         root: Path | None = None
         synthetic: SyntheticSettings | None = None
@@ -134,18 +146,22 @@ class DegradedFaces:
         flip_probability: float
         grey_probability: float
         degradation: DegradationRanges
+        gives_parts: bool = False
+        part_file: Path | None = None
 
         @model_validator(mode="after")
         def _consistent(self):
             if self.root is None and self.synthetic is None:
                 raise ValueError("neither 'root' (a folder of faces) nor 'synthetic' (procedural faces) is given")
+            if self.gives_parts and self.root is not None and self.part_file is None:
+                raise ValueError("gives_parts needs 'part_file', a table that tools/make_part_boxes.py makes")
             if self.degrade_size < self.image_size:
                 raise ValueError(f"degrade_size is {self.degrade_size}; expected image_size {self.image_size} or more")
             return self
 
     def __init__(self, config, seed, training):  # noqa: D107
         self.config, self.seed, self.training = config, seed, training
-        self.pairs = None
+        self.pairs, self.table = None, None
         if config.root is None:
             self.source = SyntheticSource(config.synthetic, config.degrade_size)
             return
@@ -156,6 +172,8 @@ class DegradedFaces:
             )
         folder = folder / "hq" if (folder / "hq").is_dir() else folder
         self.source = ImageFolder(folder, (config.degrade_size, config.degrade_size), config.resize_kernel)
+        if training and config.gives_parts:
+            self.table = part_table(config.part_file, self.source)
 
     def __len__(self):
         """Number of samples an epoch."""
@@ -168,21 +186,52 @@ class DegradedFaces:
         epoch, index = key
         config = self.config
         rng = np.random.default_rng([self.seed, epoch, index] if self.training else [self.seed, index])
-        image = self.source.read(index)
+        image, flips = self.source.read(index), False
         if self.training:
-            image = augmented(image, config.flip_probability, config.grey_probability, rng)
+            image, flips = augmented(image, config.flip_probability, config.grey_probability, rng)
         degraded = degrade(image, config.degradation, rng)
         size = (config.image_size, config.image_size)
         image, degraded = (resize(picture, size, config.resize_kernel) for picture in (image, degraded))
-        return sample(image, degraded, self.source.name(index))
+        parts = self._parts(index, flips) if self.training and config.gives_parts else {}
+        return sample(image, degraded, self.source.name(index)) | parts
+
+    def _parts(self, index, flips):
+        """{"boxes", "visible"} of a picture, mirrored where it is; what is stored stays as it is."""
+        size = self.config.image_size
+        if self.table is None:
+            circles = self.source.circles(index, size)
+        else:
+            circles = self.table.circles(self.source.name(index), size)
+        boxes, visible = boxes_of(flipped(circles, size) if flips else circles)
+        return {"boxes": boxes, "visible": visible}
 
 
 def augmented(image, flip_probability, grey_probability, rng):
-    """Mirrored left to right, and grey, each with its probability; two uniform draws in that order."""
+    """(the image mirrored left to right, and grey, each with its probability, whether it is mirrored).
+
+    Two uniform draws in that order.
+    """
     flips, is_grey = rng.uniform() < flip_probability, rng.uniform() < grey_probability
     if flips:
         image = np.ascontiguousarray(image[:, ::-1])
-    return colour.grey_rgb(image) if is_grey else image
+    return colour.grey_rgb(image) if is_grey else image, flips
+
+
+def part_table(path, source):
+    """The table of facial parts for a folder, with a line for how many pictures it lacks.
+
+    Raises:
+        InputError: it cannot be read, or knows none of the pictures.
+    """
+    table = read_table(path)
+    stems = [Path(source.name(index)).name for index in range(len(source))]
+    missing = [stem for stem in stems if stem not in table.faces]
+    if len(missing) == len(stems):
+        raise InputError(f"{path}: holds none of the {len(stems)} pictures of {source.folder}, such as {stems[0]}")
+    if missing:
+        logging.getLogger("kintsugi").warning("%s: %d of %d pictures are not in it and train without facial parts, "
+                                              "such as %s", path, len(missing), len(stems), missing[0])
+    return table
 
 
 def sample(image, degraded, name):

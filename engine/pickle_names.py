@@ -8,6 +8,7 @@ Source: the reductions written by torch (`torch/_utils.py`, `torch/serialization
 """
 
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -180,8 +181,17 @@ def _latin1(text, encoding):
 
 
 def _ignored(*_):
-    """A value that carries no weights: a device, a namespace of arguments, a lone number."""
+    """A value that carries no weights: a device, a namespace of arguments."""
     return Pending()
+
+
+def _scalar(dtype, data):
+    """Numpy's `scalar`: the number, from the bytes (or text for their latin-1 code) of one value."""
+    code = inert(dtype)
+    data = data.encode("latin1") if type(data) is str else data
+    if type(dtype) is not Pending or type(code) is not str or type(data) is not bytes:
+        raise Refused("holds a number without plain data")
+    return struct.unpack(code[0] + _STRUCTS[code[1:]], data)[0]
 
 
 def _empty_bytes():
@@ -191,7 +201,8 @@ def _empty_bytes():
 _BUILTINS = {"tuple": _sequence(tuple), "dict": text_dict, "bytes": _empty_bytes}
 _BUILTINS |= dict.fromkeys(("list", "set", "frozenset"), _sequence(list))
 _BUILTINS |= dict.fromkeys(("int", "float", "bool", "str"))
-_ARRAYS = {"_reconstruct": _ndarray, "scalar": _ignored}
+_STRUCTS = dict(zip("i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 b1".split(), "bhiqBHIQefd?", strict=True))
+_ARRAYS = {"_reconstruct": _ndarray, "scalar": _scalar}
 _BUFFERS = {"_frombuffer": _frombuffer}
 _DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
 _MODULES = {

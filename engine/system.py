@@ -95,6 +95,9 @@ class System:
         """
         return config
 
+    def prepare_training(self):
+        """Read what training alone needs, such as the networks inside losses; the Trainer calls it before all else."""
+
     def train_step(self, batch, step, update):
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
 

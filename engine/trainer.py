@@ -56,6 +56,7 @@ class Trainer:
         self.config, self.system, self.folder = config, system, Path(folder)
         self.batches, self.evaluate, self.preview_batch = batches, evaluate, preview_batch
         self._check_optimizers()
+        system.prepare_training()
         self.updater = Updater(config.optimizers, system.trainable, config.train.precision)
         averaged = {name: system.networks[name] for name in system.averaged}
         self.ema = EMA(averaged, config.ema.decay if config.ema else 0.0)

@@ -15,21 +15,22 @@ MAX_WORK = 2_000_000  # opcodes and copied items (3 s); a checkpoint of 2000 ten
 _DAMAGE = (ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError)
 
 
-def unpickle(stream, persistent=None):
+def unpickle(stream, persistent=None, max_work=None):
     """The first object of a pickle stream, made of inert values.
 
     Args:
         stream: file object at the start of a pickle; it is left behind that pickle's end.
         persistent: function from a persistent id (any inert value) to a value; without it such ids are refused.
+        max_work: opcodes and copied items that are followed; None: MAX_WORK.
 
     Returns:
         None, number, text, bytes, list, tuple, dict, or a value of `engine.pickle_names`. Entries of a dict under
         other keys than text (an optimizer's state) are dropped.
 
     Raises:
-        Refused: for foreign names, opcodes that weights do not need, damage, and more than MAX_WORK opcodes.
+        Refused: for foreign names, opcodes that weights do not need, damage, and more than `max_work` opcodes.
     """
-    machine = _Machine(persistent)
+    machine = _Machine(persistent, max_work or MAX_WORK)
     try:
         for opcode, argument, _ in pickletools.genops(stream):
             machine.spend(1)
@@ -47,14 +48,14 @@ def unpickle(stream, persistent=None):
 class _Machine:
     """Stack, memo and work done. A mark puts the stack aside (`below`) and begins an empty one."""
 
-    def __init__(self, persistent):
+    def __init__(self, persistent, max_work):
         self.stack, self.below, self.memo = [], [], {}
-        self.persistent, self.work = persistent, 0
+        self.persistent, self.work, self.max_work = persistent, 0, max_work
 
     def spend(self, amount):
         self.work += amount
-        if self.work > MAX_WORK:
-            raise Refused(f"asks for more than {MAX_WORK} pickle instructions")
+        if self.work > self.max_work:
+            raise Refused(f"asks for more than {self.max_work} pickle instructions")
 
     def push(self, value):
         self.stack.append(value)

@@ -24,6 +24,7 @@ TORCH_PROTOCOL = 1001
 MAX_GROWTH = 8, 1 << 24  # arrays may take 8 times the file's size and 16 MiB
 MAX_NODES, MAX_DEPTH, MAX_KEY = 200_000, 16, 1000
 MAX_LINE = 1 << 16
+MAX_TREE_WORK = 20_000_000  # pickle instructions of a table; FFHQ's 70,000 faces take about 6 million
 SAFETENSORS = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": BFLOAT16, "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "<b1",
@@ -85,13 +86,7 @@ def read_pickle(file):
 def read_zip(file):
     """Arrays of a torch.save file since 1.6: a zip with `<top>/data.pkl` and the storages `<top>/data/<key>`."""
     size = Stream(file).size
-    archive = zipfile.ZipFile(file)
-    entries = {entry.filename: entry for entry in archive.infolist()}
-    _check_entries(entries.values(), size)
-    trees = [name for name in entries if name.rpartition("/")[2] == "data.pkl" and name.count("/") < 2]
-    if len(trees) != 1:
-        raise Refused("is a zip file, but not one of torch.save (one data.pkl is expected)")
-    top = trees[0].removesuffix("data.pkl")
+    archive, entries, top = _torch_archive(file)
     if f"{top}byteorder" in entries and archive.read(f"{top}byteorder") != b"little":
         raise Refused("was written by a big-endian machine, which is not read")
 
@@ -101,8 +96,33 @@ def read_zip(file):
             raise Refused("has a storage whose size is not the one declared")
         return archive.read(entry)
 
-    tree = unpickle(Stream(io.BytesIO(archive.read(trees[0]))), _storage)
+    tree = unpickle(Stream(io.BytesIO(archive.read(f"{top}data.pkl"))), _storage)
     return _arrays(tree, _Maker(size, content))
+
+
+def _torch_archive(file):
+    """(the open zip, its entries by name, the folder in it that holds data.pkl) of a torch.save file."""
+    archive = zipfile.ZipFile(file)
+    entries = {entry.filename: entry for entry in archive.infolist()}
+    _check_entries(entries.values(), Stream(file).size)
+    trees = [name for name in entries if name.rpartition("/")[2] == "data.pkl" and name.count("/") < 2]
+    if len(trees) != 1:
+        raise Refused("is a zip file, but not one of torch.save (one data.pkl is expected)")
+    return archive, entries, trees[0].removesuffix("data.pkl")
+
+
+def read_torch_tree(file):
+    """What a torch.save file of either form holds, as `unpickle` gives it; its tensors' contents are not read."""
+    is_zip = file.read(2) == b"PK"
+    file.seek(0)
+    if is_zip:
+        archive, _, top = _torch_archive(file)
+        return inert(unpickle(Stream(io.BytesIO(archive.read(f"{top}data.pkl"))), _storage, MAX_TREE_WORK))
+    stream = Stream(file)
+    if unpickle(stream) != TORCH_MAGIC:
+        raise Refused("is no file of torch.save")
+    unpickle(stream), unpickle(stream)  # protocol, system
+    return inert(unpickle(stream, _storage, MAX_TREE_WORK))
 
 
 def _check_entries(entries, size):

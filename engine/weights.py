@@ -23,7 +23,7 @@ from engine.log import logger
 from engine.manifest import fetch_hint
 from engine.pickle_names import Refused
 from engine.torch_file import write_torch_zip
-from engine.weight_formats import read_pickle, read_safetensors, read_zip
+from engine.weight_formats import read_pickle, read_safetensors, read_torch_tree, read_zip
 
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
 MAX_HEADER = 100_000_000  # bytes of a safetensors header
@@ -57,6 +57,16 @@ def read_weights(path):
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER:
             return read_safetensors(file)
         raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
+
+
+def read_tree(path):
+    """Dicts with text keys, lists and numbers of a torch.save file: tables, not weights. Nothing in it is run.
+
+    Raises:
+        InputError: no such file, another format, or a file that is refused.
+    """
+    with _opened(path) as file:
+        return read_torch_tree(file)
 
 
 def read_arrays(path):

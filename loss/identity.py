@@ -6,6 +6,27 @@ from model.shared.resample import bilinear_resize
 LUMA = (0.2989, 0.5870, 0.1140)
 
 
+class GreyIdentityLoss:
+    """Mean absolute difference of the face features of two pictures in grey, not normalised.
+
+    The recognition network sits inside, frozen and in evaluation mode, so it is in no checkpoint.
+
+    Source: Wang et al. 2021 (GFP-GAN), section 3.4; TencentARC/GFPGAN models/gfpgan_model.py, cri_identity.
+    """
+
+    def __init__(self, backbone):
+        """`backbone`: a `ResNet18ArcFace` with its weights loaded."""
+        self.backbone = backbone
+        backbone.eval()
+        for weight in backbone.parameters():
+            weight.stop_gradient = True
+
+    def __call__(self, output, image):
+        """Scalar; pictures [N, 3, S, S] RGB in [-1, 1]; `image` is the target and gets no gradient."""
+        target = self.backbone(gray_for_identity(image)).detach()
+        return (self.backbone(gray_for_identity(output)) - target).abs().mean()
+
+
 class IdentityLoss:
     """1 - cosine similarity of face features, mean over the batch.
 

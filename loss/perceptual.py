@@ -1,5 +1,8 @@
 """Losses on feature maps."""
 
+from engine.images import from_signed
+from model.vgg import VGG, imagenet_normalised
+
 
 def gram_matrix(features):
     """Channel correlations of [N, C, H, W] -> [N, C, C], divided by C * H * W.
@@ -29,3 +32,32 @@ def feature_matching(fake_features, real_features):
         distance = fake - real.detach()
         total = total + ((distance * distance).mean(axis=[1, 2, 3]) + 1e-12).sqrt().mean()
     return total
+
+
+class PerceptualLoss:
+    """Distances of VGG-19 features and of their correlations, L1, over chosen layers.
+
+    The network sits inside, frozen, so it is in no checkpoint.
+
+    Source: Johnson et al. 2016; XPixelGroup/BasicSR losses/basic_loss.py, PerceptualLoss, with GFP-GAN's layer weights.
+    """
+
+    LAYERS = {"conv1_2": 0.1, "conv2_2": 0.1, "conv3_4": 1.0, "conv4_4": 1.0, "conv5_4": 1.0}
+
+    def __init__(self, network=None):
+        """`network`: a `VGG` with its weights loaded; None makes one of random weights, to be loaded into."""
+        self.network = VGG(19, list(self.LAYERS)) if network is None else network
+        self.network.eval()
+        for parameter in self.network.parameters():
+            parameter.stop_gradient = True
+
+    def features(self, image):
+        """[N, 3, H, W] in [-1, 1] -> {layer: [N, C, h, w]}, before ReLU."""
+        return self.network(imagenet_normalised(from_signed(image)))
+
+    def __call__(self, output, image):
+        """(feature distance, Gram distance), both unweighted scalars; `image` is the target and gets no gradient."""
+        ours, theirs = self.features(output), self.features(image.detach())
+        perceptual = sum(w * (ours[n] - theirs[n]).abs().mean() for n, w in self.LAYERS.items())
+        style = sum(w * (gram_matrix(ours[n]) - gram_matrix(theirs[n])).abs().mean() for n, w in self.LAYERS.items())
+        return perceptual, style

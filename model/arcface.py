@@ -40,8 +40,8 @@ class IRBlock(nn.Layer):
     def __init__(self, in_channels, out_channels, stride=1, use_se=False):
         """The shortcut is a strided 1x1 convolution where size or width change."""
         super().__init__()
-        self.bn0, self.bn1 = batch_norm(in_channels), batch_norm(in_channels)
-        self.conv1 = conv3x3(in_channels, in_channels)
+        self.bn0, self.conv1 = batch_norm(in_channels), conv3x3(in_channels, in_channels)
+        self.bn1 = batch_norm(in_channels)
         self.prelu = nn.PReLU(1)
         self.conv2, self.bn2 = conv3x3(in_channels, out_channels, stride), batch_norm(out_channels)
         self.se = SqueezeExcitation(out_channels) if use_se else None

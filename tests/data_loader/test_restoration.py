@@ -61,7 +61,8 @@ def test_flip_and_grey_change_both_images_in_training_only(root):
 
 def test_probabilities_of_flip_and_grey():
     rng, image = np.random.default_rng(0), gradient(4)
-    drawn = [augmented(image, 0.5, 0.2, rng) for _ in range(1000)]
+    drawn, flips = zip(*(augmented(image, 0.5, 0.2, rng) for _ in range(1000)), strict=True)
+    assert list(flips) == [picture[:, 0].sum() > picture[:, -1].sum() for picture in drawn]
     assert np.mean([picture[:, 0].sum() > picture[:, -1].sum() for picture in drawn]) == pytest.approx(0.5, abs=0.06)
     assert np.mean([np.ptp(picture, axis=-1).max() < 1e-6 for picture in drawn]) == pytest.approx(0.2, abs=0.04)
 

@@ -3,7 +3,7 @@ import paddle
 import pytest
 from paddle import nn
 
-from loss.identity import IdentityLoss, face_crop, gray_for_identity
+from loss.identity import GreyIdentityLoss, IdentityLoss, face_crop, gray_for_identity
 
 
 class MeanColour(nn.Layer):
@@ -59,3 +59,25 @@ def test_grey_weighs_green_most():
     grey = [float(gray_for_identity(picture(*colour), 16).mean()) for colour in ((1, 0, 0), (0, 1, 0), (0, 0, 1))]
     assert grey == pytest.approx([0.2989, 0.587, 0.114], rel=1e-5)
     assert gray_for_identity(picture(1, 1, 1)).shape == [2, 1, 128, 128]
+
+
+class Mean(nn.Layer):
+    """A stand-in for ArcFace: the mean grey, not normalised."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = self.create_parameter([1], default_initializer=nn.initializer.Constant(2.0))
+
+    def forward(self, face):
+        assert face.shape[1:] == [1, 128, 128]
+        return face.mean(axis=[2, 3]) * self.gain
+
+
+def test_grey_identity_loss_is_the_distance_of_features():
+    backbone, output, target = Mean(), picture(1, 1, 1), picture(0, 1, 0)
+    output.stop_gradient = target.stop_gradient = False
+    loss = GreyIdentityLoss(backbone)(output, target)
+    assert float(loss) == pytest.approx(2 * (0.2989 + 0.1140), rel=1e-3)
+    loss.backward()
+    assert float(output.grad.sum()) > 0 and target.grad is None and backbone.gain.grad is None
+    assert not backbone.training

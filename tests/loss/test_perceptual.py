@@ -2,7 +2,7 @@ import numpy as np
 import paddle
 import pytest
 
-from loss.perceptual import feature_matching, gram_matrix
+from loss.perceptual import PerceptualLoss, feature_matching, gram_matrix
 
 
 def test_gram_matrix_is_the_mean_product_of_channels():
@@ -18,3 +18,27 @@ def test_feature_matching_sums_root_mean_squares_and_moves_the_fake_only():
     assert float(loss) == pytest.approx(0.5 + 1.0)
     loss.backward()
     assert real.grad is None and float(fake.grad.sum()) > 0
+
+
+class Powers(paddle.nn.Layer):
+    """In the place of VGG: its input times 1, 2, ... under the layers' names."""
+
+    def forward(self, image):
+        self.seen = image
+        return {name: image * (i + 1) for i, name in enumerate(PerceptualLoss.LAYERS)}
+
+
+def test_perceptual_loss_weighs_layers_and_normalises_its_input():
+    network = Powers()
+    output, image = paddle.full([1, 3, 4, 4], 1.0), paddle.full([1, 3, 4, 4], -1.0)
+    output.stop_gradient = image.stop_gradient = False
+    perceptual, style = PerceptualLoss(network)(output, image)
+    mean, deviation = np.float32((0.485, 0.456, 0.406)), np.float32((0.229, 0.224, 0.225))
+    ends = [(value - mean) / deviation for value in (1.0, 0.0)]  # of [-1, 1] as ImageNet's statistics see it
+    weights = [0.1 * 1, 0.1 * 2, 3, 4, 5]
+    assert float(perceptual) == pytest.approx(sum(weights) * np.abs(ends[0] - ends[1]).mean(), rel=1e-5)
+    grams = [np.outer(end, end) / 3 for end in ends]
+    weights = [0.1 * 1, 0.1 * 4, 9, 16, 25]
+    assert float(style) == pytest.approx(sum(weights) * np.abs(grams[0] - grams[1]).mean(), rel=1e-4)
+    (perceptual + style).backward()
+    assert float(output.grad.sum()) > 0 and image.grad is None

@@ -38,7 +38,9 @@ def gradients(layer, scalar, prefix, **inputs):
     names = official_names(layer)
     found = {f"{prefix}:in:{name}": tensor.grad for name, tensor in inputs.items()}
     for key, parameter in layer.named_parameters():
-        found[f"{prefix}:{names[key][0]}"] = parameter.grad
+        official, transposed = names[key]
+        turned = transposed and parameter.grad is not None
+        found[f"{prefix}:{official}"] = parameter.grad.T if turned else parameter.grad
     return {key: gradient.numpy() for key, gradient in found.items() if gradient is not None}
 
 

@@ -1,7 +1,12 @@
 import numpy as np
 import paddle
 
-from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from model.shared.basicsr_stylegan2 import (
+    BilinearStyleGAN2Generator,
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
+    feature_transform,
+)
 
 
 def test_noise_is_stored_in_evaluation_and_drawn_in_training():
@@ -23,3 +28,33 @@ def test_discriminator_of_gfpgan_has_the_official_size():
     entries = StyleGAN2Discriminator(512, channel_multiplier=1).state_dict()
     assert sum(tensor.size for tensor in entries.values()) == 24_030_753
     assert not any(key.endswith("kernel") for key in entries)
+
+
+def test_feature_transform_of_all_and_of_the_second_half():
+    x = paddle.randn([2, 4, 3, 3])
+    scale, shift = paddle.randn([2, 4, 3, 3]), paddle.randn([2, 4, 3, 3])
+    np.testing.assert_array_equal(feature_transform(x, scale, shift).numpy(), (x * scale + shift).numpy())
+    found = feature_transform(x, scale[:, :2], shift[:, :2])
+    np.testing.assert_array_equal(found[:, :2].numpy(), x[:, :2].numpy())
+    np.testing.assert_array_equal(found[:, 2:].numpy(), (x[:, 2:] * scale[:, :2] + shift[:, :2]).numpy())
+
+
+def test_levels_without_condition_are_plain_stylegan2():
+    paddle.seed(0)
+    network = BilinearStyleGAN2Generator(16, style_dim=8, n_mlp=1, narrow=1 / 64)
+    network.eval()
+    latents = network.latents([paddle.randn([2, 8])])
+    one, zero = paddle.ones([2, 4, 8, 8]), paddle.zeros([2, 4, 8, 8])
+    plain = network(latents).numpy()
+    np.testing.assert_allclose(network(latents, conditions=[(one, zero)]).numpy(), plain, atol=1e-6)
+    first = np.abs(network(latents, conditions=[(one, one)]).numpy() - plain).max()
+    assert first > 1e-3  # the condition of 8 x 8 changes what comes above it
+
+
+def test_noise_may_be_a_function_of_the_shape():
+    paddle.seed(0)
+    network = StyleGAN2Generator(16, style_dim=8, n_mlp=1, narrow=1 / 64)
+    shapes = []
+    noise = [lambda shape: shapes.append(shape) or paddle.zeros(shape)] * 5
+    network(network.latents([paddle.randn([2, 8])]), noise=noise)
+    assert shapes == [[2, 1, side, side] for side in (4, 8, 8, 16, 16)]
