@@ -44,8 +44,10 @@ def main():
               "skipped": len(batches.skipped), "scores": result["scores"], "rows": result["rows"]}
     write_text(folder / "scores.json", json.dumps(report, indent=1))
     logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; {folder}/scores.json, {folder}/sheet.png")
-    for name, value in result["scores"].items():
-        logger.info(f"Metric {name}: {value:.4f}")
+    lines = [f"Metric {name}: {value:.4f}" for name, value in result["scores"].items()]
+    write_text(folder / "metrics.txt", "\n".join(lines) + "\n")
+    for line in lines:
+        logger.info(line)
     return 0
 
 
