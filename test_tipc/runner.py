@@ -17,10 +17,11 @@ from pathlib import Path
 from engine import cli
 from engine.errors import ConfigError
 from test_tipc import checks, report
-from test_tipc.parser import MODES, check_mode, read_config
+from test_tipc.parser import check_mode, read_config
 from test_tipc.plan import ASSEMBLY, plan
 from test_tipc.process import argument_list, execute, interpreter
 from test_tipc.report import Result
+from test_tipc.slots import MODES
 
 OUTPUT_ROOT = Path("test_tipc/output")
 TIME_LIMITS = {"whole_train_whole_infer": 30 * 24 * 3600}
@@ -169,10 +170,10 @@ def clear(stage):
         return
     if stage.kind == "train":
         shutil.rmtree(output, ignore_errors=True)
-    elif stage.kind == "export" and output.is_dir():
-        for name in checks.MODEL_FILES:
-            for path in (output / name, (output / name).with_suffix(".pdiparams")):
-                path.unlink(missing_ok=True)
+    elif stage.kind == "export":
+        for path in [*output.glob("*"), *output.glob("*/*")]:
+            if path.name in checks.MODEL_FILES or path.suffix == ".pdiparams":
+                path.unlink()
 
 
 def main(words=None):
