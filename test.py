@@ -11,6 +11,7 @@ from data_loader.batches import EvaluationBatches
 from engine import cli, distributed, images, run
 from engine.cli import Flag
 from engine.evaluate import evaluate
+from engine.files import write_text
 from engine.log import logger, to_console
 from metric.bucket_table import write_bucket_tables
 from metric.sets import SETS
@@ -56,6 +57,8 @@ def main():
         rows = [own | scored for own, scored in zip(result["rows"], scoring.rows, strict=True)]
         logger.info(write_bucket_tables(folder, rows, scoring.definitions(), report["not_computed"]))
     metric_suite.tell(report)
+    lines = [f"Metric {name}: {metric_suite.shown(value)}" for name, value in report["scores"].items()]
+    write_text(folder / "metrics.txt", "\n".join(lines) + "\n")
     if args.save_fid_statistics:
         metric_suite.save_statistics(scoring, args.save_fid_statistics)
     return 0

@@ -8,7 +8,7 @@ import sys
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.batches import EvaluationBatches, TrainingBatches
-from engine import cli, distributed, run
+from engine import cli, distributed, profile, run
 from engine.cli import Flag
 from engine.evaluate import evaluate
 from engine.log import logger, to_console
@@ -21,6 +21,7 @@ FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
     "resume": Flag("go on from a run's newest checkpoint, or a named one", metavar="auto|FOLDER"),
     "pretrained": Flag("weights to start from", aliases=("--pretrain",), metavar="FILE"),
+    "profiler_options": Flag("trace some steps: batch_range=[10,20];state=CPU;profile_path=FILE", metavar="TEXT"),
 }
 
 
@@ -44,6 +45,8 @@ def main():
     validation = run.build_dataset(config.data.validation, config.seed, training=False)
     workers = config.data.num_workers
     batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
+    if args.profiler_options and distributed.is_main():
+        batches = profile.ProfiledBatches(batches, args.profiler_options, folder)
     checks = EvaluationBatches(validation, config.data.batch_size, 0)
     system = run.build_system(config)
     metrics, hole_metrics = {"psnr": psnr, "ssim": ssim}, {"hole_psnr": hole_psnr}
@@ -59,7 +62,9 @@ def main():
         if checkpoint is None:
             run.make_run_folder(folder)
         run.save_config(config, folder)
-    logger.info(f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}")
+    together = f", {world} processes" if world > 1 else ""
+    logger.info(f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}"
+                f"{together}")
     try:
         trainer.run()
     except Stopped as stop:

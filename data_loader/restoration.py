@@ -16,7 +16,7 @@ from data_loader import colour
 from data_loader.degrade import DegradationRanges, degrade
 from data_loader.facial_parts import boxes_of, circles_of, flipped, read_table
 from data_loader.folder import ImageFolder, ResizeKernel, split_folder
-from data_loader.synthetic_faces import render, face_landmarks
+from data_loader.synthetic_faces import face_landmarks, render
 from engine.errors import InputError
 from engine.images import resize, to_chw, to_uint8
 from engine.settings import Settings

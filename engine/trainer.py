@@ -107,11 +107,19 @@ class Trainer:
         distributed.broadcast_parameters(self.ema.networks)  # under the same names, so not in one dict
         samples = self.config.output.samples or self.folder / "samples"
         self.out = RunLog(self.folder, Path(samples), self.step, train.steps)
+        self._tell_modes(train)
         try:
             with self._signals():
                 self._loop(train)
         finally:
             self.out.close()
+
+    def _tell_modes(self, train):
+        """Say what `precision` and `to_static` come to here, so that a log cannot claim more than was done."""
+        if train.precision != "fp32" and paddle.get_device().startswith("cpu"):
+            logger.info(f"precision {train.precision}: autocast is a no-op on a CPU; this run computes in float32")
+        if train.to_static:
+            logger.info(f"to_static: {', '.join(self.system.static) or 'no network of this system can be captured'}")
 
     def _loop(self, train):
         saved = False

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from test_tipc.parser import ON_CPU, ON_GPU
+from test_tipc.slots import ON_CPU, ON_GPU
 
 
 @dataclass

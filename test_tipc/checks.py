@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import numpy as np
-import yaml
+import paddle
 
 from engine import images, inference
 from engine.errors import InputError
+from engine.predictor import read_contract
 from engine.weights import read_weights
 
 NUMBER = r"([-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))"
@@ -19,7 +20,9 @@ STEP = re.compile(r"\biter: (\d+)")
 METRIC = re.compile(rf"^Metric (\S+): {NUMBER}\s*$", re.IGNORECASE | re.MULTILINE)
 MODEL_FILES = ("inference.json", "inference.pdmodel", "model.json", "model.pdmodel")
 PICTURE_SHARE = 0.005  # of all values may differ by one grey level between variants of one model
-NUMBER_TOLERANCE = 1e-3  # on printed results, for outputs in [0, 1]
+NUMBER_TOLERANCE = 1e-3  # on printed results, relative to the largest of a sample where that is above 1
+UNRECORDED = ("pictures", "results", "losses")  # facts too large for a summary
+NO_OP = "autocast is a no-op on a CPU"
 
 
 def check_train(stage, text, began):
@@ -35,10 +38,20 @@ def check_train(stage, text, began):
     missing = _not_new(stage.facts["weights"], began)
     if missing:
         return [*reasons, missing], {}
-    reasons += _unchanged(stage)
-    facts = {"loss": losses[-1] if losses else None, "ips": rates[-1] if rates else None, "steps": _steps(text)}
+    reasons += _unchanged(stage) + _precision(stage, text)
+    facts = {"loss": losses[-1] if losses else None, "ips": rates[-1] if rates else None, "steps": _steps(text),
+             "losses": losses}
     start = stage.facts["pretrained"]
     return reasons, {**facts, "start": "" if start == "null" else start, "weights": stage.facts["weights"]}
+
+
+def _precision(stage, text):
+    """A run in half precision on a CPU has to say that autocast does nothing there."""
+    asked = re.search(r"--precision=(fp16|bf16)", stage.command)
+    on_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    if not asked or on_gpu and "--device=cpu" not in stage.command or NO_OP in text:
+        return []
+    return [f"{asked[1]} on a CPU: the log does not say '{NO_OP}', so it claims what was not done"]
 
 
 def _steps(text):
@@ -86,14 +99,35 @@ def check_eval(stage, text, began):
 
 
 def check_export(stage, text, began):
-    """(reasons, facts) of an export: a new graph and new parameters that are not empty; the next stages load them."""
+    """(reasons, facts) of an export: every graph and its parameters are new and not empty; the next stages load them.
+
+    A system with several graphs has a sub-folder for each.
+    """
     folder = Path(stage.output)
-    graphs = [folder / name for name in MODEL_FILES if (folder / name).exists()]
+    graphs = [found[0] for found in map(_graphs, [folder, *sorted(folder.glob("*/"))]) if found]
     if not graphs:
         return [f"{folder}: no exported graph; expected one of {', '.join(MODEL_FILES)}"], {}
-    files = [graphs[0], graphs[0].with_suffix(".pdiparams")]
+    files = [path for graph in graphs for path in (graph, graph.with_suffix(".pdiparams"))]
     reasons = [reason for reason in (_not_new(path, began) for path in files) if reason]
-    return reasons, {} if reasons else {"folder": str(folder), "files": " ".join(path.name for path in files)}
+    names = " ".join(path.relative_to(folder).as_posix() for path in files)
+    return reasons, {} if reasons else {"folder": str(folder), "files": names, "graphs": len(graphs)}
+
+
+def _graphs(folder):
+    return [folder / name for name in MODEL_FILES if (folder / name).exists()]
+
+
+def contract_of(model):
+    """Contract of a model: of an .onnx file, of a folder with inference.onnx only, or of a Paddle export's folder."""
+    path = Path(model)
+    if path.suffix != ".onnx":
+        path = (_graphs(path) or [path / "inference.json"])[0]
+    return read_contract(path)
+
+
+def given_files(command):
+    """Input name -> file, of the words `--mask=FILE` and `--style=FILE` of a command."""
+    return dict(re.findall(r"--(mask|style)[= ](\S+)", command))
 
 
 def check_infer(stage, text, began):
@@ -106,11 +140,13 @@ def check_infer(stage, text, began):
     if not folder:
         return ["no 'results in FOLDER' in the log"], {}
     try:
-        contract = yaml.safe_load((Path(stage.output) / "inference.yaml").read_text(encoding="utf-8"))
-        samples = inference.find_samples(contract, stage.facts["images"] or None)
-    except (InputError, OSError) as error:
+        contract = contract_of(stage.output)
+        samples = inference.find_samples(contract, stage.facts["images"] or None, given_files(stage.command))
+    except InputError as error:
         return [str(error)], {}
     reasons = [f"no result printed for {sample.name}" for sample in samples if sample.name not in results]
+    reasons += [f"{name}: {len(results[name])} numbers, the contract promises {wanted}" for name in results
+                if (wanted := promised(contract)) not in (None, len(results[name]))]
     reasons += [f"{name}: a result is not finite" for name, values in results.items() if not np.isfinite(values).all()]
     files = inference.output_files(contract, samples, folder[-1])
     paths = [path for outputs in files.values() for path in outputs.values()]
@@ -119,6 +155,13 @@ def check_infer(stage, text, began):
     rate = (_numbers(IPS, text) or [None])[-1]
     facts = {"images": len(samples), "ips": rate, "folder": folder[-1]}
     return reasons, {**facts, "pictures": pictures, "results": results}
+
+
+def promised(contract):
+    """How many numbers are printed for a sample: one a channel of images, all of vectors and points; None: any."""
+    counts = [port["shape"][1:2] if port["kind"] == "image" else port["shape"][1:] for port in contract["outputs"]]
+    sizes = [size for count in counts for size in count]
+    return None if -1 in sizes else sum(math.prod(count) for count in counts)
 
 
 def disagreement(first, second):
@@ -139,8 +182,9 @@ def disagreement(first, second):
             reasons.append(f"{name}: up to {difference.max()} grey levels apart, {share:.2%} of the values differ")
     for name, values in first["results"].items():
         others = second["results"].get(name, [])
-        if len(values) != len(others) or not np.allclose(values, others, rtol=0, atol=NUMBER_TOLERANCE):
-            reasons.append(f"{name}: printed numbers differ by more than {NUMBER_TOLERANCE}")
+        limit = NUMBER_TOLERANCE * max([1.0, *map(abs, values)])
+        if len(values) != len(others) or not np.allclose(values, others, rtol=0, atol=limit):
+            reasons.append(f"{name}: printed numbers differ by more than {limit:.2g}")
     return reasons
 
 

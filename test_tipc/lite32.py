@@ -26,8 +26,8 @@ class Lite32(Chain):
                 if c.value("norm_train") in ("", "null"):
                     c.remark("norm_train", f"trainer '{trainer}' has no command and is left out", is_error=False)
                     continue
-                suffix = f"_nodes_{self.nodes(ips)}" if self.nodes(ips) > 1 else ""
-                save = f"{self.folder}/{trainer}_gpus_{gpu}{suffix}"
+                autocast = "True" if trainer == "amp_train" else "null"
+                save = f"{self.folder}/{trainer}_gpus_{gpu}_autocast_{autocast}_nodes_{self.nodes(ips)}.log"
                 words = [self.launcher(gpu, ips), c.value("norm_train"), setting(c.key("output_dir"), save),
                          self.mode_value("iterations"), c.flag("pretrained"), self.mode_value("train_batch_size")]
                 weights = f"{save}/{c.value('train_model_name')}"

@@ -11,43 +11,19 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from engine.errors import ConfigError
-
-MODES = ("lite_train_lite_infer", "lite_train_whole_infer", "whole_train_whole_infer", "whole_infer")
-ON_CPU = ("False", "cpu")
-ON_GPU = ("True", "gpu")
-TRAINER_POSITION = {"full51": 15, "lite32": 13}
-WINDOW = {"full51": 51, "lite32": 32}
-
-# position -> name of the slot; a name that is also the expected key of the line is an anchor
-SLOTS = {
-    "full51": {
-        2: "model_name", 3: "python", 4: "gpu_list", 5: "train_device", 6: "train_precision", 7: "iterations",
-        8: "output_dir", 9: "train_batch_size", 10: "pretrained", 11: "train_model_name", 12: "train_infer_img_dir",
-        13: "train_param", 15: "trainer", 16: "norm_train", 17: "pact_train", 18: "fpgm_train", 19: "distill_train",
-        20: "trainer1", 21: "trainer2", 24: "eval", 25: "eval_param", 28: "save_inference_dir", 29: "export_weights",
-        30: "norm_export", 31: "pact_export", 32: "fpgm_export", 33: "distill_export", 34: "export1", 35: "export2",
-        36: "inference_dir", 37: "infer_model", 38: "infer_export", 39: "infer_quant", 40: "inference",
-        41: "infer_device", 42: "use_mkldnn", 43: "cpu_threads", 44: "infer_batch_size", 45: "use_trt",
-        46: "infer_precision", 47: "model_dir", 48: "image_dir", 49: "save_log_path", 50: "benchmark",
-        51: "infer_param",
-    },
-    "lite32": {
-        2: "model_name", 3: "python", 4: "gpu_list", 5: "train_device", 6: "iterations", 7: "output_dir",
-        8: "train_batch_size", 9: "pretrained", 10: "train_model_name", 11: "data_dir", 13: "trainer", 14: "norm_train",
-        17: "eval", 20: "save_inference_dir", 21: "export_weights", 22: "norm_export", 24: "train_model",
-        25: "infer_export", 27: "inference", 28: "infer_device", 29: "infer_batch_size", 30: "model_dir",
-        31: "image_dir", 32: "benchmark",
-    },
-}
-ANCHORS = (
-    "model_name", "python", "gpu_list", "train_model_name", "trainer", "norm_train", "eval", "norm_export",
-    "infer_model", "infer_export", "infer_quant", "inference",
+from test_tipc.slots import (
+    ANCHORS,
+    COMMANDS,
+    LISTS,
+    MODES,
+    ON_CPU,
+    ON_GPU,
+    SEPARATORS,
+    SHELL_SYNTAX,
+    SLOTS,
+    TRAINER_POSITION,
+    WINDOW,
 )
-SEPARATORS = {"full51": (1, 14, 22, 23, 26, 27), "lite32": (1, 12, 16, 19)}
-LISTS = ("gpu_list", "train_precision", "trainer", "infer_device", "use_mkldnn", "cpu_threads", "infer_batch_size",
-         "infer_precision")
-COMMANDS = ("norm_train", "eval", "norm_export", "infer_export", "inference")
-SHELL_SYNTAX = ("$", "`", ";", "&", ">", "<")
 
 
 @dataclass(frozen=True)
@@ -132,8 +108,12 @@ def setting(key, value):
     return " " if key == "null" or value in ("null", " ", "") else f"{key}={value}"
 
 
-def read_config(path):
+def read_config(path, dialect=None):
     """Read and check a TIPC file.
+
+    Args:
+        path: the file.
+        dialect: name out of slots.SLOTS; None: full51 or lite32, told by the position of `trainer:`.
 
     Returns:
         TipcConfig; its notices name file and line of everything that is empty, misplaced, cut or unusual.
@@ -142,8 +122,9 @@ def read_config(path):
         ConfigError: the file is missing, not text, or of neither dialect.
     """
     lines, notices = lex(path)
-    dialect = recognise(path, lines)
-    return locate(path, dialect, lines, notices)
+    if not lines:
+        raise ConfigError(f"{path}: empty")
+    return locate(path, dialect or recognise(path, lines), lines, notices)
 
 
 def lex(path):
@@ -231,20 +212,20 @@ def check_values(config):
         elif name in config.slots and "" in config.choices(name):
             config.remark(name, f"empty item in the list '{config.value(name)}'")
     for name in COMMANDS:
-        if config.value(name) == "":
+        if name in config.slots and config.value(name) == "":
             config.remark(name, f"empty command: write '{config.key(name)}:null' to leave the stage out on purpose")
     for name, line in config.slots.items():
         used = [sign for sign in SHELL_SYNTAX if sign in line.value]
         if used and name in (*COMMANDS, "trainer1", "trainer2", "export1", "export2"):
             config.remark(name, f"shell syntax {' '.join(used)} in a command; commands are run without a shell")
-    for word in config.choices("infer_device"):
+    for word in config.choices("infer_device") if "infer_device" in config.slots else ():
         if word not in ON_CPU + ON_GPU:
             config.remark("infer_device", f"unknown device word '{word}'; known: {', '.join(ON_CPU + ON_GPU)}")
 
 
-def check_mode(mode):
+def check_mode(mode, known=MODES):
     """Refuse an unknown mode; the official scripts would run with every mode-dependent flag silently left out."""
-    if mode not in MODES:
-        close = get_close_matches(mode, MODES, 1, 0.5)
+    if mode not in known:
+        close = get_close_matches(mode, known, 1, 0.5)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise ConfigError(f"mode '{mode}': unknown.{hint} Known: {', '.join(MODES)}")
+        raise ConfigError(f"mode '{mode}': unknown.{hint} Known: {', '.join(known)}")

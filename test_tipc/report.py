@@ -34,13 +34,13 @@ def status_line(result, model_name, dialect):
     return f"{YELLOW} Run {word} with command - {prefix}{result.command}!  {PLAIN}"
 
 
-def write_summaries(folder, header, notices, results):
-    """Write results_python.json and results_python.xml into `folder`; returns whether everything passed."""
+def write_summaries(base, header, notices, results):
+    """Write BASE.json and BASE.xml; returns whether everything passed."""
     ok = all(result.status == "passed" for result in results) and not any(notice.is_error for notice in notices)
     report = {**header, "ok": ok and bool(results), "notices": [str(notice) for notice in notices],
               "stages": [asdict(result) for result in results]}
-    write_text(Path(folder) / "results_python.json", json.dumps(report, indent=1) + "\n")
-    write_text(Path(folder) / "results_python.xml", junit(header, notices, results) + "\n")
+    write_text(Path(f"{base}.json"), json.dumps(report, indent=1) + "\n")
+    write_text(Path(f"{base}.xml"), junit(header, notices, results) + "\n")
     return report["ok"]
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from engine import cli
 from engine.errors import ConfigError
 from test_tipc import checks, report
-from test_tipc.parser import MODES, check_mode, read_config
+from test_tipc.parser import check_mode, read_config
 from test_tipc.plan import ASSEMBLY, plan
 from test_tipc.process import argument_list, execute, interpreter
 from test_tipc.report import Result
+from test_tipc.slots import MODES
 
 OUTPUT_ROOT = Path("test_tipc/output")
 TIME_LIMITS = {"whole_train_whole_infer": 30 * 24 * 3600}
@@ -39,6 +40,13 @@ def parse_arguments(words=None):
     return parser.parse_args(words)
 
 
+def show(config, stages):
+    """Print the commands of the official script, and the remarks to stderr; returns the exit status."""
+    print(*(stage.official_command for stage in stages), sep="\n")
+    print(*config.notices, f"{len(stages)} commands", sep="\n", file=sys.stderr)
+    return 1 if any(notice.is_error for notice in config.notices) else 0
+
+
 def read_device(word):
     """("cpu" | "gpu" | None, environment) of the device word; ConfigError for any other word."""
     if word in (None, "", "cpu", "gpu"):
@@ -50,6 +58,9 @@ def read_device(word):
 
 class Runner:
     """One run of one file in one mode."""
+
+    records = "results_python"  # name of the status log and of the summaries beside it
+    checks = checks.CHECKS
 
     def __init__(self, config, mode, stages, environment, time_limit):
         """Take a TipcConfig, its mode and stages, variables for the commands, and the limit of each in seconds."""
@@ -72,17 +83,17 @@ class Runner:
         """Run every stage that may run; returns the exit status."""
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.folder / "stages", ignore_errors=True)
-        self.status_log = self.folder / "results_python.log"
+        self.status_log = self.folder / f"{self.records}.log"
         self.status_log.write_text("", encoding="utf-8")
         if not any(notice.is_error for notice in self.config.notices):
             for index, stage in enumerate(self.stages, 1):
                 self._run_stage(index, stage)
         results = list(self.results.values())
-        ok = report.write_summaries(self.folder, self.header, self.config.notices, results)
+        ok = report.write_summaries(self.folder / self.records, self.header, self.config.notices, results)
         for notice in self.config.notices:
             print(notice)
         print(report.table(self.header, results))
-        print(f"status lines, summary, JUnit: {self.folder}/results_python.log .json .xml; logs: {self.folder}/stages")
+        print(f"status lines, summary, JUnit: {self.folder}/{self.records}.log .json .xml; logs: {self.folder}/stages")
         return 0 if ok else 1
 
     def _run_stage(self, index, stage):
@@ -135,13 +146,15 @@ class Runner:
             last = next((line.strip() for line in reversed(outcome.text.splitlines()) if line.strip()), "no output")
             result.reasons = [f"exit status {outcome.status}: {last}"]
         else:
-            result.reasons, facts = checks.CHECKS[stage.kind](stage, outcome.text, began)
-            if stage.kind == "infer" and not result.reasons:
-                result.reasons = self._compare(stage, facts)
-            result.facts = {key: value for key, value in facts.items() if key not in ("pictures", "results")}
+            result.reasons, facts = self.checks[stage.kind](stage, outcome.text, began)
+            if not result.reasons:
+                result.reasons = self.compare(stage, facts)
+            result.facts = {key: value for key, value in facts.items() if key not in checks.UNRECORDED}
 
-    def _compare(self, stage, facts):
-        """Compare an inference with the first of the same model, pictures and precision."""
+    def compare(self, stage, facts):
+        """Reasons why an inference does not agree with the first of the same model, pictures and precision."""
+        if stage.kind != "infer":
+            return []
         key = (stage.output, stage.facts["images"], stage.facts["precision"])
         name, first = self.first_variant.setdefault(key, (stage.name, facts))
         return [f"against {name}: {reason}" for reason in checks.disagreement(first, facts)]
@@ -157,10 +170,10 @@ def clear(stage):
         return
     if stage.kind == "train":
         shutil.rmtree(output, ignore_errors=True)
-    elif stage.kind == "export" and output.is_dir():
-        for name in checks.MODEL_FILES:
-            for path in (output / name, (output / name).with_suffix(".pdiparams")):
-                path.unlink(missing_ok=True)
+    elif stage.kind == "export":
+        for path in [*output.glob("*"), *output.glob("*/*")]:
+            if path.name in checks.MODEL_FILES or path.suffix == ".pdiparams":
+                path.unlink()
 
 
 def main(words=None):
@@ -174,9 +187,7 @@ def main(words=None):
     told = sys.stderr if arguments.dry_run else sys.stdout
     print(f"{config.path}: {config.dialect}; commands as by {assembly.official_script}", file=told)
     if arguments.dry_run:
-        print(*(stage.official_command for stage in stages), sep="\n")
-        print(*config.notices, f"{len(stages)} commands", sep="\n", file=sys.stderr)
-        return 1 if any(notice.is_error for notice in config.notices) else 0
+        return show(config, stages)
     limit = arguments.time_limit or TIME_LIMITS.get(arguments.mode, TIME_LIMIT)
     return Runner(config, arguments.mode, stages, environment, limit).run()
 

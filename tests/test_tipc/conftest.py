@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine import images
-from engine.weights import write_weights
+from engine.weights import write_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 DOUBLES = Path(__file__).parent / "doubles"
@@ -25,7 +25,7 @@ class ChainFolder:
         for index in range(2):
             picture = np.random.default_rng(index).uniform(size=(8, 8, 3)).astype(np.float32)
             images.write_image(folder / "pictures" / f"face{index}.png", picture)
-        write_weights(folder / "start.pdparams", {"generator/w": np.arange(3, dtype=np.float32)})
+        write_arrays(folder / "start.pdparams", {"generator/w": np.arange(3, dtype=np.float32)})
 
     def write_config(self, dialect="full51", edits=None, text=None):
         """The shipped GPEN file made to fit this folder; `edits` maps line numbers to new lines."""

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from test_tipc.parser import MODES, read_config
+from test_tipc.parser import read_config
 from test_tipc.plan import plan
+from test_tipc.slots import MODES
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "test_tipc" / "configs").glob("*/train*.txt"))

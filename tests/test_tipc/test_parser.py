@@ -3,7 +3,8 @@
 import pytest
 
 from engine.errors import ConfigError
-from test_tipc.parser import MODES, Line, check_mode, read_config, setting
+from test_tipc.parser import Line, check_mode, read_config, setting
+from test_tipc.slots import MODES
 from tests.test_tipc.conftest import SHIPPED
 
 

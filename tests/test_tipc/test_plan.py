@@ -40,7 +40,7 @@ def test_full51_whole_infer_exports_beside_the_weights(chain):
 
 def test_lite32_leaves_out_device_precision_and_data(chain):
     path = chain.write_config("lite32", edits={3: "python:python"})
-    save = "./test_tipc/output/GPEN/lite_train_lite_infer/norm_train_gpus_0"
+    save = "./test_tipc/output/GPEN/lite_train_lite_infer/norm_train_gpus_0_autocast_null_nodes_1.log"
     assert commands(path)[0] == [
         f"python train.py --output_dir={save} --iters=3 --batch_size=2",
         f"python test.py --pretrained={save}/latest.pdparams",

@@ -1,6 +1,7 @@
 """The whole runner over stand-in scripts: what passes, and that every fault is caught with its cause."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -68,12 +69,35 @@ def test_whole_infer_passes(chain):
     (40, "inference:infer.py --fault=onednn", "grey levels apart"),
     (16, "norm_train:trian.py", "chain.txt:16: trian.py: no such file"),
     (16, "norm_train:train.py --data_dir none*/x", "chain.txt:16: 'none*/x' matches no file"),
+    (40, "inference:infer.py --fault=unwritten", "_predict.png: was not written"),
+    (40, "inference:infer.py --fault=short", "face0.png: 2 numbers, the contract promises 3"),
+    (16, "norm_train:train.py --precision=bf16 --fault=boasts", "bf16 on a CPU: the log does not say"),
     (48, "--image_dir:pictures", None),
 ])
 def test_faults_are_caught_with_their_cause(chain, line, command, message):
     status, report = run(chain.write_config(edits={line: command}))
     assert status == (0 if message is None else 1) and report["ok"] == (message is None)
     assert message is None or any(message in reason for reason in reasons(report)), reasons(report)
+
+
+@pytest.mark.parametrize("fault, message", [
+    ("none", None), ("onednn", "printed numbers differ"), ("nan", "a result is not finite"),
+    ("short", "3 numbers, the contract promises 4"), ("forgets", "no result printed for face0"),
+])
+def test_vectors_are_checked_as_numbers(chain, fault, message):
+    edits = {30: "norm_export:export_model.py --kind=vector", 40: f"inference:infer.py --fault={fault}"}
+    status, report = run(chain.write_config(edits=edits))
+    assert status == (message is not None)
+    assert message is None or any(message in reason for reason in reasons(report)), reasons(report)
+
+
+def test_two_inputs_come_from_a_folder_of_folders(chain):
+    for name in ("image", "mask"):
+        shutil.copytree(chain.folder / "pictures", chain.folder / "pairs" / name)
+    edits = {30: "norm_export:export_model.py --kind=masked", 12: "train_infer_img_dir:pairs"}
+    assert run(chain.write_config(edits=edits))[0] == 0
+    status, report = run(chain.write_config(edits=edits | {12: "train_infer_img_dir:pictures"}))
+    assert status == 1
 
 
 def test_frozen_training_is_caught_against_its_starting_weights(chain):

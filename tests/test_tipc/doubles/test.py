@@ -2,7 +2,7 @@
 
 import argparse
 
-from engine.weights import read_weights
+from stand_in import read_weights
 
 parser = argparse.ArgumentParser()
 for name in ("--config", "--device", "--data_dir", "--fault"):

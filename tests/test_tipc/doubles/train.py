@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-from engine.weights import read_weights, write_weights
+from stand_in import read_weights, write_weights
 
 parser = argparse.ArgumentParser()
 for name in ("--config", "--device", "--precision", "--pretrained", "--data_dir", "--fault"):
+    parser.add_argument(name)
+for name in ("--to_static", "--profiler_options", "--processes"):
     parser.add_argument(name)
 parser.add_argument("--output_dir", type=Path)
 parser.add_argument("--iters", type=int)
@@ -18,9 +19,16 @@ args = parser.parse_args()
 
 if args.fault == "crash":
     sys.exit("no data found")
+if args.precision in ("fp16", "bf16") and args.fault != "boasts":
+    print(f"precision {args.precision}: autocast is a no-op on a CPU; this run computes in float32")
+if args.to_static == "True" and args.fault != "eager":
+    print("to_static: generator")
+if args.processes:
+    print(f"stand-in: 5 training pictures, {args.iters} steps, {args.processes} processes")
 weights = read_weights(args.pretrained) if args.pretrained else {"generator/w": np.zeros(3, np.float32)}
-loss = "nan" if args.fault == "nan" else "0.25"
 for step in range(args.iters):
+    drift = 0.01 * step if args.fault == "drifts" else 0
+    loss = "nan" if args.fault == "nan" else f"{0.25 + drift:.6f}"
     ips = 0 if args.fault == "stalled" else 12.5
     print(f"[iter: {step}] loss: {loss}, generator/loss: {loss}, avg_ips: 9 images/sec, ips: {ips} images/s")
 moved = {key: array + (0 if args.fault == "frozen" else 1) for key, array in weights.items()}
