@@ -89,12 +89,16 @@ def test_every_key_of_a_recipe_is_read():
             assert f".{key}" in source, f"{path}: recipe.{key} is read nowhere in {module}.py"
 
 
-def test_random_seed_makes_the_weights():
-    config = configuration.load(CONFIGS[0], [("recipe.size", 32, ""), ("recipe.narrow", 0.03125, ""),
-                                             ("recipe.identity_weight", 0.0, "")])
+ONE_OF_EACH_SYSTEM = list({configuration.read_yaml(path)["system"]: path for path in CONFIGS}.values())
+
+
+@pytest.mark.parametrize("path", ONE_OF_EACH_SYSTEM, ids=lambda path: path.stem)
+def test_random_seed_makes_the_weights(path, tmp_path):
+    config = smallest(path, tmp_path)
     one, two = (run.build_system(config) for _ in range(2))
     other = run.build_system(config.model_copy(update={"seed": 1}))
-    key = next(key for key, value in one.networks["generator"].state_dict().items() if np.ptp(value.numpy()) > 0)
-    values = [system.networks["generator"].state_dict()[key].numpy() for system in (one, two, other)]
-    np.testing.assert_array_equal(values[0], values[1])
-    assert not np.array_equal(values[0], values[2])
+    for name, network in one.networks.items():
+        key = next(key for key, value in network.state_dict().items() if np.ptp(value.numpy()) > 0)
+        values = [system.networks[name].state_dict()[key].numpy() for system in (one, two, other)]
+        np.testing.assert_array_equal(values[0], values[1])
+        assert not np.array_equal(values[0], values[2])

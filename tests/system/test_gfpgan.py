@@ -397,9 +397,9 @@ def test_generate_takes_and_gives_0_to_1():
     assert found.shape == (BATCH, 3, SIZE, SIZE)
 
 
-@pytest.mark.parametrize("form", module.GENERATORS)
-def test_exported_form_computes_generate(form):
-    it, batch = gfpgan(form=form, **SIMPLE), pictures()
+@pytest.mark.parametrize("changes", [{"form": form} for form in module.GENERATORS] + [{"doubles": True}])
+def test_exported_form_computes_generate(changes):
+    it, batch = gfpgan(**SIMPLE | changes), pictures()
     it.generator.eval()
     exported = it.inference(it.networks)[""]
     wanted = it.generate(batch, it.networks)["restored"].numpy()
@@ -407,6 +407,27 @@ def test_exported_form_computes_generate(form):
         np.testing.assert_allclose(exported.layer(batch["degraded"]).numpy(), wanted, atol=1e-5)
         np.testing.assert_array_equal(exported.reference(batch["degraded"]).numpy(), wanted)
     assert 0.01 < wanted.std()
+
+
+def test_generator_may_work_at_twice_the_pictures_size():
+    """The pyramid's two largest pictures are both held against the picture; crops and discriminators keep its size."""
+    it, batch = gfpgan(doubles=True, r1_every=0), pictures()
+    assert it.generator.size == 2 * SIZE and len(it.discriminator.conv_body) == 4
+    paddle.seed(4)
+    scalars = it.train_step(batch, 0, updater(it))
+    it = gfpgan(doubles=True, r1_every=0)
+    paddle.seed(4)
+    with paddle.no_grad():
+        real = to_signed(batch["image"])
+        large = paddle.nn.functional.interpolate(batch["degraded"], scale_factor=2, mode="bilinear", align_mode=0)
+        fake, pyramid = it.generator(to_signed(large), it.noise)
+        pool = paddle.nn.functional.avg_pool2d
+        assert [picture.shape[-1] for picture in pyramid] == [8, 16, 32, 64]
+        wanted = [pool(real, 4), pool(real, 2), real, real]
+        found = sum(float(l1(pool(p, 2) if p.shape[-1] > SIZE else p, w)) for p, w in zip(pyramid, wanted, strict=True))
+        assert float(scalars["generator/pyramid"]) == pytest.approx(found, rel=1e-5)
+        assert float(scalars["generator/pixel"]) == pytest.approx(float(l1(pool(fake, 2), real)), rel=1e-5)
+    assert it.generate(batch, it.networks)["restored"].shape == [BATCH, 3, SIZE, SIZE]
 
 
 def test_pictures_of_another_size_are_one_line():
