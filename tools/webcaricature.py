@@ -43,7 +43,7 @@ def write(root, people, variants, seed):
         print(f"{root}: already there")
         return
     if root.exists() and any(root.iterdir()):
-        raise InputError(f"{root}: holds something else; expected an empty or a new folder")
+        raise InputError(f"{root}: holds other files, or people of other numbers; expected a new folder")
     source = DrawnSource(DrawnSettings(identities=(0, people), variants=variants, seed=seed), filtered=False)
     for entry in (entry for kind in files.KINDS for entry in source.entries[kind]):
         write_image(root / "OriginalImages" / f"{entry.name}.jpg", source.drawn(entry))

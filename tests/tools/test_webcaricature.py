@@ -55,7 +55,7 @@ def test_a_second_call_writes_nothing_and_other_numbers_are_refused(root, capsys
     webcaricature.main(["--write", str(root), "--people", "20", "--variants", "1", "--seed", "4"])
     assert "already there" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
-    with pytest.raises(InputError, match="holds something else"):
+    with pytest.raises(InputError, match="holds other files, or people of other numbers"):
         webcaricature.write(root, 20, 2, seed=4)
 
 
