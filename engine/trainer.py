@@ -14,7 +14,7 @@ from pathlib import Path
 
 import paddle
 
-from engine import checkpoint, distributed, images
+from engine import checkpoint, distributed, images, static_graphs
 from engine import config as configuration
 from engine.ema import EMA
 from engine.errors import ConfigError, InputError
@@ -60,9 +60,8 @@ class Trainer:
         self.updater = Updater(config.optimizers, system.trainable, config.train.precision)
         averaged = {name: system.networks[name] for name in system.averaged}
         self.ema = EMA(averaged, config.ema.decay if config.ema else 0.0)
-        for name in system.static if config.train.to_static else ():
-            network = system.networks[name]
-            network.forward = paddle.jit.to_static(network.forward, full_graph=False)
+        if config.train.to_static:
+            static_graphs.capture(system.networks, system.static)
         self.step = config.train.start_step
         self.window, self.pending, self.stop_signal = {}, [], None
 
@@ -107,19 +106,15 @@ class Trainer:
         distributed.broadcast_parameters(self.ema.networks)  # under the same names, so not in one dict
         samples = self.config.output.samples or self.folder / "samples"
         self.out = RunLog(self.folder, Path(samples), self.step, train.steps)
-        self._tell_modes(train)
+        if train.precision != "fp32" and paddle.get_device().startswith("cpu"):
+            logger.info(f"precision {train.precision}: autocast is a no-op on a CPU; this run computes in float32")
         try:
             with self._signals():
                 self._loop(train)
+            if train.to_static:
+                logger.info(f"to_static: {static_graphs.compiled()} graphs compiled")
         finally:
             self.out.close()
-
-    def _tell_modes(self, train):
-        """Say what `precision` and `to_static` come to here, so that a log cannot claim more than was done."""
-        if train.precision != "fp32" and paddle.get_device().startswith("cpu"):
-            logger.info(f"precision {train.precision}: autocast is a no-op on a CPU; this run computes in float32")
-        if train.to_static:
-            logger.info(f"to_static: {', '.join(self.system.static) or 'no network of this system can be captured'}")
 
     def _loop(self, train):
         saved = False

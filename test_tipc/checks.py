@@ -35,7 +35,7 @@ def check_train(stage, text, began):
         reasons.append("a loss is not finite")
     if not rates or not all(math.isfinite(rate) and rate > 0 for rate in rates):
         reasons.append("no 'ips: NUMBER' above 0 in the log")
-    missing = _not_new(stage.facts["weights"], began)
+    missing = not_new(stage.facts["weights"], began)
     if missing:
         return [*reasons, missing], {}
     reasons += _unchanged(stage) + _precision(stage, text)
@@ -108,7 +108,7 @@ def check_export(stage, text, began):
     if not graphs:
         return [f"{folder}: no exported graph; expected one of {', '.join(MODEL_FILES)}"], {}
     files = [path for graph in graphs for path in (graph, graph.with_suffix(".pdiparams"))]
-    reasons = [reason for reason in (_not_new(path, began) for path in files) if reason]
+    reasons = [reason for reason in (not_new(path, began) for path in files) if reason]
     names = " ".join(path.relative_to(folder).as_posix() for path in files)
     return reasons, {} if reasons else {"folder": str(folder), "files": names, "graphs": len(graphs)}
 
@@ -150,7 +150,7 @@ def check_infer(stage, text, began):
     reasons += [f"{name}: a result is not finite" for name, values in results.items() if not np.isfinite(values).all()]
     files = inference.output_files(contract, samples, folder[-1])
     paths = [path for outputs in files.values() for path in outputs.values()]
-    reasons += [reason for reason in (_not_new(path, began) for path in paths) if reason]
+    reasons += [reason for reason in (not_new(path, began) for path in paths) if reason]
     pictures = {} if reasons else {str(path): images.to_uint8(images.read_image(path)) for path in paths}
     rate = (_numbers(IPS, text) or [None])[-1]
     facts = {"images": len(samples), "ips": rate, "folder": folder[-1]}
@@ -205,7 +205,7 @@ def _numbers(pattern, text):
     return [float(value) for value in pattern.findall(text)]
 
 
-def _not_new(path, began):
+def not_new(path, began):
     """Why a file does not count as made by this stage; empty where it does."""
     path = Path(path)
     if not path.exists():

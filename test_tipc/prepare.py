@@ -10,9 +10,14 @@ from pathlib import Path
 from engine import cli
 from engine.errors import ConfigError, InputError
 from test_tipc.parser import check_mode, read_config
+from test_tipc.plan import plan
+from test_tipc.process import argument_list
+from test_tipc.slots import MODES
 
 LITE_DATA = Path("lite_data")
 CARICATURES = LITE_DATA / "WebCaricature"
+EXPORTING = "train_infer_python_32.txt"  # its whole_infer names the weights and the folder of the exported model
+DEPLOYING = {"paddle2onnx_infer_python.txt": "paddle2onnx", "train_ptq_infer_python.txt": "ptq"}
 
 
 def main(words=None):
@@ -20,19 +25,28 @@ def main(words=None):
     words = sys.argv[1:] if words is None else words
     if len(words) != 2:
         raise ConfigError(f"prepare.sh CONFIG MODE: expected two words, found {len(words)}")
-    config = read_config(words[0])
-    check_mode(words[1])
-    needed = [Path(config.value(slot)) for slot in ("train_infer_img_dir", "image_dir") if slot in config.slots]
+    dialect = DEPLOYING.get(Path(words[0]).name)
+    config = read_config(words[0], dialect)
+    check_mode(words[1], (*MODES, "benchmark_train", "paddle2onnx_infer"))
     status = subprocess.run([sys.executable, "tools/make_lite_data.py", "--output", str(LITE_DATA)]).returncode
     if status == 0 and str(CARICATURES) in Path(words[0]).read_text(encoding="utf-8"):
         status = subprocess.run([sys.executable, "tools/webcaricature.py", "--write", str(CARICATURES)]).returncode
+    if status == 0 and dialect:
+        status = export_model(Path(words[0]).with_name(EXPORTING))
     if status != 0:
         return status
+    needed = [Path(config.value(slot)) for slot in ("train_infer_img_dir", "image_dir") if slot in config.slots]
     for folder in needed:
         if str(folder) != "null" and not folder.exists():
             raise InputError(f"{config.path}: {folder} is not there and nothing here makes it")
     print(f"{config.value('model_name')} {words[1]}: data ready in {LITE_DATA}")
     return 0
+
+
+def export_model(path):
+    """Export the trained model that the deployment chains start from; returns the exit status."""
+    stage = plan(read_config(path), "whole_infer")[0]
+    return subprocess.run(argument_list(stage.command, sys.executable)).returncode
 
 
 if __name__ == "__main__":

@@ -36,12 +36,13 @@ def interpreter(word):
     return sys.executable, f"python:{word} cannot be run here; {sys.executable} is used in its place"
 
 
-def argument_list(command, python):
+def argument_list(command, python, word=None):
     """The words of a command as a program receives them.
 
     Args:
         command: text as the official scripts assemble it; quotes group, `*` and `?` name existing files.
         python: path that takes the place of the first word.
+        word: what the first word must be for that; another program stays. None: any.
 
     Raises:
         ConfigError: quotes that do not close, or a pattern that matches no file.
@@ -50,11 +51,11 @@ def argument_list(command, python):
         words = shlex.split(command)
     except ValueError as error:
         raise ConfigError(f"cannot be split into words ({error}): {command}") from None
-    expanded = [python]
-    for word in words[1:]:
-        matches = sorted(glob(word)) if "*" in word or "?" in word else [word]
+    expanded = [python if word in (None, words[0]) else words[0]]
+    for text in words[1:]:
+        matches = sorted(glob(text)) if "*" in text or "?" in text else [text]
         if not matches:
-            raise ConfigError(f"'{word}' matches no file")
+            raise ConfigError(f"'{text}' matches no file")
         expanded += matches
     return expanded
 

@@ -26,11 +26,11 @@ class Result:
 
 
 def status_line(result, model_name, dialect):
-    """The line the official scripts write for a command; the 32-line dialect's carries the model's name."""
+    """The line the official scripts write for a command; all but the 51-line template's carry the model's name."""
     if result.status == "not_run":
         return f"{YELLOW} Not run ({'; '.join(result.reasons)}) - {result.command} {PLAIN}"
     word = "successfully" if result.status == "passed" else "failed"
-    prefix = f"{model_name} - " if dialect == "lite32" else ""
+    prefix = "" if dialect == "full51" else f"{model_name} - "
     return f"{YELLOW} Run {word} with command - {prefix}{result.command}!  {PLAIN}"
 
 

@@ -116,7 +116,7 @@ class Runner:
         result = Result(stage.kind, stage.name, stage.official_command, "failed", log=str(log))
         where = f"{self.config.path}:{stage.line}"
         try:
-            arguments = argument_list(stage.command, self.python)
+            arguments = argument_list(stage.command, self.python, self.config.value("python"))
         except ConfigError as error:
             result.reasons = [f"{where}: {error}"]
             return result

@@ -21,8 +21,8 @@ if args.fault == "crash":
     sys.exit("no data found")
 if args.precision in ("fp16", "bf16") and args.fault != "boasts":
     print(f"precision {args.precision}: autocast is a no-op on a CPU; this run computes in float32")
-if args.to_static == "True" and args.fault != "eager":
-    print("to_static: generator")
+if args.to_static == "True":
+    print(f"to_static: {0 if args.fault == 'eager' else 2} graphs compiled")
 if args.processes:
     print(f"stand-in: 5 training pictures, {args.iters} steps, {args.processes} processes")
 weights = read_weights(args.pretrained) if args.pretrained else {"generator/w": np.zeros(3, np.float32)}

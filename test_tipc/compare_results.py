@@ -1,0 +1,110 @@
+"""Compares what a run printed with recorded results; fails where they differ, and where nothing was compared.
+
+python test_tipc/compare_results.py --gt_file=test_tipc/results/python_GPEN_results_fp32.txt
+    --log_file=results/test/metrics.txt
+python test_tipc/compare_results.py --gt_file="test_tipc/results/python_*_fp32.txt"
+    --log_file="test_tipc/output/python_infer_*_fp32_*.log"
+
+Both forms of the official scripts are read: lines `NAME: NUMBER` (PaddleGAN) and `NAME<TAB>[NUMBERS]` (PaddleOCR,
+PaddleClas). Every recorded name has to be in every log. Exit status: 0, 1 for a difference or a missing name, 2 where
+there was nothing to compare.
+
+Source: command lines and file forms of compare_results.py of PaddleGAN and PaddleOCR (read, not copied).
+"""
+
+import argparse
+import json
+import re
+import sys
+from glob import glob
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np  # noqa: E402
+
+from engine.cli import guarded  # noqa: E402
+from engine.errors import InputError  # noqa: E402
+
+NUMBER = re.compile(r"(?P<name>[^\t:]+): ?(?P<value>[-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))\s*", re.IGNORECASE)
+TABBED = re.compile(r"(?P<name>[^\t]+)\t(?P<value>[\[{0-9].*)")
+
+
+def parse_arguments(words=None):
+    """Command line; --precision picks files whose names hold it, where a pattern names several."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     allow_abbrev=False)
+    parser.add_argument("--gt_file", required=True, help="recorded results; a file or a pattern")
+    parser.add_argument("--log_file", required=True, help="what the run wrote; a file or a pattern")
+    parser.add_argument("--atol", type=float, default=1e-3)
+    parser.add_argument("--rtol", type=float, default=1e-3)
+    parser.add_argument("--precision", default="fp32")
+    return parser.parse_args(words)
+
+
+def read_results(path):
+    """{name: array} of the lines of a file that are results; others are passed over.
+
+    Raises:
+        InputError: the file cannot be read, or a result is no list of numbers.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    found = {}
+    for number, line in enumerate(lines, 1):
+        match = TABBED.fullmatch(line) or NUMBER.fullmatch(line)
+        if match is None:
+            continue
+        try:
+            value = json.loads(match["value"].lower().replace("nan", "NaN").replace("inf", "Infinity"))
+            found[match["name"].strip()] = np.asarray(value, np.float64).ravel()
+        except (ValueError, TypeError):
+            raise InputError(f"{path}:{number}: no numbers after '{match['name']}'") from None
+    return found
+
+
+def files(pattern, what):
+    """The files a name or pattern stands for; InputError where there is none."""
+    found = sorted(glob(pattern)) or ([pattern] if Path(pattern).exists() else [])
+    if not found:
+        raise InputError(f"{what} {pattern}: matches no file, so nothing would be compared")
+    return found
+
+
+def differences(recorded, found, atol, rtol):
+    """{name: reason} for every recorded result that a log does not give again."""
+    wrong = {}
+    for name, wanted in recorded.items():
+        value = found.get(name)
+        if value is None:
+            wrong[name] = "not in the log"
+        elif value.shape != wanted.shape:
+            wrong[name] = f"{value.size} numbers, recorded were {wanted.size}"
+        elif not np.allclose(value, wanted, atol=atol, rtol=rtol):
+            worst = int(np.nanargmax(np.abs(value - wanted))) if np.isfinite(value).any() else 0
+            wrong[name] = f"{value[worst]:.6g}, recorded was {wanted[worst]:.6g}"
+    return wrong
+
+
+def main(words=None):
+    """Compare every log with the recorded results; returns the exit status."""
+    args = parse_arguments(words)
+    recorded = {}
+    for path in files(args.gt_file, "--gt_file"):
+        recorded |= read_results(path)
+    if not recorded:
+        raise InputError(f"--gt_file {args.gt_file}: holds no result, so nothing would be compared")
+    status = 0
+    for path in files(args.log_file, "--log_file"):
+        wrong = differences(recorded, read_results(path), args.atol, args.rtol)
+        for name in recorded:
+            print(f"{path}: {name}: {wrong.get(name, 'agrees')}")
+        status = status or int(bool(wrong))
+    print(f"{len(recorded)} results compared: {'differences' if status else 'all agree'}")
+    return status
+
+
+if __name__ == "__main__":
+    guarded(main)
