@@ -8,6 +8,8 @@ accuracy); reference code of the definitions: experiments_on_face_photo2drawing 
 
 import numpy as np
 
+from engine.errors import InputError
+
 FALSE_RATES = {"tar_far_0.1": 1e-3, "tar_far_1": 1e-2}  # name -> false acceptance rate; names in percent
 FEW_PAIRS = 10  # wrongly accepted pairs below which a TAR says little
 THRESHOLDS = np.arange(-200, 201) / 200
@@ -115,7 +117,7 @@ class Verification:
         """tar_far_0.1, tar_far_1, auc, accuracy and their `_std` over the folds.
 
         Raises:
-            ValueError: a fold has no pair of one person or none of two.
+            InputError: a fold has no pair of one person or none of two.
         """
         embeddings, identities, modes = (np.concatenate(x) for x in (
             self.embeddings, self.identities, self.is_caricature))
@@ -125,5 +127,5 @@ class Verification:
             chosen = np.isin(identities, part)
             folds.append(pair_scores(embeddings[chosen], identities[chosen], modes[chosen].astype(bool)))
         if any(not len(scores) for fold in folds for scores in fold):
-            raise ValueError("verification: a fold lacks pairs; expected photos and caricatures of two people or more")
+            raise InputError("verification: a fold lacks pairs; expected photos and caricatures of two people or more")
         return summary(fold_figures(folds))

@@ -180,8 +180,10 @@ def validation_figures(arguments):
 
 
 def line(name, figures):
-    """One row of the table: percent but for the area."""
+    """One row of the table: percent but for the area; "-" for what a single fold cannot give."""
     def shown(key, scale, digits):
+        if key not in figures:
+            return "-"
         return f"{figures[key] * scale:.{digits}f} +- {figures[f'{key}_std'] * scale:.{digits}f}"
 
     return "  ".join([f"{name:22s}", *(shown(key, 100, 2) for key in ("tar_far_0.1", "tar_far_1")),

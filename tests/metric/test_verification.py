@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.errors import InputError
 from metric.sets import SETS
 from metric.verification import (
     Verification,
@@ -118,5 +119,5 @@ def test_one_kind_alone_cannot_be_measured():
     pictures["is_caricature"] = np.zeros_like(pictures["is_caricature"])
     metric = Verification()
     metric.update(pictures)
-    with pytest.raises(ValueError, match="a fold lacks pairs"):
+    with pytest.raises(InputError, match="a fold lacks pairs"):
         metric.result()
