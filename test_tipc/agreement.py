@@ -4,7 +4,7 @@ python -m test_tipc.agreement test_tipc/configs/GPEN/train_to_static_python.txt 
 python -m test_tipc.agreement test_tipc/configs/GPEN/train_data_parallel_python.txt lite_train_lite_infer
 
 The first trainer is the plain one. A trainer with --to_static=True must say how many graphs it compiled, one that
-starts N processes (--nproc_per_node) that N processes took part: else the comparison would compare a run with itself.
+starts N processes (--nproc_per_node) that N took part: else the comparison would compare a run with itself.
 
 Source: idea of test_train_dy2static_python.sh of PaddleClas, which prints the difference of the losses (not copied).
 """

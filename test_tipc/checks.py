@@ -27,7 +27,7 @@ NO_OP = "autocast is a no-op on a CPU"
 
 def check_train(stage, text, began):
     """(reasons, facts) of a training stage: finite losses, a rate above 0, weights that are new and have changed."""
-    losses, rates = _numbers(LOSS, text), _numbers(IPS, text)
+    losses, rates = numbers(LOSS, text), numbers(IPS, text)
     reasons = []
     if not losses:
         reasons.append("no 'loss: NUMBER' in the log: nothing was trained")
@@ -152,7 +152,7 @@ def check_infer(stage, text, began):
     paths = [path for outputs in files.values() for path in outputs.values()]
     reasons += [reason for reason in (not_new(path, began) for path in paths) if reason]
     pictures = {} if reasons else {str(path): images.to_uint8(images.read_image(path)) for path in paths}
-    rate = (_numbers(IPS, text) or [None])[-1]
+    rate = (numbers(IPS, text) or [None])[-1]
     facts = {"images": len(samples), "ips": rate, "folder": folder[-1]}
     return reasons, {**facts, "pictures": pictures, "results": results}
 
@@ -201,7 +201,8 @@ def printed_results(text):
     return results
 
 
-def _numbers(pattern, text):
+def numbers(pattern, text):
+    """Every number that a pattern finds in a log."""
     return [float(value) for value in pattern.findall(text)]
 
 

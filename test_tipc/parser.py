@@ -195,7 +195,8 @@ def check_positions(config, window):
             config.notices.append(Notice(config.path, line.number, text))
     for name, position in home.items():
         key = config.key(name)
-        if key != name and key not in home:
+        is_trainer = name == "norm_train" and key in config.choices("trainer")
+        if key != name and key not in home and not is_trainer:
             config.remark(name, f"slot {position} usually reads '{name}:', found '{key}:'", is_error=False)
 
 

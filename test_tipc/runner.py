@@ -168,7 +168,7 @@ def clear(stage):
     output = Path(stage.output)
     if not stage.output or OUTPUT_ROOT.resolve() not in output.resolve().parents:
         return
-    if stage.kind == "train":
+    if "pretrained" in stage.facts:  # a training
         shutil.rmtree(output, ignore_errors=True)
     elif stage.kind == "export":
         for path in [*output.glob("*"), *output.glob("*/*")]:

@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from test_tipc.deploy import ASSEMBLY
 from test_tipc.parser import read_config
 from test_tipc.plan import plan
 from test_tipc.slots import MODES
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted((ROOT / "test_tipc" / "configs").glob("*/train*.txt"))
+CONFIGS = ROOT / "test_tipc" / "configs"
+FILES = sorted([*CONFIGS.glob("*/train*infer_python*.txt")])
+FILES = [path for path in FILES if "ptq" not in path.name]
+CHAINS = {"train_amp_infer_python.txt", "train_to_static_python.txt", "train_data_parallel_python.txt",
+          "paddle2onnx_infer_python.txt", "train_ptq_infer_python.txt"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -37,6 +42,21 @@ def test_every_system_has_its_three_files(folder):
     assert wanted <= names
     assert read_config(folder / "train_infer_python.txt").dialect == "full51"
     assert read_config(folder / "train_infer_python_32.txt").dialect == "lite32"
+
+
+def test_gpen_has_a_file_for_every_further_chain():
+    assert {path.name for path in (CONFIGS / "GPEN").glob("*.txt")} >= CHAINS
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*/*_python.txt")), ids=lambda path: path.parent.name + path.stem)
+def test_further_files_are_clean_and_their_scripts_are_there(path):
+    dialect = {"paddle2onnx_infer_python": "paddle2onnx", "train_ptq_infer_python": "ptq"}.get(path.stem)
+    config = read_config(path, dialect)
+    assert config.notices == []
+    stages = ASSEMBLY[dialect].stages(config) if dialect else plan(config, MODES[0])
+    assert [notice for notice in config.notices if notice.is_error] == [] and len(stages) >= 2
+    for stage in stages:
+        assert all((ROOT / word).is_file() for word in stage.command.split() if word.endswith(".py"))
 
 
 def test_gpu_variant_uses_one_card_and_two():

@@ -31,6 +31,10 @@ for step in range(args.iters):
     loss = "nan" if args.fault == "nan" else f"{0.25 + drift:.6f}"
     ips = 0 if args.fault == "stalled" else 12.5
     print(f"[iter: {step}] loss: {loss}, generator/loss: {loss}, avg_ips: 9 images/sec, ips: {ips} images/s")
+if args.profiler_options and args.fault != "untraced":
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    (args.output_dir / "model.profile").write_text("{}\n")
+    print(f"profile of steps 10 to 20: {args.output_dir / 'model.profile'}")
 moved = {key: array + (0 if args.fault == "frozen" else 1) for key, array in weights.items()}
 if args.fault != "unsaved":
     args.output_dir.mkdir(parents=True, exist_ok=True)
