@@ -187,3 +187,13 @@ def test_optimizers_must_match_the_system(tmp_path):
 def test_due():
     assert [step for step in range(1, 9) if due(step, 4)] == [4, 8]
     assert not any(due(step, 0) for step in range(9))
+
+
+def test_training_is_prepared_before_the_average_is_made(tmp_path, monkeypatch):
+    """A prior that is read for training is in the networks and in their averages from the start."""
+    def read_prior(self):
+        self.net[0].weight.set_value(paddle.full([3, 8], 7.0))
+
+    monkeypatch.setattr(Toy, "prepare_training", read_prior)
+    it = trainer(tmp_path / "run", 1)
+    assert (it.ema.networks["net"][0].weight.numpy() == 7).all()
