@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import paddle
-import paddle.nn.functional as F
 from pydantic import Field
 
 from engine import distributed
@@ -30,7 +29,6 @@ from model.gfpgan.exported import ExportedGFPGAN
 from model.gfpgan.generator import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
 from model.shared.official_keys import from_official
-from model.shared.resample import bilinear_resize
 
 GENERATORS = {"original": GFPGANOriginal, "bilinear": GFPGANBilinear, "clean": GFPGANClean}
 
@@ -46,13 +44,10 @@ class GFPGAN(System):
 
         `decoder_weights` is a StyleGAN2 in the official form, loaded before training; `fixes_decoder` never moves it.
         The pyramid loss ends at `pyramid_steps`. `discriminator_narrow`: the discriminator's width where it differs.
-        With `doubles` the generator works at twice the pictures' size: they are enlarged bilinearly before it, as the
-        official inference enlarges small faces, and its result is averaged over 2 x 2; all losses are at theirs.
         """
 
         form: Literal["original", "bilinear", "clean"]
         size: int = Field(gt=0)
-        doubles: bool = False
         channel_multiplier: int = Field(gt=0)
         narrow: float = Field(gt=0)
         discriminator_multiplier: int = Field(gt=0)
@@ -95,8 +90,8 @@ class GFPGAN(System):
         """Build the networks: generator, discriminator and, where parts are weighted, their three discriminators."""
         self.config = c = config
         self.generator = GENERATORS[c.form](
-            2 * c.size if c.doubles else c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow,
-            c.input_is_latent, c.different_w, c.sft_half)
+            c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow, c.input_is_latent, c.different_w,
+            c.sft_half)
         self.discriminator = StyleGAN2Discriminator(
             c.size, c.discriminator_multiplier, c.discriminator_narrow or c.narrow)
         parts = PARTS if c.part_weight or c.part_style_weight else ()
@@ -142,7 +137,6 @@ class GFPGAN(System):
         c = self.config
         degraded, real = self.network_input(batch["degraded"]), to_signed(batch["image"])
         fake, pictures = self.generator(degraded, self.noise)
-        fake, pictures = self.reduced(fake), [self.reduced(picture) for picture in pictures]
         regions = self.regions(batch) if self.parts else {}
         with frozen(self.discriminator, *self.parts.values()):
             terms = self.generator_terms(fake, pictures, real, regions, step)
@@ -165,14 +159,13 @@ class GFPGAN(System):
 
         Args:
             fake, real: [N, 3, size, size] in [-1, 1].
-            pictures: the U-Net's pyramid, at 8, 16, ... `size` pixels, with `doubles` twice at `size`.
+            pictures: the U-Net's pyramid, at 8, 16, ... `size` pixels.
             regions: see `regions`.
         """
         c = self.config
         terms = {"pixel": l1(fake, real)}
         if c.pyramid_weight and step < c.pyramid_steps:
-            wanted = image_pyramid(real)
-            terms["pyramid"] = sum(map(l1, pictures, wanted + wanted[-1:] * c.doubles))
+            terms["pyramid"] = sum(map(l1, pictures, image_pyramid(real)))
         if self.perceptual:
             terms["perceptual"], terms["style"] = self.perceptual(fake, real)
         if c.adversarial_weight:
@@ -225,7 +218,7 @@ class GFPGAN(System):
         return scalars
 
     def network_input(self, degraded):
-        """[N, 3, size, size] in [0, 1] -> [-1, 1], at the generator's size.
+        """[N, 3, size, size] in [0, 1] -> [-1, 1].
 
         Raises:
             InputError: the pictures are of another size than the network.
@@ -234,11 +227,7 @@ class GFPGAN(System):
         if (height, width) != (size, size):
             raise InputError(f"data: pictures are {height} x {width}, the network takes {size} x {size}; "
                              "data.*.image_size must be recipe.size")
-        return to_signed(bilinear_resize(degraded, 2 * size, 2 * size) if self.config.doubles else degraded)
-
-    def reduced(self, picture):
-        """A picture of the generator, averaged over 2 x 2 where it is larger than `size`."""
-        return F.avg_pool2d(picture, 2) if picture.shape[-1] > self.config.size else picture
+        return to_signed(degraded)
 
     def generate(self, batch, networks):
         """{"restored": [N, 3, size, size] in [0, 1]}."""
@@ -246,13 +235,13 @@ class GFPGAN(System):
 
     def restore(self, generator, degraded):
         """[N, 3, H, W] in [0, 1] -> restored image in [0, 1], clipped."""
-        return from_signed(self.reduced(generator(self.network_input(degraded))[0])).clip(0, 1)
+        return from_signed(generator(self.network_input(degraded))[0]).clip(0, 1)
 
     def inference(self, networks):
         """One graph: degraded face in, restored face out; the stored noise, so that runs repeat."""
         generator, shape = networks["generator"], (-1, 3, self.config.size, self.config.size)
         return {"": Exported(
-            layer=ExportedGFPGAN(generator, self.config.doubles),
+            layer=ExportedGFPGAN(generator),
             inputs=[Port("image", shape)],
             outputs=[Port("restored", shape)],
             reference=lambda image: self.restore(generator, image),

@@ -178,15 +178,12 @@ class ToRGB(Folded):
 class ExportedGFPGAN(Folded):
     """GFP-GAN for Paddle Inference: [N, 3, S, S] RGB [0, 1] -> the same, restored and clipped.
 
-    With `doubles` the network works at 2S: bilinear enlargement before it, the mean of 2 x 2 after it.
-
     Source: GFPGANv1, GFPGANBilinear, GFPGANv1Clean with return_rgb False and randomize_noise False.
     """
 
-    def __init__(self, generator, doubles=False):
+    def __init__(self, generator):
         """Fold a generator of any form."""
         super().__init__()
-        self.enlarge = Doubled(3, generator.size // 2) if doubles else None
         weights = {key: tensor.numpy() for key, tensor in generator.state_dict().items()}
         weights = to_bilinear(weights) if generator.is_clean else weights
         filters, levels = generator.filters, len(generator.conv_body_down)
@@ -227,7 +224,7 @@ class ExportedGFPGAN(Folded):
 
     def forward(self, image):
         """[N, 3, S, S] in [0, 1] -> [N, 3, S, S] in [0, 1]."""
-        x, skips = self.first(image if self.enlarge is None else self.enlarge(image)), []
+        x, skips = self.first(image), []
         for block in self.down:
             x = block(x)
             skips.insert(0, x)
@@ -242,7 +239,7 @@ class ExportedGFPGAN(Folded):
             out = conditioned(out, self.scale[i](x), self.shift[i](x))
             out = self.convs[k](out, w[k + 1])
             picture = self.rgbs[i](out, w[k + 2], picture)
-        return (picture if self.enlarge is None else F.avg_pool2d(picture, 2)).clip(0.0, 1.0)
+        return picture.clip(0.0, 1.0)
 
 
 def conditioned(x, scale, shift):

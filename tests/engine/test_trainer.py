@@ -207,3 +207,13 @@ def test_best_weights_by_a_named_score(tmp_path, better, kept):
         "score": "toy", "value": values[kept], "step": kept}
     with pytest.raises(InputError, match="train.best.score: no score 'toy'; validation gives psnr"):
         it.keep_best({"psnr": 1.0})
+
+
+def test_training_is_prepared_before_the_average_is_made(tmp_path, monkeypatch):
+    """A prior that is read for training is in the networks and in their averages from the start."""
+    def read_prior(self):
+        self.net[0].weight.set_value(paddle.full([3, 8], 7.0))
+
+    monkeypatch.setattr(Toy, "prepare_training", read_prior)
+    it = trainer(tmp_path / "run", 1)
+    assert (it.ema.networks["net"][0].weight.numpy() == 7).all()
