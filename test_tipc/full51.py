@@ -110,7 +110,7 @@ class Full51(Chain):
                 c.remark("infer_quant", f"'{flag}' is neither True nor False; the official script reads it as False")
             model_dir, needs = model, ""
             if command != "null":
-                model_dir = posixpath.dirname(model) or "."
+                model_dir = posixpath.dirname(model.rstrip("/")) or "."  # as dirname(1)
                 needs = self.export(f"export_{index}", "infer_export", command, model, model_dir, model_dir)
             self.infer(f"infer_{index}", model_dir, c.value("image_dir"), needs, flag == "True")
         return self.stages
