@@ -131,6 +131,7 @@ def multi_scale_discriminator(arrays):
         "num_scales": count(arrays, r"cnns\.\d+\.0\.conv\.weight"),
         "norm": "sn" if "cnns.0.1.conv.module.weight_bar" in arrays else "none",
         "attention": count(arrays, r"cnns\.0\.\d+\.gamma") == 1,
+        "init": "gaussian",  # of weights that are about to be replaced
     }  # fmt: skip
 
 

@@ -172,6 +172,6 @@ def test_a_set_metric_sees_every_batch_with_what_was_made_of_it(batches):
     system = Brighter()
     system.scored, system.shown, system.measured = (), (), ("largest",)
     unused = {"largest": Largest, "unused": None}
-    found = evaluate(system, {"step": paddle.to_tensor(50 / 255)}, batches, {"red": red}, 3, unused)
+    found = evaluate(system, {"step": paddle.to_tensor(50 / 255)}, batches, {"red": red}, 3, set_metrics=unused)
     assert found["scores"] == pytest.approx({"largest/green": 120 / 255, "largest/batches": 2}, abs=1e-6)
     assert [row["name"] for row in found["rows"]] == ["0", "1", "3", "4"] and found["sheet"] == []

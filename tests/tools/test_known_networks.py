@@ -21,7 +21,7 @@ GOLDEN = ASSETS.parent / "golden"
 STYLE = {"style_dim": 512, "n_mlp": 8}
 GPEN = {**STYLE, "channel_multiplier": 2, "narrow": 1.0, "is_concat": True}
 GENERATOR = {"dim": 64, "mlp_dim": 256, "style_dim": 8, "n_downsample": 2, "n_res": 4}
-CRITIC = {"dim": 64, "n_layer": 4, "num_scales": 3}
+CRITIC = {"dim": 64, "n_layer": 4, "num_scales": 3, "init": "gaussian"}
 PUBLISHED = [  # row, what its builder takes, parameters and buffers; those without a count are not in the sources
     ("gpen_generator", {"size": 256, **GPEN, "channel_multiplier": 1, "narrow": 0.5}, (144, 18_879_298)),
     ("gpen_generator", {"size": 512, **GPEN}, (163, 71_005_559)),
@@ -243,7 +243,8 @@ SMALL = {
     "gfpgan_clean": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 64},
     "vgg16": {"depth": 16, "layers": ("pool5",)},
     "partialconv": {"size": 8, "layers": 2, "width": 2},
-    "satnet_discriminator": {"dim": 8, "n_layer": 1, "num_scales": 1, "norm": "sn", "attention": True},
+    "satnet_discriminator": {"dim": 8, "n_layer": 1, "num_scales": 1, "norm": "sn", "attention": True,
+                             "init": "gaussian"},
 }
 SHAPES = ((), (0,), (1,), (2, 3), (0, 5, 3), (1, 8, 8, 3, 3), (1, 1 << 40, 0, 4), (1 << 40, 0), (64, 3, 11, 11))
 
