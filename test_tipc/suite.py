@@ -18,6 +18,7 @@ CONFIGS = Path("test_tipc/configs")
 FILE = "train_infer_python.txt"
 MODE = "lite_train_lite_infer"
 SUMMARIES = runner.OUTPUT_ROOT / "suite"
+MINUTES = 10  # a system should take at most, on two idle cores
 
 
 def chosen(words):
@@ -52,6 +53,7 @@ def main():
     print(f"\n{'system':20} {'verdict':8} {'stages':>8} {'minutes':>8}  remarks")
     for name, (status, seconds, passed, count, remark) in rows.items():
         verdict = "failed" if status else "passed"
+        remark = remark or (f"longer than {MINUTES} minutes" if seconds > 60 * MINUTES else "")
         print(f"{name:20} {verdict:8} {passed:>4}/{count:<3} {seconds / 60:8.1f}  {remark}")
     print(f"summaries: {SUMMARIES}")
     return int(any(row[0] for row in rows.values()) or not rows)

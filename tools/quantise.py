@@ -79,18 +79,12 @@ def quantise(fp32_file, int8_file, calibration):
     """Write INT8_FILE from FP32_FILE. `calibration`: list of dicts input name -> array [N, ...]."""
     quantization = extra("onnxruntime.quantization")
 
-    class Reader(quantization.CalibrationDataReader):
-        """Gives onnxruntime the calibration batches one after another."""
-
-        def __init__(self):
-            self.left = iter(calibration)
-
-        def get_next(self):
-            return next(self.left, None)
+    left = iter(calibration)
+    reader = type("Reader", (quantization.CalibrationDataReader,), {"get_next": lambda self: next(left, None)})
 
     logging.getLogger().setLevel(logging.ERROR)  # it recommends a pre-processing that changes nothing here
     quantization.quantize_static(
-        str(fp32_file), str(int8_file), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+        str(fp32_file), str(int8_file), reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
         op_types_to_quantize=["Conv"], activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8)
 
