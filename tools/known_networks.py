@@ -114,9 +114,14 @@ def _vgg(depth):
 
 
 STATISTICS = r".*\.(running_mean|running_var|num_batches_tracked)"
-LATER = "conversion comes with its network (issue 6)"
+ABSENT = "this network is not part of the project"
 GFPGAN = ("conv_body_down.0.skip.1.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight")
 CLEAN = ("conv_body_down.0.skip.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight")
+def _one_of_glcic(arrays):
+    """A discriminator of the landmark project under GLCIC's keys."""
+    return dict(imported("model.landmark.official_discriminator_keys")(arrays))
+
+
 NETWORKS = (
     # GPEN and StyleGAN2
     Network("gpen_generator", "GPEN generator", "model.gpen.GPENGenerator",
@@ -178,6 +183,14 @@ NETWORKS = (
              ("encoder.ec_1.conv.weight", "decoder.dc_1.model.1.weight")),
             shapes.maruru_unet, renamed=_one_of_maruru, goes_back=False,
             settings="model.partialconv_maruru.MaruruSettings"),
+    Network("glcic_completion", "GLCIC completion network", "model.landmark.CompletionNetwork",
+            ("conv1.weight", "conv10.weight", "deconv13.weight", "conv17.weight"), shapes.completion_network),
+    Network("glcic_discriminator", "GLCIC context discriminator", "model.landmark.ContextDiscriminator",
+            (("model_ld.conv1.weight", "model_gd.conv1.weight"),
+             ("model_local_discriminator.conv1.weight", "model_global_discriminator.conv1.weight")),
+            shapes.context_discriminator, renamed=_one_of_glcic),
+    Network("lafin_landmarks", "LaFIn landmark predictor", "model.landmark_predictor.LaFInPredictor",
+            ("conv1_after_mbnet.weight", "fc_landmark.weight"), shapes.landmark_predictor),
     # Photo and caricature
     Network("satnet_generator", "SATNet generator", "model.satnet.AdaINGenerator",
             ("enc_style.model.0.conv.weight", "mlp.model.0.fc.weight", "dec.model.1.gamma"), shapes.adain_generator,
@@ -191,16 +204,9 @@ NETWORKS = (
     Network("maruru_half", "half of the U-Net of maruru-hub/PartialConv-paddle", "",
             (("ec_1.conv.input_conv.weight",), ("dc_1.model.1.weight", "dc_1.model.2.weight")),
             note="give both files to read, N_en.pdparams and N_de.pdparams, --as maruru_unet"),
-    Network("glcic_completion", "GLCIC completion network", "",
-            ("conv1.weight", "conv10.weight", "deconv13.weight", "conv17.weight"), note=LATER),
-    Network("glcic_discriminator", "GLCIC context discriminator", "",
-            (("model_ld.conv1.weight", "model_gd.conv1.weight"),
-             ("model_local_discriminator.conv1.weight", "model_global_discriminator.conv1.weight")), note=LATER),
-    Network("lafin_landmarks", "LaFIn landmark predictor", "",
-            ("conv1_after_mbnet.weight", "fc_landmark.weight"), note=LATER),
     Network("lafin_generator", "LaFIn inpainting generator", "",
-            ("encoder1.1.weight", "fushion1.0.weight", "auto_attn.query_conv.weight"), note=LATER),
+            ("encoder1.1.weight", "fushion1.0.weight", "auto_attn.query_conv.weight"), note=ABSENT),
     Network("lafin_discriminator", "LaFIn discriminator", "",
-            ("conv1.0.weight_orig", "conv5.0.weight_orig", "auto_attn.query_conv.weight"), note=LATER),
+            ("conv1.0.weight_orig", "conv5.0.weight_orig", "auto_attn.query_conv.weight"), note=ABSENT),
 )  # fmt: skip
 BY_NAME = {network.name: network for network in NETWORKS}

@@ -140,3 +140,23 @@ def maruru_unet(arrays):
     layers = count(arrays, r"encoder\.ec_\d+\.conv\.weight")
     blocks = count(arrays, r"encoder\.middle\.\d+\.conv_block\.1\.weight")
     return {"size": 4 << layers, "layers": layers, "width": width(arrays, "encoder.ec_1.conv.weight"), "blocks": blocks}
+
+
+def completion_network(arrays):
+    """GLCIC's completion network: width and input channels."""
+    return {"width": width(arrays, "conv1.weight") / 64, "in_channels": width(arrays, "conv1.weight", 1)}
+
+
+def context_discriminator(arrays):
+    """GLCIC's discriminator: width, and for both branches the largest square picture that fits its linear layer."""
+    def side(branch):
+        inputs = arrays[f"{branch}.linear6.weight"].size / width(arrays, f"{branch}.linear6.bias")
+        return (32 * max(1, round((inputs / width(arrays, f"{branch}.conv5.weight")) ** 0.5)),) * 2
+
+    return {"local_size": side("model_ld"), "global_size": side("model_gd"),
+            "width": width(arrays, "model_ld.conv1.weight") / 64}
+
+
+def landmark_predictor(arrays):
+    """LaFIn's landmark predictor: width and number of points."""
+    return {"width": width(arrays, "features.0.0.weight") / 32, "num_points": width(arrays, "fc_landmark.bias") // 2}

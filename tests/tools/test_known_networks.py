@@ -53,6 +53,10 @@ PUBLISHED = [  # row, what its builder takes, parameters and buffers; those with
     ("maruru_unet", {"size": 256, "layers": 6, "width": 64, "blocks": 4}, None),
     ("satnet_generator", {**GENERATOR, "attention": True}, (None, 17_816_333)),
     ("munit_generator", {**GENERATOR, "attention": False}, (None, 15_026_187)),
+    ("glcic_completion", {"width": 1.0, "in_channels": 4}, None),
+    ("glcic_completion", {"width": 0.25, "in_channels": 5}, None),
+    ("glcic_discriminator", {"local_size": (96, 96), "global_size": (160, 160), "width": 1.0}, None),
+    ("lafin_landmarks", {"width": 1.0, "num_points": 68}, (None, 2_588_681)),
     ("satnet_discriminator", {**CRITIC, "norm": "sn", "attention": True}, (None, 9_286_854)),
     ("satnet_discriminator", {**CRITIC, "norm": "none", "attention": False}, (None, 8_271_171)),
 ]
@@ -193,10 +197,7 @@ def test_what_does_not_fit_is_said():
 
 
 @pytest.mark.parametrize(("keys", "name"), [
-    (("conv1.weight", "conv10.weight", "deconv13.weight", "conv17.weight"), "glcic_completion"),
-    (("model_ld.conv1.weight", "model_gd.conv1.weight"), "glcic_discriminator"),
     (("encoder1.1.weight", "fushion1.0.weight", "auto_attn.query_conv.weight"), "lafin_generator"),
-    (("features.0.0.weight", "conv1_after_mbnet.weight", "fc_landmark.weight"), "lafin_landmarks"),
     (("conv1.0.weight_orig", "conv5.0.weight_orig", "auto_attn.query_conv.weight"), "lafin_discriminator"),
     (("lin0.model.1.weight", "lin4.model.1.weight"), "lpips_linear"),
     (("features.0.weight", "features.10.weight", "classifier.1.weight"), "alexnet"),
