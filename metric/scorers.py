@@ -130,23 +130,36 @@ class SetScorer(Scorer):
         self.common, self.sets = facts, {}
 
     def update(self, pictures):
-        """Add the batch's features to the sets; returns nothing."""
+        """Add the batch's features to the sets, with masks also to those of their hole ratios; returns nothing."""
+        buckets = [holes.bucket(holes.hole_ratio(mask)) for mask in pictures.get("mask", ())]
         for kind in (*scored_kinds(pictures), *(["image"] if "image" in pictures else [])):
-            statistics, sample = self.sets.setdefault(kind, (fid.FeatureStatistics(), kid.Sample()))
             features = self.features(pictures[kind])
-            statistics.update(features)
-            sample.update(features)
+            self._add(kind, features)
+            for bucket in sorted({bucket for bucket in buckets if bucket}):
+                self._add(f"{kind}/{bucket}", features[[own == bucket for own in buckets]])
         return {}
 
+    def _add(self, name, features):
+        statistics, sample = self.sets.setdefault(name, (fid.FeatureStatistics(), kid.Sample()))
+        statistics.update(features)
+        sample.update(features)
+
     def result(self):
-        """Both numbers of every kind; KID only against the pictures' own reference."""
-        found = {}
-        reference = self.saved[:2] if self.saved else self.statistics("image").result()
-        for kind in [kind for kind in self.sets if kind != "image"]:
-            distance = fid.frechet_distance(*self.statistics(kind).result(), *reference)
+        """Both numbers of every kind, {"fid/composite", "fid/composite/0.1-0.2"}; KID only against own references.
+
+        A hole ratio is compared with the reference pictures of the same holes, and left out where it has one picture.
+        """
+        found, references = {}, {"image": self.saved[:2] if self.saved else self.statistics("image").result()}
+        for kind in [kind for kind in self.sets if kind.partition("/")[0] != "image"]:
+            own = "/".join(["image", *kind.split("/")[1:]])
+            if "/" in kind and self.count(kind) < 2:
+                continue
+            if own not in references:
+                references[own] = self.saved[:2] if self.saved else self.statistics(own).result()
+            distance = fid.frechet_distance(*self.statistics(kind).result(), *references[own])
             found[f"{self.names[0]}/{kind}"] = distance
-            if "image" in self.sets:
-                samples = [self.sets[each][1].result() for each in (kind, "image")]
+            if own in self.sets:
+                samples = [self.sets[each][1].result() for each in (kind, own)]
                 found[f"{self.names[1]}/{kind}"] = kid.kernel_distance(*samples)
         return found
 

@@ -134,3 +134,22 @@ def test_legacy_numbers_take_unrounded_pictures():
     assert found["psnr_legacy_seed/restored"] == pytest.approx([20, 20], abs=1e-3)
     assert found.keys() == {f"{name}/{kind}" for name in ("psnr_legacy_seed", "fid_legacy_seed_proxy")
                             for kind in ("degraded", "restored")}
+
+
+def test_sets_of_each_hole_ratio_are_those_pictures():
+    """The numbers of a bucket are the numbers of a run over its pictures alone."""
+    images = RNG.integers(0, 256, (12, 12, 12, 3), np.uint8)
+    filled = RNG.integers(0, 256, (12, 12, 12, 3), np.uint8)
+    masks = np.zeros((12, 12, 12, 1), np.float32)
+    masks[:6, :2], masks[6:, :5] = 1, 1  # 0.17 and 0.42
+    order = RNG.permutation(12)
+    together, alone = SetScorer(features, {}), SetScorer(features, {})
+    for part in (order[:5], order[5:]):
+        together.update({"composite": filled[part], "image": images[part], "mask": masks[part]})
+    alone.update({"composite": filled[:6], "image": images[:6]})
+    found = together.result()
+    buckets = ("", "/0.1-0.2", "/0.4-0.5")
+    assert set(found) == {f"{name}/composite{bucket}" for name in ("fid", "kid") for bucket in buckets}
+    for name, value in alone.result().items():
+        assert found[f"{name}/0.1-0.2"] == pytest.approx(value, rel=1e-6)
+        assert found[name] != pytest.approx(value, rel=1e-3)
