@@ -38,6 +38,19 @@ def test_full51_whole_infer_exports_beside_the_weights(chain):
     assert config.notices == []
 
 
+def test_folder_of_a_model_is_what_dirname_says(chain):
+    path = chain.write_config(edits={37: "infer_model:../a/b/|c.pdparams", 38: "infer_export:export.py|export.py",
+                                     39: "infer_quant:False|False", 42: "--use_mkldnn:True"})
+    lines, _ = commands(path, "whole_infer")
+    exports = [line.split("--save_inference_dir=")[1] for line in lines if "--save_inference_dir=" in line]
+    assert exports == ["../a", "."]
+
+
+def test_amp_trainer_names_its_folder(chain):
+    path = chain.write_config("lite32", edits={13: "trainer:amp_train", 14: "amp_train:train.py"})
+    assert "/amp_train_gpus_0_autocast_True_nodes_1.log " in commands(path)[0][0]
+
+
 def test_lite32_leaves_out_device_precision_and_data(chain):
     path = chain.write_config("lite32", edits={3: "python:python"})
     save = "./test_tipc/output/GPEN/lite_train_lite_infer/norm_train_gpus_0_autocast_null_nodes_1.log"
