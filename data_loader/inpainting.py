@@ -14,17 +14,9 @@ from pydantic import Field, model_validator
 from data_loader.folder import ImageFolder, ResizeKernel, split_folder
 from data_loader.masks import Masks, MaskSettings
 from data_loader.restoration import SyntheticSettings, SyntheticSource
-from data_loader.synthetic_faces import face_landmarks, flip_landmarks
+from data_loader.synthetic_faces import flip_landmarks
 from engine.images import to_chw
 from engine.settings import Settings
-
-
-class LandmarkedSource(SyntheticSource):
-    """Procedural photos with their landmarks."""
-
-    def landmarks(self, index):
-        """[68, 2] (x, y) pixels of picture `index`."""
-        return face_landmarks(*self._face(index), self.size, self.settings.seed)
 
 
 class PicturesWithHoles:
@@ -54,7 +46,7 @@ class PicturesWithHoles:
         size = (config.image_size, config.image_size)
         self.masks = Masks(config.masks, size, training)
         if config.root is None:
-            self.source = LandmarkedSource(config.synthetic, config.image_size)
+            self.source = SyntheticSource(config.synthetic, config.image_size)
             return
         folder = split_folder(config.root, training)
         folder = folder / "hq" if (folder / "hq").is_dir() else folder
@@ -69,7 +61,7 @@ class PicturesWithHoles:
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index] if self.training else [self.seed, index])
         image = self.source.read(index)
-        landmarks = self.source.landmarks(index) if isinstance(self.source, LandmarkedSource) else None
+        landmarks = self.source.landmarks(index) if isinstance(self.source, SyntheticSource) else None
         if self.training and rng.uniform() < self.config.flip_probability:
             image = image[:, ::-1]
             landmarks = None if landmarks is None else flip_landmarks(landmarks, image.shape[1])

@@ -72,11 +72,14 @@ class SyntheticSource:
         self.kept[index] = to_uint8(image)
         return self.kept[index].astype(np.float32) / 255
 
+    def landmarks(self, index, size=None):
+        """[68, 2] (x, y) pixels of picture `index`, for `size` pixels where that is not the source's own."""
+        return face_landmarks(*self._face(index), size or self.size, self.settings.seed)
+
     def circles(self, index, size):
         """Circles [3, 3] of the facial parts of a picture, for `size` pixels; from the renderer's own landmarks."""
         if (index, size) not in self.kept_circles:
-            landmarks = face_landmarks(*self._face(index), size, self.settings.seed)
-            self.kept_circles[index, size] = circles_of(landmarks, size)
+            self.kept_circles[index, size] = circles_of(self.landmarks(index, size), size)
         return self.kept_circles[index, size]
 
 

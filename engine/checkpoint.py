@@ -101,7 +101,7 @@ def load_checkpoint(path):
         InputError: the folder is not a complete checkpoint, of another format, or one of its files is damaged.
     """
     path = Path(path)
-    meta = _checked_meta(path)
+    meta = read_meta(path)
     return Checkpoint(
         step=meta["step"],
         networks={name: read_weights(path / f"{name}.pdparams") for name in meta["networks"]},
@@ -162,7 +162,7 @@ def _complete(run):
     found = []
     for path in sorted(folders, key=lambda path: (_step(path), path.name)):
         with suppress(InputError):
-            _checked_meta(path)
+            read_meta(path)
             found.append(path)
     return found
 
@@ -172,7 +172,7 @@ def _step(path):
     return int(match[1]) if match else None
 
 
-def _checked_meta(folder):
+def read_meta(folder):
     """Content of `meta.json`; InputError unless it is well formed and every file has the size it gives."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ def settled(config, dataset, checkpoint_folder=None):
         ConfigError: the length of the run is still open.
     """
     if checkpoint_folder is not None:
-        saved = checkpoint.load_checkpoint(checkpoint_folder).meta["config"]
+        saved = checkpoint.read_meta(Path(checkpoint_folder))["config"]
         config = configuration.replaced(config, dict(_found_then(configuration.as_dict(config), saved)))
     kind = configuration.import_class(config.system, ("system.",), "system")
     config = kind.settle(config, dataset)

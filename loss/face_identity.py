@@ -9,6 +9,7 @@ a3f7be8 (feature map), 7a8a309 (classes); Hinton et al. 2015 (kd).
 import paddle
 import paddle.nn.functional as F
 
+from model.shared.constant import as_constant
 from model.sphereface import network_input
 
 
@@ -112,9 +113,7 @@ class TranslationIdentity:
         self.network, self.size, self.mode = network, tuple(size), mode
         self.threshold, self.temperature, self.classifier = threshold, temperature, classifier
         for layer in filter(None, (network, classifier)):
-            layer.eval()
-            for weight in layer.parameters():
-                weight.stop_gradient = True
+            as_constant(layer)
 
     def embedding(self, image):
         """[N, 3, H, W] in [-1, 1] -> [N, D]."""

@@ -1,6 +1,7 @@
 """Identity losses: a frozen recognition network compares output and target."""
 
 from model.ir_se50 import face_crop
+from model.shared.constant import as_constant
 from model.shared.resample import bilinear_resize
 
 LUMA = (0.2989, 0.5870, 0.1140)
@@ -16,10 +17,7 @@ class GreyIdentityLoss:
 
     def __init__(self, backbone):
         """`backbone`: a `ResNet18ArcFace` with its weights loaded."""
-        self.backbone = backbone
-        backbone.eval()
-        for weight in backbone.parameters():
-            weight.stop_gradient = True
+        self.backbone = as_constant(backbone)
 
     def __call__(self, output, image):
         """Scalar; pictures [N, 3, S, S] RGB in [-1, 1]; `image` is the target and gets no gradient."""
@@ -39,10 +37,7 @@ class IdentityLoss:
 
     def __init__(self, backbone):
         """`backbone`: an `IRSE50` with its weights loaded (see `model.shared.official_keys.from_official`)."""
-        self.backbone = backbone
-        backbone.eval()
-        for weight in backbone.parameters():
-            weight.stop_gradient = True
+        self.backbone = as_constant(backbone)
 
     def features(self, image):
         """[N, 3, S, S] RGB in [-1, 1] -> unit vectors [N, 512]."""

@@ -10,6 +10,7 @@ import paddle
 import paddle.nn.functional as F
 
 from loss.perceptual import gram_matrix
+from model.shared.constant import as_constant
 from model.vgg import VGG
 
 LAYERS = ("pool1", "pool2", "pool3")
@@ -59,10 +60,7 @@ class VGGLoss:
 
     def __init__(self):
         """Random weights; the caller loads published ones into `network`."""
-        self.network = VGG(16, LAYERS)
-        self.network.eval()
-        for weight in self.network.parameters():
-            weight.stop_gradient = True
+        self.network = as_constant(VGG(16, LAYERS))
 
     def __call__(self, output, composite, image):
         """Compare.

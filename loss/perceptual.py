@@ -1,6 +1,7 @@
 """Losses on feature maps."""
 
 from engine.images import from_signed
+from model.shared.constant import as_constant
 from model.vgg import VGG, imagenet_normalised
 
 
@@ -46,10 +47,7 @@ class PerceptualLoss:
 
     def __init__(self, network=None):
         """`network`: a `VGG` with its weights loaded; None makes one of random weights, to be loaded into."""
-        self.network = VGG(19, list(self.LAYERS)) if network is None else network
-        self.network.eval()
-        for parameter in self.network.parameters():
-            parameter.stop_gradient = True
+        self.network = as_constant(VGG(19, list(self.LAYERS)) if network is None else network)
 
     def features(self, image):
         """[N, 3, H, W] in [-1, 1] -> {layer: [N, C, h, w]}, before ReLU."""

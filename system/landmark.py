@@ -28,6 +28,7 @@ from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_
 from model.landmark import CompletionNetwork, ContextDiscriminator, MeanFill, with_landmark_channel
 from model.landmark import official_discriminator_keys as discriminator_keys
 from model.landmark_predictor import LaFInPredictor
+from model.shared.constant import as_constant
 from model.shared.official_keys import from_official
 from model.shared.resample import bilinear_resize
 
@@ -129,10 +130,7 @@ class LandmarkInpainting(System):
                              "configs/landmark_predictor_lite.yaml, or set recipe.landmark: none")
         arrays = select_network(read_weights(c.landmark_network), "predictor", c.landmark_network)
         load_into(network, from_official(network, arrays), c.landmark_network)
-        network.eval()
-        for weight in network.parameters():
-            weight.stop_gradient = True
-        return network
+        return as_constant(network)
 
     def train_step(self, batch, step, update):
         """Completion, then critic, then both; in the third phase the critic steps first.

@@ -161,7 +161,7 @@ def _network(args, name, build):
     if name in BACKBONES:
         arrays = {key: array for key, array in arrays.items() if not key.startswith("classifier.")}
     layer = build()
-    load_into(layer, _translated(layer, arrays), " and ".join(map(str, paths)))
+    load_into(layer, from_official(layer, arrays), " and ".join(map(str, paths)))
     layer.eval()
     return layer, f"{name} (sha256 {', '.join(map(file_hash, paths))})", ""
 
@@ -170,13 +170,6 @@ def _plain_names(arrays, name, path):
     """One network's arrays out of a file, a wrapper's prefix removed."""
     chosen = select_network(arrays, name, path)
     return {key.removeprefix("module."): array for key, array in chosen.items()}
-
-
-def _translated(layer, arrays):
-    """Arrays under our keys: they are so already, or official ones."""
-    own = {key: list(tensor.shape) for key, tensor in layer.state_dict().items()}
-    fitting = own.keys() == arrays.keys() and all(list(arrays[key].shape) == own[key] for key in own)
-    return arrays if fitting else from_official(layer, arrays)
 
 
 def _lpips(args, name):
