@@ -14,7 +14,7 @@ from paddle import nn
 from pydantic import Field, model_validator
 
 from engine.settings import Settings
-from model.satnet_blocks import ConvBlock, Linear, ResBlock, SelfAttention, initialise, upsample_nearest
+from model.satnet_blocks import ConvBlock, Linear, ResBlock, SelfAttention, initialise, softmax_twice, upsample_nearest
 
 STYLE_DOWNSAMPLES = 4
 SMALLEST_SIDE = 16  # of a picture: the style encoder's last convolution mirrors 1 pixel of what is halved three times
@@ -205,7 +205,7 @@ class MultiScaleDiscriminator(nn.Layer):
             layers.append(ConvBlock(dim, 2 * dim, 4, 2, 1, norm=norm, activation="lrelu"))
             dim *= 2
         if settings.attention:
-            layers.append(SelfAttention(dim, norm))
+            layers.append(SelfAttention(dim, norm, softmax_twice))
         return nn.Sequential(*layers, nn.Conv2D(dim, 1, 1))
 
     def forward(self, image):

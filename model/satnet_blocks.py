@@ -221,6 +221,12 @@ class ResBlock(nn.Layer):
         return x + self.model[1](self.model[0](x, styles[0]), styles[1])
 
 
+def softmax_twice(scores, axis):
+    """`F.softmax` of operators that have a second derivative, which Paddle's own lacks. Source: the definition."""
+    raised = (scores - scores.max(axis, keepdim=True).detach()).exp()
+    return raised / raised.sum(axis, keepdim=True)
+
+
 class SelfAttention(nn.Layer):
     """Every position adds a mixture of all positions, weighed by the likeness of two projections.
 
@@ -228,9 +234,13 @@ class SelfAttention(nn.Layer):
     gamma from 1e-8. The softmax is taken in float32.
     """
 
-    def __init__(self, channels, norm="sn"):
-        """`norm` of the three 1x1 convolutions: "sn" or "none"; keys have C / 8 channels."""
+    def __init__(self, channels, norm="sn", softmax=F.softmax):
+        """`norm` of the three 1x1 convolutions: "sn" or "none"; keys have C / 8 channels.
+
+        `softmax`: `softmax_twice` where gradients are differentiated again (R1).
+        """
         super().__init__()
+        self.softmax = softmax
         kind = {"sn": SpectralConv2D, "none": nn.Conv2D}[norm]
         self.f_conv, self.g_conv = (kind(channels, channels // 8, 1) for _ in range(2))
         self.k_conv = kind(channels, channels, 1)
@@ -242,7 +252,7 @@ class SelfAttention(nn.Layer):
         f, g = (conv(x).reshape([-1, channels // 8, height * width]) for conv in (self.f_conv, self.g_conv))
         k = self.k_conv(x).reshape([-1, channels, height * width])
         scores = paddle.matmul(f, g, transpose_x=True).astype("float32")
-        attention = F.softmax(scores, axis=-1).astype(x.dtype)
+        attention = self.softmax(scores, axis=-1).astype(x.dtype)
         mixture = paddle.matmul(k, attention, transpose_y=True).reshape([-1, channels, height, width])
         return self.gamma * mixture + x
 

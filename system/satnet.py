@@ -23,6 +23,7 @@ from engine.weights import load_into, read_loss_weights, select_network
 from loss.adversarial import discriminator_loss, generator_loss
 from loss.face_identity import TranslationIdentity, masked_mean
 from loss.pixel import l1
+from loss.regularization import r1_penalty
 from model.satnet import (
     SMALLEST_SIDE,
     AdaINGenerator,
@@ -68,7 +69,9 @@ class SATNet(System):
         """Sizes of the networks and weights of the losses.
 
         `spectral_init` "torch" leaves spectral convolutions as the seed does; `same_identity_weight` and `swap_weight`
-        act on samples whose two pictures show one person.
+        act on samples whose two pictures show one person. `r1_gamma`: gamma of the R1 penalty on both discriminators,
+        which the references do not have and a run of a few thousand steps needs, or generator and discriminator chase
+        each other in fine noise.
         """
 
         image_size: tuple[int, int]
@@ -77,6 +80,7 @@ class SATNet(System):
         spectral_init: Literal["all", "torch"]
         gan: Literal["hinge", "lsgan", "nsgan"]
         adversarial_weight: float = Field(ge=0)
+        r1_gamma: float = Field(default=0.0, ge=0)
         image_weight: float = Field(ge=0)
         style_weight: float = Field(ge=0)
         content_weight: float = Field(ge=0)
@@ -158,10 +162,12 @@ class SATNet(System):
         Source: the seed's and MUNIT's trainer.py, dis_update and gen_update.
         """
         pictures = {domain: self.network_input(batch[domain]) for domain in OTHER}
-        judged = self.critic_losses(pictures)
-        loss = self.config.adversarial_weight * sum(judged.values())
-        update("discriminators", loss)
-        scalars = {f"{domain}_discriminator/loss": value.detach() for domain, value in judged.items()}
+        c, judged = self.config, self.critic_losses(pictures)
+        weights = {"loss": c.adversarial_weight, "r1": c.r1_gamma / 2}
+        update("discriminators", sum(total(terms, weights) for terms in judged.values()))
+        scalars = {}
+        for domain in OTHER:
+            scalars |= prefixed(f"{domain}_discriminator", judged[domain])
 
         with frozen(*(self.networks[f"{domain}_discriminator"] for domain in OTHER)):
             terms = self.generator_terms(pictures, self.labels(batch))
@@ -189,15 +195,19 @@ class SATNet(System):
         return distributed.normal([count, self.config.generator.style_dim, 1, 1])
 
     def critic_losses(self, pictures):
-        """{domain: loss of its discriminator} on real pictures and on fakes of freshly drawn styles."""
+        """{domain: {"loss", with R1 "r1"}} of its discriminator, on real pictures and fakes of freshly drawn styles."""
         count = len(pictures["photo"])
         losses = {}
         for domain, source in OTHER.items():
             with paddle.no_grad():
                 content = self.networks[f"{source}_generator"].enc_content(pictures[source])
                 fake = self.networks[f"{domain}_generator"].decode(content, self.drawn_style(count))
-            critic = self.networks[f"{domain}_discriminator"]
-            losses[domain] = discriminator_loss(self.config.gan, critic(pictures[domain]), critic(fake))
+            critic, real = self.networks[f"{domain}_discriminator"], pictures[domain].detach()
+            real.stop_gradient = not self.config.r1_gamma
+            logits = critic(real)
+            losses[domain] = {"loss": discriminator_loss(self.config.gan, logits, critic(fake))}
+            if self.config.r1_gamma:
+                losses[domain]["r1"] = r1_penalty(sum(scale.mean([1, 2, 3]) for scale in logits), real)
         return losses
 
     def generator_terms(self, pictures, labels):

@@ -90,6 +90,22 @@ def test_attention_is_its_equation():
     np.testing.assert_allclose(layer(paddle.to_tensor(x)).numpy().reshape(8, 6), wanted, atol=1e-5)
 
 
+def test_softmax_twice_is_the_softmax_and_has_a_second_derivative():
+    scores = paddle.to_tensor([[[1.0, -2.0, 0.5], [90.0, 91.0, 89.0]]], stop_gradient=False)
+    np.testing.assert_allclose(blocks.softmax_twice(scores, -1).numpy(), F.softmax(scores, -1).numpy(), rtol=1e-6)
+
+    def slope(values):
+        x = paddle.to_tensor(values, "float64", stop_gradient=False)
+        (first,) = paddle.grad(blocks.softmax_twice(x, -1)[0], x, create_graph=True)
+        return x, first[1]
+
+    x, first = slope([0.3, -0.2, 0.6])
+    first.backward()
+    step = 1e-6
+    numeric = [(float(slope(np.array([0.3, -0.2, 0.6]) + step * row)[1]) - float(first)) / step for row in np.eye(3)]
+    np.testing.assert_allclose(x.grad.numpy(), numeric, atol=1e-5)
+
+
 def test_residual_block_adds_without_activation():
     block = blocks.ResBlock(4, "in")
     for conv in (block.model[0].conv, block.model[1].conv):

@@ -190,12 +190,27 @@ def test_direction_of_each_update(gan, group, sign, monkeypatch):
     assert sign * (margin() - before) > 0
 
 
+def test_r1_is_the_gradient_at_real_pictures_and_adds_half_gamma():
+    it, batch = satnet(r1_gamma=6.0), pictures()
+    record = Recorder(it)
+    critic = it.networks["photo_discriminator"]
+    critic.eval()  # spectral vectors stay
+    real = batch["photo"] * 2 - 1
+    real.stop_gradient = False
+    (gradient,) = paddle.grad(sum(logits.mean() for logits in critic(real)) * BATCH, real)
+    scalars = it.train_step(batch, 0, record)
+    assert float(scalars["photo_discriminator/r1"]) == pytest.approx(float(gradient.square().sum()) / BATCH, rel=1e-4)
+    wanted = sum(float(scalars[f"{name}/loss"]) + 6 / 2 * float(scalars[f"{name}/r1"]) for name in CRITICS)
+    assert record.calls[0][1] == pytest.approx(wanted, rel=1e-5)
+    assert not any(key.endswith("/r1") for key in satnet().train_step(batch, 0, lambda names, loss: None))
+
+
 def test_discriminators_judge_fresh_styles_of_the_other_sources_content():
     it, batch = satnet(), pictures()
     losses = [it.critic_losses({domain: batch[domain] * 2 - 1 for domain in OTHER}) for _ in range(2)]
-    assert float(losses[0]["photo"]) != float(losses[1]["photo"])
+    assert float(losses[0]["photo"]["loss"]) != float(losses[1]["photo"]["loss"])
     assert all(p.grad is None for name in GENERATORS for p in it.networks[name].parameters())
-    sum(losses[0].values()).backward()
+    sum(terms["loss"] for terms in losses[0].values()).backward()
     assert all(p.grad is None for name in GENERATORS for p in it.networks[name].parameters())
 
 
