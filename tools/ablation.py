@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -112,23 +113,29 @@ def trained_system(config, weights):
 class Judged:
     """Set metric: what another system measures in the pictures, whole, in the place of its `image`."""
 
-    def __init__(self, judge, kinds):
-        """`judge`: a trained System; `kinds`: the pictures it is shown, one after the other."""
-        self.judge = judge
-        self.metrics = {kind: {name: SETS[name]() for name in judge.measured} for kind in kinds}
+    def __init__(self, judge, kinds, paired):
+        """`judge`: a trained System; `kinds`: the pictures it is shown; `paired`: see JudgeSettings."""
+        self.judge, self.paired = judge, paired
+        against = ("", "_paired") if paired else ("",)
+        self.metrics = {(kind, suffix): [SETS[name]() for name in judge.measured]
+                        for kind in kinds for suffix in against}
 
     def update(self, pictures):
         """Add a batch."""
-        for kind, metrics in self.metrics.items():
-            seen = pictures | {"image": pictures[kind], "mask": paddle.zeros_like(pictures["image"][:, :1])}
-            made = self.judge.generate(seen, self.judge.networks)
-            for metric in metrics.values():
-                metric.update(seen | made)
+        made = {kind: self._seen(pictures, kind) for kind in {"image", *(kind for kind, _ in self.metrics)}}
+        truths = {"": {}, "_paired": {key: made["image"][name] for key, name in self.paired.items()}}
+        for (kind, suffix), metrics in self.metrics.items():
+            for metric in metrics:
+                metric.update(made[kind] | truths[suffix])
+
+    def _seen(self, pictures, kind):
+        seen = pictures | {"image": pictures[kind], "mask": paddle.zeros_like(pictures["image"][:, :1])}
+        return seen | self.judge.generate(seen, self.judge.networks)
 
     def result(self):
-        """{score/kind: float}."""
-        return {f"{score}/{kind}": value for kind, metrics in self.metrics.items()
-                for metric in metrics.values() for score, value in metric.result().items()}
+        """{score/kind, score_paired/kind: float}."""
+        return {f"{score}{suffix}/{kind}": value for (kind, suffix), metrics in self.metrics.items()
+                for metric in metrics for score, value in metric.result().items()}
 
 
 class Campaign:
@@ -191,7 +198,7 @@ class Campaign:
         """Score a run's weights on the held-out set; its pictures go to sheet.png."""
         system = trained_system(configuration.load(place / "run" / "config.yaml"), place / "run" / LATEST)
         wanted = {key.partition("/")[0] for key in self.experiment.wanted()}
-        sets = SETS | {name: lambda judge=judge: Judged(judge, [*system.scored, "image"])
+        sets = SETS | {name: partial(Judged, judge, [*system.scored, "image"], self.experiment.judges[name].paired)
                        for name, judge in self.judges.items()}
         system.measured = (*system.measured, *self.judges)
         pictures = self.experiment.pictures

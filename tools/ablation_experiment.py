@@ -16,8 +16,8 @@
     pictures: {shown: composite, beside: [masked, image], count: 6}
 
 A score is `metric/picture` for the metrics of `PAIRED` and `IN_HOLE` and the pictures the system lists as `scored`;
-`set metric/name` for those it lists as `measured`; `judge/score/picture` for a judge, whose picture may also be the true
-one, `image`.
+`set metric/name` for those it lists as `measured`; `judge/score/picture` for a judge, whose picture may also be the
+true one, `image`.
 """
 
 from pathlib import Path
@@ -49,13 +49,16 @@ class ScoreSettings(Settings):
 class JudgeSettings(Settings):
     """A system that sees the pictures as its `image`, nothing covered, and whose `measured` metrics are the scores.
 
-    `weights`: a file. Without it the judge is trained first, by `config` with `overrides` and `seed`.
+    `weights`: a file. Without it the judge is trained first, by `config` with `overrides` and `seed`. `paired`: keys of
+    the batch -> what the judge makes of the true picture, to stand there in further scores,
+    `judge/score_paired/picture`: its error in the true picture then is no part of them.
     """
 
     config: Path
     overrides: dict[str, Any] = {}
     seed: int = Field(default=0, ge=0)
     weights: Path | None = None
+    paired: dict[str, str] = {}
 
 
 class PictureSettings(Settings):

@@ -12,8 +12,9 @@ NOT_RUN = "not run"
 
 def spread(values):
     """{"n", "mean", "sd"} of a score over seeds; the standard deviation is the sample's, None for a single value."""
-    values = np.asarray(values, np.float64)
-    return {"n": len(values), "mean": float(values.mean()), "sd": float(values.std(ddof=1)) if len(values) > 1 else None}
+    values = np.array(list(values), np.float64)
+    sd = float(values.std(ddof=1)) if len(values) > 1 else None
+    return {"n": len(values), "mean": float(values.mean()), "sd": sd}
 
 
 def difference(values, reference, better):
@@ -47,7 +48,8 @@ def compare(experiment, runs):
 
     Returns:
         dict: `variants` {name: {score: spread}}, `differences` {name: {score: difference}} to the first variant,
-        `baselines` {row: {score: value}} from the first finished run. Nothing stands for what is not finished.
+        `baselines` {row: {score: value}} from the first finished run, None before it. Variants that are not
+        finished are left out.
     """
     def column(name, key):
         return {seed: scores[key] for seed, scores in runs.get(name, {}).items()}
@@ -62,38 +64,44 @@ def compare(experiment, runs):
             own = difference(column(name, key), column(first, key), settings.better)
             if own is not None:
                 found["differences"].setdefault(name, {})[key] = own
-    any_run = next((scores for own in runs.values() for scores in own.values()), None)
-    if any_run is not None:
-        found["baselines"] = {row: {column: any_run[key] for column, key in cells.items()}
-                              for row, cells in experiment.baselines.items()}
+    any_run = next((scores for own in runs.values() for scores in own.values()), {})
+    found["baselines"] = {row: {column: any_run.get(key) for column, key in cells.items()}
+                          for row, cells in experiment.baselines.items()}
     return found
 
 
 def markdown(experiment, found):
     """The two tables of `compare` as text: scores of every variant, and differences to the first."""
-    keys, (first, *others) = list(experiment.scores), experiment.variants
-    titles = [f"{own.title or key} ({own.better} is better)" for key, own in experiment.scores.items()]
-
-    def cell(text, row, key):
-        return NOT_RUN if row is None else text(row[key], experiment.scores[key].digits) if key in row else "-"
-
-    def line(name, row, text):
-        seeds = next((value["n"] for value in row.values() if isinstance(value, dict)), "-") if row else 0
-        return [name, str(seeds), *(cell(text, row, key) for key in keys)]
-
-    scores = [line(name, found["baselines"].get(name), _plain) for name in experiment.baselines]
-    for row in scores:
-        row[1] = "-"
-    scores += [line(name, found["variants"].get(name), _spread) for name in experiment.variants]
-    against = [line(name, found["differences"].get(name), _difference) for name in others]
+    first, *others = experiment.variants
+    columns = [f"{own.title or key} ({own.better} is better)" for key, own in experiment.scores.items()]
+    head = ["variant", "seeds", *columns]
+    scores = [_line(experiment, name, row, _plain, "-") for name, row in found["baselines"].items()]
+    for name in experiment.variants:
+        row = found["variants"].get(name)
+        scores.append(_line(experiment, name, row, _spread, _seeds(row)))
+    against = []
+    for name in others:
+        row = found["differences"].get(name)
+        against.append(_line(experiment, name, row, _difference, _seeds(row)))
     return "\n".join([
-        "Mean +- standard deviation over the seeds.", "", *_table(["variant", "seeds", *titles], scores), "",
-        f"Difference to `{first}`, seed by seed, mean +- standard deviation; better or worse where the 95 % interval of "
-        "the mean (Student's t) leaves out 0.", "", *_table(["variant", "seeds", *titles], against)]) + "\n"
+        "Mean +- standard deviation over the seeds.", "", *_table(head, scores), "",
+        f"Difference to `{first}`, seed by seed, mean +- standard deviation; better or worse where the 95 % interval",
+        "of the mean (Student's t) leaves out 0.", "", *_table(head, against)]) + "\n"
 
 
 def _table(head, rows):
     return ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def _line(experiment, name, row, text, seeds):
+    """Cells of one row: a figure, "-" where none belongs, "not run" where it is still to come."""
+    figures = {key: text(row[key], own.digits) if row[key] is not None else NOT_RUN
+               for key, own in experiment.scores.items() if row and key in row}
+    return [name, seeds, *(figures.get(key, "-" if row else NOT_RUN) for key in experiment.scores)]
+
+
+def _seeds(row):
+    return str(next(iter(row.values()))["n"] if row else 0)
 
 
 def _plain(value, digits):
@@ -101,9 +109,9 @@ def _plain(value, digits):
 
 
 def _spread(value, digits):
-    return f"{value['mean']:.{digits}f}" + (f" +- {value['sd']:.{digits}f}" if value["sd"] is not None else "")
+    return f"{value['mean']:.{digits}f}" + ("" if value["sd"] is None else f" +- {value['sd']:.{digits}f}")
 
 
 def _difference(value, digits):
-    return f"{value['mean']:+.{digits}f}" + (f" +- {value['sd']:.{digits}f}" if value["sd"] is not None else "") + (
-        f", {value['verdict']}")
+    sign = "+" if value["mean"] >= 0 else ""
+    return f"{sign}{_spread(value, digits)}, {value['verdict']}"
