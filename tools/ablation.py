@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
 import numpy as np  # noqa: E402
-import paddle  # noqa: E402
 from data_loader.batches import EvaluationBatches  # noqa: E402
 from engine import cli, distributed, images, run  # noqa: E402
 from engine import config as configuration  # noqa: E402
@@ -37,6 +36,7 @@ from engine.trainer import evaluating, git_commit  # noqa: E402
 from metric.sets import SETS  # noqa: E402
 from tools import ablation_experiment as experiments  # noqa: E402
 from tools import ablation_table  # noqa: E402
+from tools.ablation_judge import Judged  # noqa: E402
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 LATEST = "latest.pdparams"
@@ -110,34 +110,6 @@ def trained_system(config, weights):
     return system
 
 
-class Judged:
-    """Set metric: what another system measures in the pictures, whole, in the place of its `image`."""
-
-    def __init__(self, judge, kinds, paired):
-        """`judge`: a trained System; `kinds`: the pictures it is shown; `paired`: see JudgeSettings."""
-        self.judge, self.paired = judge, paired
-        against = ("", "_paired") if paired else ("",)
-        self.metrics = {(kind, suffix): [SETS[name]() for name in judge.measured]
-                        for kind in kinds for suffix in against}
-
-    def update(self, pictures):
-        """Add a batch."""
-        made = {kind: self._seen(pictures, kind) for kind in {"image", *(kind for kind, _ in self.metrics)}}
-        truths = {"": {}, "_paired": {key: made["image"][name] for key, name in self.paired.items()}}
-        for (kind, suffix), metrics in self.metrics.items():
-            for metric in metrics:
-                metric.update(made[kind] | truths[suffix])
-
-    def _seen(self, pictures, kind):
-        seen = pictures | {"image": pictures[kind], "mask": paddle.zeros_like(pictures["image"][:, :1])}
-        return seen | self.judge.generate(seen, self.judge.networks)
-
-    def result(self):
-        """{score/kind, score_paired/kind: float}."""
-        return {f"{score}{suffix}/{kind}": value for (kind, suffix), metrics in self.metrics.items()
-                for metric in metrics for score, value in metric.result().items()}
-
-
 class Campaign:
     """The runs of an experiment in a folder."""
 
@@ -184,7 +156,8 @@ class Campaign:
     def scores(self, name, seed):
         """Every score of a trained run; kept in scores.json together with what it depends on."""
         note = self.place(name, seed) / "scores.json"
-        basis = {"wanted": self.experiment.wanted(), "judges": json.loads(self.experiment.model_dump_json())["judges"],
+        experiment = configuration.as_dict(self.experiment)
+        basis = {"wanted": self.experiment.wanted(), "judges": experiment["judges"], "pictures": experiment["pictures"],
                  "held_out": configuration.as_dict(self.base)["data"]["validation"], "seed": self.base.seed}
         if note.is_file():
             saved = json.loads(note.read_text(encoding="utf-8"))
@@ -226,7 +199,7 @@ class Campaign:
         runs = self.finished()
         found = ablation_table.compare(self.experiment, runs)
         table = ablation_table.markdown(self.experiment, found)
-        content = {"experiment": json.loads(self.experiment.model_dump_json()), "git_commit": git_commit(),
+        content = {"experiment": configuration.as_dict(self.experiment), "git_commit": git_commit(),
                    "held_out_pictures": len(self.batches.dataset), "runs": runs, **found}
         write_text(self.folder / "results.json", json.dumps(content, indent=1) + "\n")
         write_text(self.folder / "table.md", table)

@@ -117,8 +117,10 @@ def read_experiment(path, overrides=()):
     Returns:
         Experiment. ConfigError in one line for anything wrong.
     """
-    experiment = configuration.validate(Experiment, configuration.read_yaml(path), str(path), "")
-    experiment = experiment.model_copy(update={"overrides": experiment.overrides | dict(overrides)})
+    content = configuration.read_yaml(path)
+    if overrides:
+        content["overrides"] = (content.get("overrides") or {}) | dict(overrides)
+    experiment = configuration.validate(Experiment, content, str(path), "")
     for name in experiment.variants:
         config = variant_config(experiment, name, experiment.seeds[0], path)
     system = configuration.import_class(config.system, ("system.",), "system")
