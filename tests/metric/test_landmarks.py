@@ -1,8 +1,9 @@
 import numpy as np
+import paddle
 import pytest
 
 from engine.errors import InputError
-from metric.landmarks import landmark_distance, normalised_mean_error
+from metric.landmarks import LandmarkError, landmark_distance, normalised_mean_error
 
 TRUE = np.zeros((68, 2))
 TRUE[36], TRUE[45] = (10, 20), (40, 60)  # 50 pixels apart
@@ -26,3 +27,11 @@ def test_bad_points():
         landmark_distance(TRUE[:5], TRUE)
     with pytest.raises(InputError, match="coincide"):
         normalised_mean_error(MOVED, np.zeros((68, 2)))
+
+
+def test_mean_shape_stands_beside_the_error():
+    """What the set's mean shape gives: half the distance between two faces that differ by a shift."""
+    metric = LandmarkError()
+    for true in (TRUE, MOVED):
+        metric.update({"predicted_landmarks": paddle.to_tensor(true[None]), "landmarks": paddle.to_tensor(true[None])})
+    assert metric.result() == {"nme": 0.0, "nme_mean_shape": pytest.approx(0.05)}
