@@ -14,9 +14,8 @@ from engine.evaluate import evaluate
 from engine.files import write_text
 from engine.log import logger, to_console
 from metric.bucket_table import write_bucket_tables
-from metric.sets import SETS
 from model.fill import mean_colour_fill, telea_fill
-from tools import metric_suite
+from tools import metric_suite, set_metrics
 
 FILLS = {"mean_colour": mean_colour_fill, "telea": telea_fill}
 FLAGS = {
@@ -42,15 +41,18 @@ def main():
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = run.build_system(config)
     networks = run.trained_networks(system, args.pretrained, args.config_path)
-    scoring = metric_suite.scoring(args, reference_of(config))
+    wanted = metric_suite.named_metrics(args, system.measured)
+    sets = set_metrics.chosen(config, system, wanted, args)
+    scoring = metric_suite.scoring(args, reference_of(config), wanted if system.scored else ())
+    scoring.skipped |= sets.missing
     result = evaluate(system, networks, batches, {}, args.show, fills=FILLS if args.baselines else None,
-                      set_metrics=SETS, observe=scoring.update)
+                      set_metrics=sets.factories, observe=scoring.update)
 
     folder = Path(args.result_dir)
     if result["sheet"]:
         images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
     report = {"config": str(args.config_path), "weights": str(args.pretrained), "pictures": len(result["rows"]),
-              "skipped": len(batches.skipped), **scoring.report(result["scores"])}
+              "skipped": len(batches.skipped), **scoring.report(result["scores"], about(sets, batches, config))}
     metric_suite.write_report(folder / "scores.json", report)
     logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; results in {folder}")
     if "hole" in result["rows"][0]:
@@ -62,6 +64,12 @@ def main():
     if args.save_fid_statistics:
         metric_suite.save_statistics(scoring, args.save_fid_statistics)
     return 0
+
+
+def about(sets, batches, config):
+    """{set metric: what its numbers depend on}."""
+    common = {"n": len(batches.dataset) - len(batches.skipped), "reference": reference_of(config)}
+    return {name: common | sets.facts.get(name, {}) for name in sets.factories}
 
 
 def reference_of(config):

@@ -15,7 +15,7 @@ from engine.log import logger, to_console
 from engine.trainer import Stopped, Trainer
 from metric.holes import hole_psnr
 from metric.psnr_ssim import psnr, ssim
-from metric.sets import SETS
+from tools import set_metrics
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -50,9 +50,13 @@ def main():
     checks = EvaluationBatches(validation, config.data.batch_size, 0)
     system = run.build_system(config)
     metrics, hole_metrics = {"psnr": psnr, "ssim": ssim}, {"hole_psnr": hole_psnr}
+    sets = set_metrics.of_validation(config, system)
+    for name, reason in sets.missing.items():
+        logger.warning(f"{name}: not computed, {reason}")
     trainer = Trainer(config, system, folder, batches, preview_batch=lambda: next(iter(checks)),
                       evaluate=lambda networks: evaluate(
-                          system, networks, checks, metrics, hole_metrics=hole_metrics, set_metrics=SETS)["scores"])
+                          system, networks, checks, metrics, hole_metrics=hole_metrics,
+                          set_metrics=sets.factories)["scores"])
     if checkpoint is not None:
         trainer.resume(checkpoint)
     elif args.pretrained:

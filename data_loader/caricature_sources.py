@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from data_loader import webcaricature_files as files
 from data_loader.face_alignment import aligned
-from data_loader.faces.people import sampled_appearance, sampled_identity
+from data_loader.faces.people import sampled_appearance, sampled_identity, turned
 from data_loader.folder import fitted, split_folder
 from data_loader.landmark_filter import rejections
 from data_loader.restoration import SyntheticSettings
@@ -23,16 +24,22 @@ from engine.images import list_images, read_image, to_uint8
 RENDERED = 256  # pixels a side of a drawn picture, which is drawn at this size: about the scale of the aligned one
 LANDMARKS = (83, 91, 8, 98, 17, 21, 22, 26, 36, 39, 42, 45, 30, 51, 48, 57, 54)  # WebCaricature's, of faces.geometry
 FIRST_CARICATURE = 1000  # its variant; so no caricature is drawn from the settings of a photo
+SIDE_YAW = (0.75, 0.95)  # radians a side face is turned by: 43 to 54 degrees
+FAULTS = 4  # of the streams of a picture: data_loader.faces.people and synthetic_faces draw from 1 to 3
+MISPLACED = 0.08  # deviation of misplaced landmarks, of the picture's side
 logger = logging.getLogger("kintsugi")
 
 
 class DrawnSettings(SyntheticSettings):
     """Procedural people, `variants` photos and as many caricatures of each.
 
-    `varied`: hair, skin tone and light change from picture to picture of a person.
+    `varied`: hair, skin tone and light change from picture to picture of a person. `side_faces`: share of the pictures
+    in which the head is turned to a side. `misplaced`: share of the pictures whose landmarks lie beside their places.
     """
 
     varied: bool = True
+    side_faces: float = Field(default=0.0, ge=0, le=1)
+    misplaced: float = Field(default=0.0, ge=0, le=1)
 
 
 @dataclass(frozen=True)
@@ -140,15 +147,25 @@ class DrawnSource:
 
     def drawn(self, entry):
         """[RENDERED, RENDERED, 3] RGB in [0, 1]."""
-        return render(*entry.place, RENDERED, self.settings.seed, entry.kind, self.settings.varied).image
+        yaw, _ = self._faults(entry)
+        return render(*entry.place, RENDERED, self.settings.seed, entry.kind, self.settings.varied, yaw).image
 
     def landmarks(self, entry):
         """[17, 2] landmarks in the drawn picture, without drawing it."""
         label, variant = entry.place
+        yaw, shifts = self._faults(entry)
         person = sampled_identity(self.settings.seed, label)
-        look = sampled_appearance(self.settings.seed, label, variant)
+        look = turned(sampled_appearance(self.settings.seed, label, variant), yaw)
         points, view, _ = posed_face(person, look, RENDERED, entry.kind)
-        return view.pixels(points)[list(LANDMARKS)]
+        return view.pixels(points)[list(LANDMARKS)] + shifts
+
+    def _faults(self, entry):
+        """(yaw of a side face or None, [17, 2] errors of the landmarks) of a picture."""
+        rng = np.random.default_rng([self.settings.seed, entry.place[0], FAULTS, entry.place[1]])
+        turns, misplaces = rng.uniform(size=2) < [self.settings.side_faces, self.settings.misplaced]
+        yaw = float(rng.choice([-1, 1]) * rng.uniform(*SIDE_YAW))
+        shifts = rng.normal(0, MISPLACED * RENDERED, (len(LANDMARKS), 2))
+        return yaw if turns else None, shifts * misplaces
 
     def read(self, entry, size, margin):
         """[height + 2 margin, width + 2 margin, 3] RGB in [0, 1]."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_loader.faces.caricature import paint_caricature
 from data_loader.faces.geometry import IDENTITY_MODES, MIRROR, face_points, framed_view, rotation_matrix
-from data_loader.faces.people import relit, restyled, sampled_appearance, sampled_identity
+from data_loader.faces.people import relit, restyled, sampled_appearance, sampled_identity, turned
 from data_loader.faces.photo import paint_photo
 from data_loader.faces.relief import Relief
 from data_loader.faces.scene import Scene
@@ -29,7 +29,7 @@ class Face:
     identity: int
 
 
-def render(identity, variant, size, seed=0, style="photo", varied=False):
+def render(identity, variant, size, seed=0, style="photo", varied=False, yaw=None):
     """Render picture `variant` of person `identity`.
 
     The result depends on the arguments alone. Pictures under 192 pixels are drawn at a whole multiple of their size
@@ -42,6 +42,7 @@ def render(identity, variant, size, seed=0, style="photo", varied=False):
         seed: seed of the whole population.
         style: "photo" or "caricature": shape coefficients times CARICATURE_FACTOR, flat colours, ink, paper.
         varied: hair, skin tone, lips, eyes and light change from picture to picture, so colour does not tell who it is.
+        yaw: how far the head is turned, in radians, in place of the picture's own; beyond 1 parts of a face come apart.
 
     Returns:
         Face.
@@ -51,7 +52,7 @@ def render(identity, variant, size, seed=0, style="photo", varied=False):
     """
     if style not in ("photo", "caricature") or size < SMALLEST_SIZE:
         raise ValueError(f"render: style {style!r} size {size}; expected photo or caricature, size >= {SMALLEST_SIZE}")
-    person, look = sampled_identity(seed, identity), sampled_appearance(seed, identity, variant)
+    person, look = sampled_identity(seed, identity), turned(sampled_appearance(seed, identity, variant), yaw)
     if varied:
         rng = np.random.default_rng([seed, identity, 3, variant])
         person, look = restyled(person, rng), relit(look, rng)

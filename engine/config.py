@@ -70,7 +70,7 @@ class DataConfig(Settings):
 
 
 class BestConfig(Settings):
-    """Which validation score decides the weights that are kept as best.pdparams, e.g. fid_proxy/caricature."""
+    """Which validation score decides the weights that are kept as best.pdparams, e.g. texture_distance/caricature."""
 
     score: str
     better: Literal["lower", "higher"]
@@ -79,7 +79,8 @@ class BestConfig(Settings):
 class TrainConfig(Settings):
     """Length of a run and how often things happen, in steps; 0 means never.
 
-    `steps` may be null where the system finds it from the training set.
+    `steps` may be null where the system finds it from the training set. `measures` names costly measures of the system
+    that a validation computes too.
     """
 
     steps: int | None = Field(ge=0)
@@ -91,6 +92,7 @@ class TrainConfig(Settings):
     validate_every: int = Field(default=0, ge=0)
     preview_every: int = Field(default=1000, ge=0)
     keep: int = Field(default=3, gt=0)
+    measures: tuple[str, ...] = ()
     best: BestConfig | None = None
 
 

@@ -18,8 +18,9 @@ def evaluate(system, networks, batches, metrics, show=0, *, hole_metrics=None, f
         show: number of pictures kept for a picture sheet.
         hole_metrics: for batches with a `mask`: name -> function of two pictures and the mask [H, W, 1].
         fills: for batches with a `mask`: name -> function of picture and mask to a picture; scored as well.
-        set_metrics: name -> class of a metric of the whole set, with update(pictures) for every batch and
-            result() -> {score: value}; those `system.measured` names are computed.
+        set_metrics: name -> class, or what else makes one, of a metric of the whole set, with update(pictures) for
+            every batch and result() -> {score: value}; computed are those that `system.measured` names, the ending
+            `_proxy` put aside.
         observe: called for every batch with its names and {kind: [N, H, W, C] in [0, 1]} of what is scored, of "image"
             and, where there is one, of "mask".
 
@@ -29,9 +30,10 @@ def evaluate(system, networks, batches, metrics, show=0, *, hole_metrics=None, f
         order of `system.shown`).
     """
     rows, sheet = [], []
-    sets = {name: set_metrics[name]() for name in (system.measured if set_metrics else ())}
+    sets = {name: make() for name, make in (set_metrics or {}).items()
+            if name.removesuffix("_proxy") in system.measured}
     for batch in progress(batches, len(batches), "batch"):
-        pictures = batch | system.generate(batch, networks)
+        pictures = batch | system.generate(batch, networks) | system.evidence(batch, networks, tuple(sets))
         for metric in sets.values():
             metric.update(pictures)
         wanted = {*system.scored, *system.shown, *(["image"] if system.scored else [])}

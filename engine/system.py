@@ -56,6 +56,7 @@ class System:
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
         shown: columns of a preview, left to right; none: no preview.
         measured: names of set metrics, which see every batch together with what `generate` makes of it.
+        costly: those of them that a validation computes only where `train.measures` names them; test.py computes them.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
@@ -71,6 +72,7 @@ class System:
     scored: tuple = ()
     shown: tuple = ()
     measured: tuple = ()
+    costly: tuple = ()
     log_header: dict = {}
     smoke: dict = {}
 
@@ -114,6 +116,17 @@ class System:
     def generate(self, batch, networks):
         """Pictures for evaluation and preview: dict of [N, 3, H, W] in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} defines no generate")
+
+    def evidence(self, batch, networks, measures):
+        """What set metrics need beyond `generate`'s pictures, which previews need not pay for.
+
+        Args:
+            measures: names of the set metrics that are computed.
+
+        Returns:
+            {name: tensor}.
+        """
+        return {}
 
     def inference(self, networks):
         """What is exported: dict of graph name -> Exported."""

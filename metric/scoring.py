@@ -16,8 +16,8 @@ from engine.images import to_uint8
 from metric import holes
 
 FEW = 2048  # pictures; below it the covariance of 2048 features is singular
-HIGHER = ("psnr", "ssim", "identity", "hole_psnr", "hole_ssim")
-LOWER = ("l1", "mse", "relative_l1", "hole_l1", "lpips", "fid", "kid", "deg", "niqe")
+HIGHER = ("psnr", "ssim", "identity", "hole_psnr", "hole_ssim", "variety")
+LOWER = ("l1", "mse", "relative_l1", "hole_l1", "lpips", "fid", "kid", "deg", "niqe", "texture_distance")
 DIGITS = 12  # of a hash in a signature
 
 
@@ -61,7 +61,7 @@ class Scoring:
             reference: what the signatures call the reference set.
         """
         self.scorers, self.skipped, self.reference = list(scorers), dict(missing or {}), reference
-        self.rows, self.kinds = [], []
+        self.rows, self.kinds, self.elsewhere = [], [], {}
         self.paired, self.whole = Fingerprint(), Fingerprint()  # of the reference pictures
 
     def update(self, names, pictures):
@@ -130,11 +130,11 @@ class Scoring:
         return found
 
     def facts(self, key):
-        """Circumstances of one number of `scores`, as text by name; {} for a number this object did not compute."""
+        """Circumstances of one number, as text by name; of one computed elsewhere as `report` was told."""
         metric, kind, *bucket = key.split("/")
         scorer = next((scorer for scorer in self.scorers if metric in scorer.names), None)
         if scorer is None:
-            return {}
+            return {name: str(value) for name, value in self.elsewhere.get(metric, {}).items()}
         count = scorer.count(kind) if scorer.of_sets else sum(f"{metric}/{kind}" in row for row in self.rows)
         found = {"n": count, "reference": self._reference(self.whole if scorer.of_sets else self.paired)}
         if bucket:
@@ -161,24 +161,26 @@ class Scoring:
                              f"at equal n; {scorer.names[1]} has no such bias")
         return found
 
-    def report(self, further=None):
+    def report(self, further=None, circumstances=None):
         """Everything, for JSON.
 
         Args:
             further: {metric/kind: float} that were computed elsewhere.
+            circumstances: {metric: facts as in `facts`} of those.
 
         Returns:
             dict: `reference`, `scores`, `metrics` (one dict a number: name, value, better, signature, facts),
             `not_computed`, `warnings`, `rows`.
         """
         scores = (further or {}) | self.scores()
+        self.elsewhere = circumstances or {}
         metrics = [{"name": key, "value": value, "better": better(key), "signature": self.signature(key),
                     "facts": self.facts(key)} for key, value in scores.items()]
         return {"reference": self._reference(self.paired), "scores": scores, "metrics": metrics,
                 "not_computed": self.skipped, "warnings": self.warnings(), "rows": self.rows}
 
     def _reference(self, fingerprint):
-        return f"{self.reference} (pixels {fingerprint})"
+        return f"{self.reference} (pixels {fingerprint})" if fingerprint.sum else self.reference
 
     def signature(self, key):
         """One line: the metric and its circumstances in alphabetical order."""

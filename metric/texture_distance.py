@@ -5,6 +5,8 @@ Source: ours, after Heusel et al. 2017 (the Frechet distance of two normal distr
 
 import numpy as np
 
+from metric.domains import MADE, compared_sets, made_domains
+
 LEVELS = 3  # full, half and quarter size
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]], np.float32)  # light, red-green, blue
 
@@ -50,7 +52,7 @@ class TextureDistance:
     Features are divided by their deviation in the real set, so a distance of 39 is one deviation in every feature.
     `<domain>_untranslated` is the other domain's distance, what a translation that does nothing would get.
 
-    Source: ours; named a proxy because its features are no Inception network's.
+    Source: ours; no FID, which compares features of an Inception network (`metric.inception_distance`).
     """
 
     def __init__(self):
@@ -59,21 +61,13 @@ class TextureDistance:
 
     def update(self, pictures):
         """Take a batch with what was made of it."""
-        for key in pictures:
-            if key.startswith("to_"):
-                domain = key.removeprefix("to_")
-                for name in (key, domain):
-                    self.features.setdefault(name, []).append(texture_features(pictures[name]))
+        for domain in made_domains(pictures):
+            for name in (MADE + domain, domain):
+                self.features.setdefault(name, []).append(texture_features(pictures[name]))
 
     def result(self):
         """{domain: distance, domain_untranslated: distance}."""
         sets = {name: np.concatenate(parts) for name, parts in self.features.items()}
-        domains = [name for name in sets if not name.startswith("to_")]
-        scores = {}
-        for domain in domains:
-            scale = sets[domain].std(0) + 1e-9
-            others = {domain: sets[f"to_{domain}"]}
-            others |= {f"{domain}_untranslated": sets[name] for name in domains if name != domain}
-            for name, features in others.items():
-                scores[name] = frechet_distance(features / scale, sets[domain] / scale)
-        return scores
+        scales = {name: features.std(0) + 1e-9 for name, features in sets.items()}
+        return {score: frechet_distance(sets[name] / scales[domain], sets[domain] / scales[domain])
+                for score, (name, domain) in compared_sets(made_domains(sets)).items()}

@@ -7,7 +7,6 @@ yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62
 """
 
 import zlib
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,9 +18,8 @@ from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights import load_into, read_loss_weights, select_network
 from loss.adversarial import discriminator_loss, generator_loss
-from loss.face_identity import TranslationIdentity, masked_mean
+from loss.face_identity import masked_mean
 from loss.pixel import l1
 from loss.regularization import r1_penalty
 from model.satnet import (
@@ -34,29 +32,10 @@ from model.satnet import (
 )
 from model.satnet_export import StyleOf, Translation
 from model.satnet_keys import by_network
-from model.sphereface import AngleLinear, Sphere20a, released_parts
+from system.satnet_identity import IdentitySettings, identity_loss
 
 OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b
-
-
-class IdentitySettings(Settings):
-    """Which identity term, and the recognition network it uses. Source: the seed's configurations."""
-
-    mode: Literal["none", "hinge", "cosine", "feature", "kd", "cls"]
-    threshold: float = Field(default=0.2875, ge=-1, le=1)
-    temperature: float = Field(default=4.0, gt=0)
-    network: Path = Path("weights/sphere20a.pdparams")
-    image_size: tuple[int, int] = (112, 96)
-    width: float = Field(default=1.0, gt=0)
-    embedding_size: int = Field(default=512, gt=0)
-    num_classes: int | None = None
-    when_missing: Literal["stop", "skip"] = "stop"
-
-    @model_validator(mode="after")
-    def _has_classes(self):
-        if self.mode in ("kd", "cls") and not self.num_classes:
-            raise ValueError(f"mode {self.mode} needs num_classes, those of the recognition network")
-        return self
+VARIANTS = 4  # translations of a picture whose variety is measured
 
 
 class SATNet(System):
@@ -105,7 +84,8 @@ class SATNet(System):
             return self
 
     averaged = ("photo_generator", "caricature_generator")
-    measured = ("fid_proxy",)
+    measured = ("texture_distance", "checkerboard", "variety", "identity_similarity", "fid")
+    costly = ("variety", "identity_similarity", "fid")
     shown = ("photo", "to_caricature", "caricature", "to_photo")
     smoke = {
         "recipe.image_size": [28, 24], "recipe.generator.dim": 4, "recipe.generator.mlp_dim": 8,
@@ -129,24 +109,9 @@ class SATNet(System):
             "discriminators": [p for network in critics.values() for p in network.parameters()],
         }
         self.state = {}
-        self.identity = self._identity_loss()
+        wants_identity = c.identity.mode != "none" and (c.identity_weight or c.same_identity_weight)
+        self.identity = identity_loss(c.identity) if wants_identity else None
         self.log_header = {"identity": c.identity.mode if self.identity else "off"}
-
-    def _identity_loss(self):
-        """The identity term, or None where there is none or its file is missing and may be."""
-        c = self.config.identity
-        if c.mode == "none" or not (self.config.identity_weight or self.config.same_identity_weight):
-            return None
-        arrays = read_loss_weights(c.network, "identity", c.when_missing, "recipe.identity.mode: none")
-        if arrays is None:
-            return None
-        network = Sphere20a(c.image_size, c.width, c.embedding_size)
-        classifier = AngleLinear(c.embedding_size, c.num_classes) if c.mode in ("kd", "cls") else None
-        parts = released_parts(arrays, network, classifier)
-        load_into(network, select_network(parts, "recognizer", c.network), c.network)
-        if classifier:
-            load_into(classifier, select_network(parts, "classifier", c.network), c.network)
-        return TranslationIdentity(network, c.image_size, c.mode, c.threshold, c.temperature, classifier)
 
     def adapted(self, arrays):
         """A released gen_*.pt or dis_*.pt under our network names; deformable offsets that a file lacks start at 0."""
@@ -263,6 +228,18 @@ class SATNet(System):
         styles = named_styles(batch["name"], self.config.generator.style_dim)
         return {f"to_{domain}": self.translate(networks, domain, batch[source], styles)
                 for domain, source in OTHER.items()}
+
+    def evidence(self, batch, networks, measures):
+        """For "variety": {"variants_of_caricature", "variants_of_photo"} [N, VARIANTS, 3, H, W] in [0, 1]."""
+        if "variety" not in measures:
+            return {}
+        dim, found = self.config.generator.style_dim, {}
+        styles = [named_styles([f"{name} variant {i}" for name in batch["name"]], dim) for i in range(VARIANTS)]
+        for domain, source in OTHER.items():
+            content = networks[f"{source}_generator"].enc_content(self.network_input(batch[source]))
+            made = [networks[f"{domain}_generator"].decode(content, style) for style in styles]
+            found[f"variants_of_{domain}"] = from_signed(paddle.stack(made, 1))
+        return found
 
     def translate(self, networks, domain, image, style):
         """Pictures of the other domain [N, 3, H, W] in [0, 1], styles [N, style_dim] -> pictures of `domain`."""

@@ -42,7 +42,7 @@ def predict(trained, out, *words):
 @pytest.mark.slow
 def test_validation_scores_the_sets_and_keeps_the_best(trained):
     log = (trained / "run" / "train.log").read_text()
-    assert "fid_proxy/caricature " in log and "fid_proxy/photo_untranslated " in log
+    assert "texture_distance/caricature " in log and "texture_distance/photo_untranslated " in log
     assert (trained / "run" / "best.pdparams").is_file() and (trained / "run" / "samples").is_dir()
 
 

@@ -58,20 +58,36 @@ def weights_file(name, folder):
     return next((path for path in paths if path.is_file()), None)
 
 
-def scoring(args, reference):
+def named_metrics(args, measured=()):
+    """The metrics that --metrics names; "all" are all but those of OTHER.
+
+    Args:
+        args: values of FLAGS.
+        measured: set metrics of a system, which may be named too.
+
+    Raises:
+        ConfigError: an unknown metric.
+    """
+    known = tuple(dict.fromkeys((*DEFAULT, *OTHER, *measured)))
+    wanted = (*DEFAULT, *measured) if args.metrics == "all" else tuple(args.metrics.split(","))
+    if unknown := [name for name in wanted if name not in known]:
+        raise ConfigError(f"--metrics: unknown metric '{unknown[0]}'; expected some of {', '.join(known)}")
+    return wanted
+
+
+def scoring(args, reference, wanted=None):
     """The Scoring that flags ask for.
 
     Args:
         args: values of FLAGS.
         reference: what signatures call the reference set.
+        wanted: names of the metrics; None: those of --metrics.
 
     Raises:
         ConfigError: an unknown metric.
         InputError: weights or statistics that are damaged or do not fit.
     """
-    wanted = DEFAULT if args.metrics == "all" else tuple(args.metrics.split(","))
-    if unknown := [name for name in wanted if name not in (*DEFAULT, *OTHER)]:
-        raise ConfigError(f"--metrics: unknown metric '{unknown[0]}'; expected some of {', '.join((*DEFAULT, *OTHER))}")
+    wanted = named_metrics(args) if wanted is None else wanted
     found, missing = _plain(args, wanted), {}
     for names, build in BUILDERS.items():
         if set(names) & set(wanted):
@@ -137,14 +153,14 @@ def _plain(args, wanted):
     return [scorers.PairScorer(name, *known[name]) for name in wanted if name in known]
 
 
-def _network(args, name, build):
-    """A frozen network for metrics, `build()` with its weights.
+def _network(args, name, build, takes_proxy=True):
+    """A frozen network for metrics, `build()` with its weights; `takes_proxy`: random ones where flags say so.
 
     Returns:
         (layer in evaluation mode, what its weights are, suffix of its metrics), or (None, name of what is missing, "").
     """
     paths = [weights_file(name, args.metric_weights)]
-    if None in paths and args.proxy_weights:
+    if None in paths and takes_proxy and args.proxy_weights:
         layer = build()
         randomise(layer)
         layer.eval()
@@ -173,13 +189,35 @@ def _plain_names(arrays, name, path):
 
 
 def _lpips(args, name):
-    backbone = name.removeprefix("lpips_")
-    layer, weights, suffix = _network(args, name, lambda: LPIPS(backbone))
-    if layer is None:
-        return None, weights
-    distance = LPIPSDistance(layer)
-    facts = {"backbone": backbone, "version": "0.1", "input": "RGB [-1, 1]", "weights": weights}
+    distance, facts, suffix = _lpips_network(args, name)
+    if distance is None:
+        return None, facts
     return scorers.FeatureScorer(name + suffix, distance.embed, distance.between, facts), ""
+
+
+def _lpips_network(args, name, takes_proxy=True):
+    """(LPIPSDistance, facts, suffix) or (None, name of what is missing, "")."""
+    backbone = name.removeprefix("lpips_")
+    layer, weights, suffix = _network(args, name, lambda: LPIPS(backbone), takes_proxy)
+    if layer is None:
+        return None, weights, ""
+    facts = {"backbone": backbone, "version": "0.1", "input": "RGB [-1, 1]", "weights": weights}
+    return LPIPSDistance(layer), facts, suffix
+
+
+def lpips_distance(args, name):
+    """(LPIPSDistance, facts) by weights that are there, or (None, why not)."""
+    distance, facts, _ = _lpips_network(args, name, takes_proxy=False)
+    return distance, facts if distance else _fetch(facts, args.metric_weights)
+
+
+def inception_features(args):
+    """(InceptionFeatures, facts, suffix of its metrics), or (None, why not, "")."""
+    layer, weights, suffix = _network(args, "inception_fid", FIDInception)
+    if layer is None:
+        return None, _fetch(weights, args.metric_weights), ""
+    facts = {"resize": args.fid_resize, "features": "Inception 2048", "weights": weights}
+    return InceptionFeatures(layer, args.fid_resize), facts, suffix
 
 
 def _identity(args, name):

@@ -8,6 +8,7 @@ least 20 people). A second call with the same numbers writes nothing. The report
 the training filter keeps and why it rejects the others; --output gets one line a rejected picture and reason.
 """
 
+import argparse
 import json
 import sys
 from collections import Counter
@@ -26,25 +27,37 @@ from engine.files import write_text  # noqa: E402
 from engine.images import write_image  # noqa: E402
 
 FOLDS, HELD_OUT = 10, 0.1  # folds of View 2; share of the people in View 1's test part
+
+
+def share(text):
+    """A number from 0 to 1."""
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError(f"expected 0 to 1, found {text}")
+    return float(text)
+
+
 OWN = {
     "write": Flag("folder to write", metavar="DIR"),
     "report": Flag("folder to read", metavar="DIR"),
     "people": Flag("number of people", at_least(2 * FOLDS), default=2 * FOLDS, metavar="N"),
     "variants": Flag("photos, and caricatures, of each", at_least(1), default=4, metavar="N"),
+    "side_faces": Flag("share of pictures with the head turned to a side", share, default=0.0, metavar="SHARE"),
+    "misplaced": Flag("share of pictures with landmarks beside their places", share, default=0.0, metavar="SHARE"),
     "output": Flag("file for the rejected pictures and reasons", metavar="FILE"),
 }
 
 
-def write(root, people, variants, seed):
-    """Write the whole data set, unless it is there already with these numbers."""
+def write(root, people, variants, seed, **faults):
+    """Write the whole data set, unless it is there already with these numbers; `faults`: those of DrawnSettings."""
     root, settings = Path(root), {"people": people, "variants": variants, "seed": seed}
+    settings |= {name: value for name, value in faults.items() if value}
     note = root / "settings.json"
     if note.is_file() and json.loads(note.read_text(encoding="utf-8")) == settings:
         print(f"{root}: already there")
         return
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: holds other files, or people of other numbers; expected a new folder")
-    source = DrawnSource(DrawnSettings(identities=(0, people), variants=variants, seed=seed), filtered=False)
+    source = DrawnSource(DrawnSettings(identities=(0, people), variants=variants, seed=seed, **faults), filtered=False)
     for entry in (entry for kind in files.KINDS for entry in source.entries[kind]):
         write_image(root / "OriginalImages" / f"{entry.name}.jpg", source.drawn(entry))
         lines = (f"{x:.3f} {y:.3f}" for x, y in source.landmarks(entry))
@@ -116,7 +129,8 @@ def main(argv=None):
     if (arguments.write is None) == (arguments.report is None):
         raise InputError("give either --write DIR or --report DIR")
     if arguments.write:
-        write(arguments.write, arguments.people, arguments.variants, arguments.config.seed)
+        write(arguments.write, arguments.people, arguments.variants, arguments.config.seed,
+              side_faces=arguments.side_faces, misplaced=arguments.misplaced)
     else:
         report(arguments.report, arguments.output)
 

@@ -170,6 +170,11 @@ def relit(look, rng):
     )  # fmt: skip
 
 
+def turned(look, yaw):
+    """The same picture with the head turned by `yaw` radians; as it is for None."""
+    return look if yaw is None else replace(look, angles=(yaw, *look.angles[1:]))
+
+
 def _expression(rng):
     """[8] coefficients: one leading mood and a little of everything."""
     moods = {

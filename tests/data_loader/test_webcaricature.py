@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from data_loader.caricature_sources import FIRST_CARICATURE, DrawnSource, WebCaricatureSource
+from data_loader import caricature_sources
+from data_loader.caricature_sources import FIRST_CARICATURE, DrawnSettings, DrawnSource, WebCaricatureSource
+from data_loader.landmark_filter import rejections
+from data_loader.synthetic_faces import render
 from data_loader.webcaricature import FaceSettings, LabelledFaces, PhotosAndCaricatures, subjects
 from data_loader.webcaricature_files import VERIFICATION
 from engine.errors import InputError
@@ -140,6 +143,38 @@ def test_variation_changes_colours_and_leaves_the_shape():
     assert np.abs(varied - plain).mean() > 0.02
     first, second = (sources[0].drawn(sources[0].entries["photo"][i]) for i in (0, 3))  # one person, two pictures
     assert np.abs(first - second).mean() > 0.02
+
+
+def test_side_faces_are_drawn_as_they_are_marked_and_filtered_out(monkeypatch):
+    many, faces = {"identities": [0, 80], "variants": 1}, []
+    monkeypatch.setattr(caricature_sources, "render", lambda *given: faces.append(render(*given)) or faces[-1])
+    plain, faulty = (DrawnSource(DrawnSettings(**many | {"side_faces": share})) for share in (0.0, 0.4))
+    for kind in ("photo", "caricature"):
+        rejected = [e for e in faulty.entries[kind] if rejections(faulty.landmarks(e))]
+        moved = [e for e in faulty.entries[kind] if not np.allclose(faulty.landmarks(e), plain.landmarks(e))]
+        assert 0.25 < len(moved) / 80 < 0.55 and set(moved) <= set(rejected)
+        assert len(rejected) - len(moved) <= 0.15 * 80  # strong caricatures are lost without being turned
+    entry = moved[0]
+    picture, marks = faulty.drawn(entry), faulty.landmarks(entry)
+    found = [i for i, place in enumerate(caricature_sources.LANDMARKS) if place < 68]
+    np.testing.assert_allclose(faces[0].landmarks[[caricature_sources.LANDMARKS[i] for i in found]], marks[found],
+                               atol=1e-3)
+    assert np.abs(picture - plain.drawn(entry)).mean() > 0.02
+    sides = {np.sign(faulty.landmarks(e)[12, 0] - faulty.landmarks(e)[[1, 3], 0].mean()) for e in moved}
+    assert sides == {-1, 1}
+    kept = DrawnSource(DrawnSettings(**many | {"side_faces": 0.4}), filtered=True)
+    assert not set(moved) & set(kept.entries["caricature"]) and {e.name for e in moved} <= kept.rejected.keys()
+
+
+def test_misplaced_landmarks_leave_the_picture_as_it_is():
+    many = {"identities": [0, 60], "variants": 1}
+    plain, faulty = (DrawnSource(DrawnSettings(**many | {"misplaced": share})) for share in (0.0, 0.3))
+    moved = [e for e in faulty.entries["photo"] if not np.allclose(faulty.landmarks(e), plain.landmarks(e))]
+    assert 0.15 < len(moved) / 60 < 0.45
+    errors = np.concatenate([faulty.landmarks(e) - plain.landmarks(e) for e in moved])
+    assert errors.std() == pytest.approx(0.08 * 256, rel=0.15) and abs(errors.mean()) < 2
+    np.testing.assert_array_equal(faulty.drawn(moved[0]), plain.drawn(moved[0]))
+    assert np.mean([bool(rejections(faulty.landmarks(e))) for e in moved]) > 0.9
 
 
 def test_the_filter_reports_what_it_rejects(root, tmp_path, caplog):

@@ -175,3 +175,18 @@ def test_a_set_metric_sees_every_batch_with_what_was_made_of_it(batches):
     found = evaluate(system, {"step": paddle.to_tensor(50 / 255)}, batches, {"red": red}, 3, set_metrics=unused)
     assert found["scores"] == pytest.approx({"largest/green": 120 / 255, "largest/batches": 2}, abs=1e-6)
     assert [row["name"] for row in found["rows"]] == ["0", "1", "3", "4"] and found["sheet"] == []
+
+
+def test_evidence_is_made_for_set_metrics_alone(batches):
+    class Evident(Brighter):
+        def evidence(self, batch, networks, measures):
+            self.asked = measures
+            return {"restored": batch["degraded"] + 1}
+
+    system = Evident()
+    system.measured = ("largest", "absent")
+    sets = {"largest_proxy": Largest, "unused": None}
+    found = evaluate(system, {"step": paddle.zeros([1])}, batches, {}, set_metrics=sets)
+    assert system.asked == ("largest_proxy",) and found["scores"]["largest_proxy/green"] > 1
+    evaluate(system, {"step": paddle.zeros([1])}, batches, {})
+    assert system.asked == ()

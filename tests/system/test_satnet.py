@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.updater import Updater
 from loss.adversarial import discriminator_loss
 from model.sphereface import Sphere20a
-from system.satnet import OTHER, SATNet, named_styles, same_person
+from system.satnet import OTHER, VARIANTS, SATNet, named_styles, same_person
 
 SIZE, BATCH, STYLE = (20, 16), 2, 3
 RECIPE = {
@@ -280,6 +280,22 @@ def test_generate_translates_each_domain_by_the_others_content():
         np.testing.assert_allclose(found[f"to_{domain}"].numpy(), wanted.numpy(), atol=1e-6)
         assert 0 <= found[f"to_{domain}"].numpy().min() and found[f"to_{domain}"].numpy().max() <= 1
     assert found.keys() == {"to_photo", "to_caricature"} < {*it.shown}
+
+
+def test_evidence_of_variety_is_several_styles_of_each_picture_and_nothing_for_other_measures():
+    it, batch = satnet(), pictures()
+    for network in it.networks.values():
+        network.eval()
+    assert it.evidence(batch, it.networks, ("texture_distance", "checkerboard")) == {}
+    found = it.evidence(batch, it.networks, ("variety",))
+    assert found.keys() == {"variants_of_photo", "variants_of_caricature"}
+    for domain, source in OTHER.items():
+        made = found[f"variants_of_{domain}"].numpy()
+        assert made.shape == (BATCH, VARIANTS, 3, *SIZE) and 0 <= made.min() and made.max() <= 1
+        styles = named_styles([f"{name} variant 2" for name in batch["name"]], STYLE)
+        wanted = it.translate(it.networks, domain, batch[source], styles).numpy()
+        np.testing.assert_allclose(made[:, 2], wanted, atol=1e-6)
+        assert np.abs(made[:, 0] - made[:, 1]).max() > 1e-3
 
 
 def test_styles_follow_from_names_alone():

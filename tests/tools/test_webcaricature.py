@@ -1,12 +1,14 @@
 """The written data set is read back as WebCaricature: same pictures, landmarks, labels; the report counts rejects."""
 
+import re
+
 import numpy as np
 import pytest
 
 from data_loader import webcaricature_files as files
 from data_loader.caricature_sources import DrawnSettings, DrawnSource, WebCaricatureSource
 from data_loader.webcaricature import FaceSettings, LabelledFaces, subjects
-from engine.errors import InputError
+from engine.errors import ConfigError, InputError
 from engine.images import read_image
 from tests.data_loader.webcaricature_tree import write_tree
 from tools import webcaricature
@@ -55,8 +57,20 @@ def test_a_second_call_writes_nothing_and_other_numbers_are_refused(root, capsys
     webcaricature.main(["--write", str(root), "--people", "20", "--variants", "1", "--seed", "4"])
     assert "already there" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
-    with pytest.raises(InputError, match="holds other files, or people of other numbers"):
-        webcaricature.write(root, 20, 2, seed=4)
+    for numbers, faults in (((20, 2), {}), ((20, 1), {"misplaced": 0.5})):
+        with pytest.raises(InputError, match="holds other files, or people of other numbers"):
+            webcaricature.write(root, *numbers, seed=4, **faults)
+
+
+@pytest.mark.slow
+def test_faults_are_written_and_reported(tmp_path, capsys):
+    webcaricature.main(["--write", str(tmp_path / "w"), "--people", "20", "--variants", "1", "--side_faces", "0.5"])
+    webcaricature.main(["--report", str(tmp_path / "w"), "--output", str(tmp_path / "rejected.tsv")])
+    kept, rejected = re.search(r"photo: (\d+) kept, (\d+) rejected", capsys.readouterr().out).groups()
+    assert int(kept) + int(rejected) == 20 and 4 <= int(rejected) <= 16
+    assert "mouth corners enclose nose and lips" in (tmp_path / "rejected.tsv").read_text()
+    with pytest.raises(ConfigError, match="--misplaced: expected 0 to 1, found 1.5"):
+        webcaricature.main(["--write", str(tmp_path / "v"), "--misplaced", "1.5"])
 
 
 def test_report(tmp_path, capsys):

@@ -1,0 +1,82 @@
+"""SATNet's recognition network: which file it comes from, how it becomes the identity term or a measure.
+
+Source: yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import paddle
+from pydantic import Field, model_validator
+
+from engine.images import to_signed
+from engine.settings import Settings
+from engine.weights import load_into, read_loss_weights, read_weights, select_network
+from loss.face_identity import TranslationIdentity, face_for_recognition
+from model.sphereface import AngleLinear, Sphere20a, released_parts
+
+
+class IdentitySettings(Settings):
+    """Which identity term, and the recognition network it uses; the measure `identity_similarity` takes it too.
+
+    Source: the seed's configurations.
+    """
+
+    mode: Literal["none", "hinge", "cosine", "feature", "kd", "cls"]
+    threshold: float = Field(default=0.2875, ge=-1, le=1)
+    temperature: float = Field(default=4.0, gt=0)
+    network: Path = Path("weights/sphere20a.pdparams")
+    image_size: tuple[int, int] = (112, 96)
+    width: float = Field(default=1.0, gt=0)
+    embedding_size: int = Field(default=512, gt=0)
+    num_classes: int | None = None
+    when_missing: Literal["stop", "skip"] = "stop"
+
+    @model_validator(mode="after")
+    def _has_classes(self):
+        if self.mode in ("kd", "cls") and not self.num_classes:
+            raise ValueError(f"mode {self.mode} needs num_classes, those of the recognition network")
+        return self
+
+
+def identity_loss(settings):
+    """The TranslationIdentity of IdentitySettings, or None where its file is missing and may be.
+
+    Raises:
+        InputError: the file is missing and `when_missing` is "stop", or does not fit.
+    """
+    arrays = read_loss_weights(settings.network, "identity", settings.when_missing, "recipe.identity.mode: none")
+    if arrays is None:
+        return None
+    classifier = AngleLinear(settings.embedding_size, settings.num_classes) if settings.mode in ("kd", "cls") else None
+    network = _recognizer(settings, arrays, classifier)
+    return TranslationIdentity(
+        network, settings.image_size, settings.mode, settings.threshold, settings.temperature, classifier)
+
+
+def identity_embedder(settings):
+    """[N, 3, H, W] in [0, 1] -> embeddings [N, D], by the network of IdentitySettings.
+
+    Raises:
+        InputError: its file is missing or does not fit.
+    """
+    network = _recognizer(settings, read_weights(settings.network))
+    network.eval()
+
+    def embed(image):
+        with paddle.no_grad():
+            face = face_for_recognition(to_signed(paddle.to_tensor(np.asarray(image))), settings.image_size)
+            return network.embedding(face).numpy()
+
+    return embed
+
+
+def _recognizer(settings, arrays, classifier=None):
+    """A Sphere20a with a file's weights, which also fill the classifier, if there is one."""
+    network = Sphere20a(settings.image_size, settings.width, settings.embedding_size)
+    parts = released_parts(arrays, network, classifier)
+    for name, layer in {"recognizer": network, "classifier": classifier}.items():
+        if layer is not None:
+            load_into(layer, select_network(parts, name, settings.network), settings.network)
+    return network
