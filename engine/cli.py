@@ -202,7 +202,7 @@ def _place_words(parser, namespace, words, table, system):
     for name, word in zip(known.flags, words, strict=True):
         if getattr(namespace, name) != table[name].default:
             raise ConfigError(f"{parser.prog}: '{word}' and --{name} say the same; give one of them")
-        setattr(namespace, name, word)
+        setattr(namespace, name, optional(table[name].kind)(word))
     for name, value in known.implied.items():
         if getattr(namespace, name) == table[name].default:
             setattr(namespace, name, value)

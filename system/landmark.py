@@ -128,7 +128,8 @@ class LandmarkInpainting(System):
         """GLCIC's and the landmark project's files as they are."""
         known, found = self.config.mean_pixel, arrays.get("fill/mean_pixel")
         if known and found is not None and np.abs(found.ravel() - known).max() > MEAN_TOLERANCE:
-            logger.info(f"mean pixel: {found.ravel().round(4).tolist()} of the weights, in place of {list(known)}")
+            own = [round(float(value), 4) for value in found.ravel()]
+            logger.info(f"mean pixel: {own} of the weights, in place of {list(known)}")
         return released_parts(arrays, self.completion, self.discriminator)
 
     @classmethod

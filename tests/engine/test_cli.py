@@ -70,6 +70,8 @@ def test_words_stand_for_flags(monkeypatch, original):
     assert (args.config.recipe.image_size, args.config.recipe.local_size) == (128, 64)
     args = worded(monkeypatch, "MODEL", original, "OUT", "--image_dir=here")
     assert (args.mode, args.image_dir) == ("stack", "here")
+    args = worded(monkeypatch, "MODEL", "None", "OUT")
+    assert (args.original_config, args.config.recipe.mean_pixel, args.mode) == (None, None, "stack")
     args = worded(monkeypatch, "--pretrained=W")
     assert (args.pretrained, args.mode, args.image_dir) == ("W", None, None)
 
