@@ -2,7 +2,8 @@
 
 python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdparams --img face.jpg
 python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
-python predict.py -c configs/landmark.yaml MODEL CONFIG.json RESULT_DIR --mode cat
+
+Systems may have words of the project they are from: -c configs/landmark.yaml MODEL CONFIG.json RESULT_DIR --mode cat.
 """
 
 import json
