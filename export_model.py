@@ -24,7 +24,7 @@ FLAGS = {
 
 def main():
     """Parse, load, export every graph of the system."""
-    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
+    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed", "original_config"))
     distributed.start(args.device)
     to_console()
     system = run.build_system(args.config)

@@ -8,6 +8,7 @@ import json
 
 import engine  # noqa: F401  thread environment before Paddle
 from engine import inference, style_codes, timing
+from engine.blending import MODES as BLENDS
 from engine.cli import Parser, boolean, choice, guarded, optional
 from engine.errors import InputError
 from engine.files import write_text
@@ -25,6 +26,7 @@ def parse():
         "img": (str, None, "one picture"),
         "mask": (str, None, "mask picture, white where it is to be filled, for models that take one; or their folder"),
         "white_means": (choice("hole", "valid"), "hole", "what white is in a mask: hole, valid"),
+        "blend": (choice(*BLENDS), None, f"how a filled hole gets into its picture: {', '.join(BLENDS)}"),
         "style": (str, None, "picture to take the style from, for models that have one; without, it is drawn"),
         "num_style": (int, 1, "drawn styles a picture"),
         "seed": (int, 0, "of the first drawn style"),
@@ -63,7 +65,7 @@ def main():
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
     watch, count = timing.Stopwatch(), 0
-    for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch):
+    for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch, args.blend):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
     if styles := style_codes.described(contract, vectors, args.seed, args.num_style):

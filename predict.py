@@ -2,6 +2,8 @@
 
 python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdparams --img face.jpg
 python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
+
+Systems may have words of the project they are from: -c configs/landmark.yaml MODEL CONFIG.json RESULT_DIR --mode cat.
 """
 
 import json
@@ -11,6 +13,7 @@ import numpy as np
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.degrade import degrade
 from engine import cli, distributed, images, inference, run, style_codes
+from engine.blending import MODES as BLENDS
 from engine.cli import Flag
 from engine.dynamic_graph import DynamicGraph
 from engine.errors import InputError
@@ -24,6 +27,10 @@ FLAGS = {
     "image_dir": Flag("folder of pictures, searched to any depth", metavar="DIR"),
     "mask": Flag("mask picture, white where it is to be filled, for systems that take one; or a folder of them, named "
                  "like the pictures", metavar="FILE"),
+    "blend": Flag("how a filled hole gets into its picture; default: the system's", cli.choice(*BLENDS),
+                  metavar="|".join(BLENDS)),
+    "mode": Flag("for systems that fill holes: picture, masked and filled picture below each other, one file a picture "
+                 "or predict.png for all", cli.choice("stack", "cat"), metavar="stack|cat"),
     "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
     "to": Flag("what to make, for systems that translate several ways", metavar="photo|caricature"),
     "a2b": Flag("MUNIT's words for --to photo (0: --to caricature); a is the caricature", cli.boolean),
@@ -81,7 +88,7 @@ def chosen(graphs, target):
 
 def main():
     """Parse, load, run, write."""
-    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
+    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed", "original_config"))
     distributed.start(args.device)
     to_console()
     config = args.config
@@ -98,7 +105,7 @@ def main():
         graph.contract, given, lambda path: DynamicGraph(graphs[path.removeprefix("../")]))
     samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
     samples = style_codes.with_vectors(graph.contract, samples, vectors, config.seed, args.num_style)
-    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch()))
+    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch(), args.blend, args.mode))
     if all(port["kind"] == "vector" for port in graph.contract["outputs"]):
         for name, numbers in done:
             print(f"{name}\t{json.dumps(numbers)}")

@@ -35,6 +35,12 @@ def five_points(landmarks):
     return np.stack([points[8:10].mean(0), points[10:12].mean(0), points[12], points[14], points[16]])
 
 
+def five_of_68(landmarks):
+    """[68, 2] in iBUG order -> [5, 2]: eye centres, nose tip, mouth corners."""
+    points = np.asarray(landmarks, float)
+    return np.stack([points[[36, 39]].mean(0), points[[42, 45]].mean(0), points[30], points[48], points[54]])
+
+
 def cp2tform(source, target):
     """[2, 3] similarity without reflection that takes `source` [N, 2] to `target` [N, 2].
 
@@ -94,10 +100,26 @@ def aligned(image, landmarks, size, margin=0):
     """
     height, width = size
     scale = width / TEMPLATE_SIZE[1]
+    wanted = (height + 2 * margin, width + 2 * margin)
+    crop, matrix = face_crop(image, five_points(landmarks), placed_template(scale, margin), wanted, scale)
+    return crop, moved(matrix, np.asarray(landmarks, float))
+
+
+def face_crop(image, five, template, size, scale):
+    """A picture with the five points of its face brought to those of a template.
+
+    Args:
+        image: [H, W, 3].
+        five: [5, 2] in the picture; template: [5, 2] in the crop.
+        size: (height, width) of the crop.
+        scale: pixels of the crop a pixel of TEMPLATE.
+
+    Returns:
+        (crop [height, width, 3], 0 outside the picture; [2, 3] similarity from picture to crop).
+    """
     fineness = int(np.ceil(FINEST / scale))
-    matrix = cp2tform(five_points(landmarks), placed_template(scale, margin))
+    matrix = cp2tform(five, template)
     fine = matrix * fineness
     fine[:, 2] += (fineness - 1) / 2  # pixel centres, not corners, are whole numbers
-    wanted = (height + 2 * margin, width + 2 * margin)
-    warped = cv2.warpAffine(image, fine, (wanted[1] * fineness, wanted[0] * fineness), flags=cv2.INTER_LINEAR)
-    return resize(warped, wanted, "area"), moved(matrix, np.asarray(landmarks, float))
+    warped = cv2.warpAffine(image, fine, (size[1] * fineness, size[0] * fineness), flags=cv2.INTER_LINEAR)
+    return resize(warped, size, "area"), matrix

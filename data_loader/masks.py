@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from data_loader.mask_files import MaskFiles
 from data_loader.ranges import range_within
 from engine.errors import InputError
+from engine.images import face_box
 from engine.settings import Settings
 
 ANY_RATIO = (0.01, 0.6)
@@ -245,14 +246,10 @@ def lower_face(size, rng, landmarks=None):
     """What a surgical mask hides, [H, W] bool: the jaw up to the nose, or the lower middle of the picture.
 
     Args:
-        landmarks: [68, 2] (x, y) pixels. Without them the hole is the box of half the height and half the width that
-            stands in the middle of the lower edge.
-
-    Source: the box is that of the landmark inpainting project whose masks are fixed for aligned CelebA-HQ faces.
+        landmarks: [68, 2] (x, y) pixels. Without them the hole is `engine.images.face_box`.
     """
     if landmarks is None:
-        height, width = size
-        return _box(size, height // 2, width // 4, height - height // 2, width // 2)
+        return face_box(size)[..., 0] > 0
     tip, bridge = landmarks[NOSE_TIP], landmarks[NOSE_BRIDGE]
     top = bridge + rng.uniform(0.2, 0.8) * (tip - bridge)
     polygon = np.concatenate([landmarks[JAW], top[None]])

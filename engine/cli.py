@@ -2,7 +2,7 @@
 
 A script names the standing flags it takes and its own aliases. A YAML file adds short names for its own keys (section
 `flags`), and only those. Every value may be written `--flag value` or `--flag=value`; booleans arrive as True or False;
-`None` and `null` mean "not given".
+`None` and `null` mean "not given". Words without a flag are taken where the system says what they mean (System.words).
 """
 
 import argparse
@@ -74,6 +74,8 @@ STANDING = {
     "device": Flag("where to run; auto takes a GPU if Paddle has one", choice("auto", "cpu", "gpu"), default="auto",
                    metavar="auto|cpu|gpu"),
     "output_dir": Flag("the run folder itself", key="output.dir", metavar="DIR"),
+    "original_config": Flag("configuration file of the project a system is from, where the system reads one",
+                            metavar="FILE"),
     "pretrained": Flag("weights to start from or to use", metavar="FILE"),
     "iters": Flag("number of training steps", int, key="train.steps", metavar="N"),
     "batch_size": Flag("samples a step and process", int, key="data.batch_size", metavar="N"),
@@ -131,12 +133,16 @@ def parse(description, flags, argv=None, standing=(), own=None):
     declared, implied = _declared_flags(path)
     parser = _parser(description, table, declared)
     namespace, unknown = parser.parse_known_args(argv)
-    if unknown:
-        word = unknown[0].split("=")[0]
+    if flags_unknown := [word for word in unknown if word.startswith("-")]:
+        word = flags_unknown[0].split("=")[0]
         raise ConfigError(f"{parser.prog}: unknown flag '{word}'"
                           f"{configuration.did_you_mean(word, parser.known_flags()) or '.'} See --help")
+    system = configuration.system_class(path)
+    _place_words(parser, namespace, unknown, table, system)
     overrides = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
     config = configuration.load(path, overrides)
+    if getattr(namespace, "original_config", None):
+        config = configuration.replaced(config, system.original_settings(namespace.original_config))
     if namespace.dry_run:
         print(configuration.to_yaml(config), end="")
         raise SystemExit(0)
@@ -181,6 +187,25 @@ def _parser(description, table, declared):
         if f"--{name}" not in taken:
             parser.add_argument(f"--{name}", dest=f"declared_{name}", metavar="VALUE", help=f"sets {', '.join(keys)}")
     return parser
+
+
+def _place_words(parser, namespace, words, table, system):
+    """Give the flags that bare words stand for their values, and what the use of words implies. In place."""
+    if not words:
+        return
+    known = system.words.get(Path(parser.prog).stem)
+    if known is None:
+        raise ConfigError(f"{parser.prog}: unknown word '{words[0]}'; {system.__name__} takes flags only. See --help")
+    if len(words) != len(known.flags):
+        names = " ".join(name.upper() for name in known.flags)
+        raise ConfigError(f"{parser.prog}: expected {names}, or flags only; found '{' '.join(words)}'")
+    for name, word in zip(known.flags, words, strict=True):
+        if getattr(namespace, name) != table[name].default:
+            raise ConfigError(f"{parser.prog}: '{word}' and --{name} say the same; give one of them")
+        setattr(namespace, name, optional(table[name].kind)(word))
+    for name, value in known.implied.items():
+        if getattr(namespace, name) == table[name].default:
+            setattr(namespace, name, value)
 
 
 def _declared_overrides(namespace, declared, implied):

@@ -196,6 +196,14 @@ def import_class(dotted, roots, label):
     return found
 
 
+def system_class(path):
+    """The class a YAML file's `system` names. ConfigError where there is none."""
+    content = read_yaml(path)
+    if "system" not in content:
+        raise ConfigError(f"{path}: key 'system' is missing; expected a class below system.")
+    return import_class(content["system"], ("system.",), f"{path}.system")
+
+
 def load(path, overrides=()):
     """Read and check a YAML file.
 

@@ -8,6 +8,7 @@ The files appear together, after the checks, or not at all.
 import os
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -83,11 +84,14 @@ def save(exported, base, legacy):
 
 def contract_of(exported):
     """What goes in and out of a graph and how pictures get there, as plain data."""
+    fills = any(port.name == "composite" for port in exported.outputs)
+    hole = {"hole": asdict(exported.hole) | {"colour": list(exported.hole.colour)}} if fills else {}
     return {
         "inputs": [_port(port) for port in exported.inputs],
         "outputs": [_port(port) for port in exported.outputs],
         "preprocessing": {"colour": "RGB", "layout": "NCHW", "dtype": "float32", "resize_kernel": RESIZE_KERNEL},
         "postprocessing": {"colour": "RGB", "rounding": "to nearest of 256 levels"},
+        **hole,
     }
 
 

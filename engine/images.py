@@ -192,6 +192,19 @@ def hole_mask(picture, white_means="hole", threshold=0.5):
     return (is_white if white_means == "hole" else ~is_white).astype(np.float32)
 
 
+def face_box(size):
+    """The hole of a masked face in an aligned picture, size = (height, width): [H, W, 1] float32, 1 in the hole.
+
+    Half the height and half the width, in the middle of the lower edge.
+
+    Source: the landmark inpainting project, whose masks are fixed for aligned CelebA-HQ faces.
+    """
+    height, width = size
+    hole = np.zeros((height, width, 1), np.float32)
+    hole[height // 2 :, width // 4 : width // 4 + width // 2] = 1
+    return hole
+
+
 def picture_grid(rows, labels=None):
     """One picture of images side by side, for eyes.
 

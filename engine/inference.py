@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import images
+from engine import filling, images
 from engine.errors import InputError
 from engine.log import logger, progress
+from engine.results import WRITERS
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Sample:
 
     Attributes:
         name: what it is called in the output, a path relative to the folder it was found in.
-        files: input name -> file; vector inputs have none.
+        files: input name -> file; vector inputs have none, and a mask that is the contract's own.
         seed: of inputs that are drawn.
         white_means: "hole" or "valid", in the file of a mask.
         vectors: input name -> array, in the place of a drawn one.
@@ -65,8 +66,9 @@ def find_samples(contract, image_dir=None, files=None, white_means="hole"):
     else:
         raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
     folders |= {name: path for name, path in files.items() if path.is_dir()}
+    given = [name for name in names[1:] if name in files or name in folders or not filling.has_default(contract, name)]
     return [
-        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in names[1:]}}, seed,
+        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, seed,
                white_means)
         for seed, (name, path) in enumerate(found)
     ]
@@ -104,10 +106,14 @@ def read(contract, sample):
         InputError: a file cannot be read, or a mask has another size than the first input or nothing but hole.
     """
     ports = [port for port in contract["inputs"] if port["kind"] == "image"]
-    pictures = {port["name"]: images.read_image(sample.files[port["name"]]) for port in ports}
+    first = ports[0]["name"]
+    pictures = {name: images.read_image(path) for name, path in sample.files.items()}
     for name in (port["name"] for port in ports if port["shape"][1] == 1):
+        if name not in pictures:
+            pictures[name] = filling.default_mask(contract, pictures[first].shape[:2])
+            continue
         pictures[name] = images.hole_mask(pictures[name], sample.white_means)
-        _check_mask(pictures[name], sample, name, pictures[ports[0]["name"]], ports[0]["name"])
+        _check_mask(pictures[name], sample, name, pictures[first], first)
     return pictures
 
 
@@ -140,7 +146,7 @@ def fitted(contract, pictures, sample):
     return arrays
 
 
-def run(predictor, samples, batch_size, output_dir, watch):
+def run(predictor, samples, batch_size, output_dir, watch, blend=None, mode=None):
     """Run samples in batches and write their pictures; those that cannot be read are named on stderr and left out.
 
     An output called `composite` is written in its picture's own size, with that picture's own pixels outside the mask.
@@ -148,6 +154,8 @@ def run(predictor, samples, batch_size, output_dir, watch):
     Args:
         predictor: engine.predictor.Predictor.
         watch: engine.timing.Stopwatch, which gets one entry a batch and stage.
+        blend: how a composite gets into its picture, of engine.blending.MODES; None: as the contract says.
+        mode: what is written, of engine.results.WRITERS.
 
     Yields:
         (sample name, numbers) in order.
@@ -156,11 +164,13 @@ def run(predictor, samples, batch_size, output_dir, watch):
         InputError: not one sample could be read, or a result cannot be written.
     """
     contract, done = predictor.contract, 0
+    blend = filling.chosen_blend(contract, blend)
+    writer = WRITERS[mode](contract, samples, output_dir)
+    ports = [port["name"] for port in contract["outputs"] if port["kind"] == "image"]
     try:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{output_dir}: cannot be written ({error.strerror})") from error
-    files = output_files(contract, samples, output_dir)
     size = 1 if has_free_size(contract) else batch_size
     for start in progress(range(0, len(samples), size), -(-len(samples) // size), "batch"):
         with watch.stage("preprocess"):
@@ -172,15 +182,13 @@ def run(predictor, samples, batch_size, output_dir, watch):
             outputs = predictor.run(arrays)
         with watch.stage("postprocess"):
             for i, (name, (pictures, _)) in enumerate(loaded.items()):
-                for port, path in files[name].items():
-                    picture = images.to_hwc(outputs[port][i])
-                    if port == "composite" and "mask" in pictures:
-                        picture = pasted(picture, pictures[contract["inputs"][0]["name"]], pictures["mask"])
-                    images.write_image(path, picture)
+                results = {port: outputs[port][i] for port in ports}
+                writer.write(name, pictures, finished(contract, results, pictures, blend))
         yield from ((name, numbers(contract, {p: a[i] for p, a in outputs.items()})) for i, name in enumerate(loaded))
         done += len(loaded)
     if not done:
         raise InputError(f"none of the {len(samples)} pictures could be read")
+    writer.finish()
 
 
 def _readable(contract, samples, alone):
@@ -194,19 +202,13 @@ def _readable(contract, samples, alone):
             print(f"skipped: {error}", file=sys.stderr)
 
 
-def pasted(output, picture, mask):
-    """The network's picture in the hole, the picture's own 8-bit pixels elsewhere.
-
-    Args:
-        output: [h, w, 3] in [0, 1], brought to the picture's size.
-        picture: [H, W, 3] in [0, 1]; mask: [H, W, 1], 1 in the hole.
-
-    Returns:
-        [H, W, 3] uint8.
-    """
-    kernel = "area" if output.shape[0] > picture.shape[0] else "linear"
-    filled = images.resize(output, picture.shape[:2], kernel)
-    return np.where(mask == 1, images.to_uint8(filled), images.to_uint8(picture))
+def finished(contract, outputs, pictures, blend):
+    """{name: [C, h, w]} of a sample as it is written, [H, W, C]: a composite in its picture, others as they are."""
+    results = {port: images.to_hwc(output) for port, output in outputs.items()}
+    if "composite" in results and "mask" in pictures:
+        picture = pictures[contract["inputs"][0]["name"]]
+        results["composite"] = filling.pasted(results["composite"], picture, pictures["mask"], blend)
+    return results
 
 
 def stack(loaded):
@@ -241,20 +243,3 @@ def numbers(contract, results):
         array = results[port["name"]]
         found += list(array.mean(axis=(1, 2)) if port["kind"] == "image" else array.ravel())
     return [round(float(value), 6) for value in found]
-
-
-def output_files(contract, samples, folder):
-    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
-
-    Two samples that differ in the suffix only keep it in the stem. Returns sample name -> {output name: path}.
-    """
-    stems = [Path(sample.name).with_suffix("").as_posix() for sample in samples]
-    ports = [port["name"] for port in contract["outputs"] if port["kind"] == "image"]
-    endings = {port: "_predict.png" if i == 0 else f"_predict_{port}.png" for i, port in enumerate(ports)}
-    return {
-        sample.name: {
-            port: Path(folder) / f"{stem if stems.count(stem) == 1 else sample.name}{ending}"
-            for port, ending in endings.items()
-        }
-        for sample, stem in zip(samples, stems, strict=True)
-    }

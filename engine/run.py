@@ -89,6 +89,8 @@ def trained_networks(system, path, config_path):
         hint = f", for example {shipped}" if shipped.exists() else ""
         raise InputError(f"--pretrained: no weights given; expected a file of trained weights{hint}")
     loaded = load_networks(system, path, system.averaged or None)
+    if missing := [name for name in system.needed if name not in loaded]:
+        raise InputError(f"{path}: holds {', '.join(loaded)} but not {', '.join(missing)}, which is needed here")
     logger.info(f"weights: {path} ({', '.join(loaded)})")
     for network in system.networks.values():
         network.eval()

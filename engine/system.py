@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from engine.errors import InputError
 from engine.settings import Settings
 
 
@@ -26,6 +27,34 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Hole:
+    """What scripts make of the holes of a graph with an input `mask` and an output `composite`.
+
+    Attributes:
+        blend: how the output gets into the picture, of engine.blending.MODES.
+        colour: RGB in [0, 1] that stands for a hole where the masked picture is shown.
+        default: hole where no mask is given, a name of engine.filling.DEFAULTS; "": a mask has to be given.
+    """
+
+    blend: str = "composite"
+    colour: tuple = (1.0, 1.0, 1.0)
+    default: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What bare words after a script's name mean, for command lines of the project a system is from.
+
+    Attributes:
+        flags: names of the script's flags, in the order of the words.
+        implied: flag -> value it has where words are used and the flag is not.
+    """
+
+    flags: tuple
+    implied: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Exported:
     """A layer in the form that is exported, its inputs and its outputs.
 
@@ -35,6 +64,7 @@ class Exported:
         outputs: ports in the order of the layer's results.
         reference: callable with the same signature that runs the training form; the export is compared with it.
         delete_passes: Paddle Inference passes that are wrong for this graph.
+        hole: for graphs that fill holes, where they differ from what Hole says by itself.
     """
 
     layer: object
@@ -42,6 +72,7 @@ class Exported:
     outputs: list
     reference: object = None
     delete_passes: tuple = field(default=())
+    hole: Hole = Hole()
 
 
 class System:
@@ -55,9 +86,11 @@ class System:
         static: names of networks whose forward may be captured by `train.to_static`: first gradients only.
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
         shown: columns of a preview, left to right; none: no preview.
+        needed: names of networks that have to be in the weights of whoever does not train.
         measured: names of set metrics, which see every batch together with what `generate` makes of it.
         costly: those of them that a validation computes only where `train.measures` names them; test.py computes them.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
+        words: script -> Words.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
 
@@ -71,9 +104,11 @@ class System:
     static: tuple = ()
     scored: tuple = ()
     shown: tuple = ()
+    needed: tuple = ()
     measured: tuple = ()
     costly: tuple = ()
     log_header: dict = {}
+    words: dict = {}
     smoke: dict = {}
 
     def adapted(self, arrays):
@@ -86,6 +121,15 @@ class System:
             {key: array}; where the file is one of several networks, `<network>/<key>`.
         """
         return arrays
+
+    @classmethod
+    def original_settings(cls, path):
+        """What a configuration file of the project the system is from sets: {dotted key: value}.
+
+        Raises:
+            InputError: the file is another one, or the system knows no such file.
+        """
+        raise InputError(f"{path}: {cls.__name__} reads no configuration of another project")
 
     @classmethod
     def settle(cls, config, dataset):

@@ -13,6 +13,7 @@ from paddle import nn
 
 from engine.errors import InputError
 from model.ir_se50 import batch_norm
+from model.shared.official_keys import from_official
 
 # channels, kernel, stride, dilation of conv1 ... conv12
 ENCODER = ((64, 5, 1, 1), (128, 3, 2, 1), (128, 3, 1, 1), (256, 3, 2, 1), (256, 3, 1, 1), (256, 3, 1, 1),
@@ -129,6 +130,37 @@ def official_discriminator_keys(arrays):
     return renamed
 
 
+def released_parts(arrays, completion, discriminator):
+    """A file's arrays under the names of this project: `completion/...` and `discriminator/...`.
+
+    Taken are GLCIC's files (model_cn, model_cd), those of the landmark project (phase_3_model_generator_epochN,
+    phase_3_model_discriminator_epochN) and our own. A completion network of four channels gets the blank landmark
+    channel of one with more.
+
+    Args:
+        arrays: {key: array} of engine.weights.read_weights.
+        completion: CompletionNetwork.
+        discriminator: ContextDiscriminator.
+
+    Returns:
+        {key: array}; a file of something else comes back as it is, so that a strict loader reports it.
+
+    Source: train.py of both projects, what torch.save is given.
+    """
+    if any("/" in key for key in arrays):
+        parts = dict(arrays)
+    elif "conv17.weight" in arrays:
+        parts = {f"completion/{key}": array for key, array in from_official(completion, arrays).items()}
+    elif any(key.startswith(("model_ld.", "model_local_discriminator.")) for key in arrays):
+        arrays = from_official(discriminator, official_discriminator_keys(arrays))
+        parts = {f"discriminator/{key}": array for key, array in arrays.items()}
+    else:
+        return arrays
+    own = {key: array for key, array in parts.items() if key.startswith("completion/")}
+    widened = with_landmark_channel({key.removeprefix("completion/"): own[key] for key in own}, completion)
+    return parts | {f"completion/{key}": array for key, array in widened.items()}
+
+
 def with_landmark_channel(arrays, network):
     """Weights of a four-channel completion network for one with further inputs, to which it does not react yet.
 
@@ -165,4 +197,4 @@ class MeanFill(nn.Layer):
         """Raise InputError where no mean colour is known."""
         if bool(self.mean_pixel.isnan().any()):
             raise InputError("mean pixel: not in the weights file; give the training set's, "
-                             "-o recipe.mean_pixel=[R,G,B] in [0, 1]")
+                             "-o recipe.mean_pixel=[R,G,B] in [0, 1], or --original_config with its config.json")

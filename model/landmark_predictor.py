@@ -11,6 +11,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from model.ir_se50 import batch_norm
+from model.shared.official_keys import from_official
 
 # expansion, channels, blocks, stride of the first block
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -81,3 +82,23 @@ class LaFInPredictor(nn.Layer):
         deep = self.prelu(self.conv1_after_mbnet(F.adaptive_avg_pool2d(x, 1)).flatten(1))
         points = self.fc_landmark(paddle.concat([shallow, middle, deep], axis=1))
         return points.reshape([-1, self.num_points, 2]) + HALF_PIXEL
+
+
+def released_parts(arrays, network):
+    """A file's arrays under the name of this project, `predictor/...`.
+
+    Taken are LaFIn's landmark_detector.pth (entries `iteration` and `detector`), a bare state_dict, and our own files.
+
+    Args:
+        arrays: {key: array} of engine.weights.read_weights.
+        network: LaFInPredictor.
+
+    Returns:
+        {key: array}; a file of something else comes back as it is, so that a strict loader reports it.
+
+    Source: src/models.py, BaseModel.save.
+    """
+    plain = {key.removeprefix("detector/"): array for key, array in arrays.items()}
+    if "fc_landmark.weight" not in plain:
+        return arrays
+    return {f"predictor/{key}": array for key, array in from_official(network, plain).items()}

@@ -7,6 +7,7 @@ channel, or both. `landmark: numpy` is the form of the original project, which h
 Source: Iizuka et al. 2017 (GLCIC), section 3.3 and algorithm 1; reference code: otenim/GLCIC-PyTorch train.py.
 """
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -20,19 +21,20 @@ from engine import distributed
 from engine.config import replaced
 from engine.errors import InputError
 from engine.images import composite
+from engine.log import logger
 from engine.settings import Settings
-from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.system import Exported, Hole, Port, System, Words, frozen, prefixed, total
 from engine.weights import load_into, read_weights, select_network
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
-from model.landmark import CompletionNetwork, ContextDiscriminator, MeanFill, with_landmark_channel
-from model.landmark import official_discriminator_keys as discriminator_keys
+from model.landmark import CompletionNetwork, ContextDiscriminator, MeanFill, released_parts
 from model.landmark_predictor import LaFInPredictor
+from model.landmark_predictor import released_parts as released_predictor
 from model.shared.constant import as_constant
-from model.shared.official_keys import from_official
 from model.shared.resample import bilinear_resize
 
 SAMPLE_PIXELS = 255.0  # the original project sees 8-bit pictures
+MEAN_TOLERANCE = 1e-3  # a mean pixel that differs by less is the same
 FORMS = {"coordinates": coordinate_loss, "heatmap": heatmap_loss}
 
 
@@ -72,6 +74,9 @@ class LandmarkInpainting(System):
 
     scored = ("masked", "composite")
     shown = ("masked", "output", "composite", "image")
+    needed = ("completion",)
+    words = {"predict": Words(("pretrained", "original_config", "output_dir"),
+                              {"image_dir": "images/test", "mode": "stack"})}
     smoke = {
         "recipe.width": 0.0625, "recipe.image_size": 32, "recipe.local_size": 16, "recipe.landmark": "none",
         "recipe.phase_unit": "steps", "recipe.phase1": 0, "recipe.phase2": 0, "recipe.phase3": 2,
@@ -108,28 +113,53 @@ class LandmarkInpainting(System):
         self.trainable = {name: self.networks[name].parameters() for name in ("completion", "discriminator")}
         self.state = {}
         self._load_start()
-        self.predictor = self._predictor() if c.landmark != "none" else None
+        self.predictor = self.frozen_predictor() if c.landmark != "none" else None
         self.log_header = {"landmark": c.landmark}
 
     def _load_start(self):
         """Weights of `model_G` and `model_D`; a four-channel file starts a conditioned network unchanged."""
         c = self.config
-        if c.model_G:
-            arrays = select_network(read_weights(c.model_G), "completion", c.model_G)
-            arrays = with_landmark_channel(from_official(self.completion, arrays), self.completion)
-            load_into(self.completion, arrays, c.model_G)
-        if c.model_D:
-            arrays = discriminator_keys(select_network(read_weights(c.model_D), "discriminator", c.model_D))
-            load_into(self.discriminator, from_official(self.discriminator, arrays), c.model_D)
+        for path, name in ((c.model_G, "completion"), (c.model_D, "discriminator")):
+            if path:
+                arrays = select_network(self.adapted(read_weights(path)), name, path)
+                load_into(self.networks[name], arrays, path)
 
-    def _predictor(self):
+    def adapted(self, arrays):
+        """GLCIC's and the landmark project's files as they are."""
+        known, found = self.config.mean_pixel, arrays.get("fill/mean_pixel")
+        if known and found is not None and np.abs(found.ravel() - known).max() > MEAN_TOLERANCE:
+            own = [round(float(value), 4) for value in found.ravel()]
+            logger.info(f"mean pixel: {own} of the weights, in place of {list(known)}")
+        return released_parts(arrays, self.completion, self.discriminator)
+
+    @classmethod
+    def original_settings(cls, path):
+        """Mean pixel and size of the pictures from the landmark project's (or GLCIC's) config.json.
+
+        Source: train.py of both projects, the dict they write; the critic's crop is half the picture.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise InputError(f"{path}: cannot be read ({error}); expected a config.json") from None
+        mean = content.get("mpv") if isinstance(content, dict) else None
+        if not (isinstance(mean, list) and len(mean) == 3 and all(
+                isinstance(value, (int, float)) and 0 <= value <= 1 for value in mean)):
+            raise InputError(f"{path}: mpv is {mean}; expected the mean pixel, three numbers in [0, 1]")
+        size = content.get("input_generator_size")
+        if not (size is None or isinstance(size, int) and size > 1):
+            raise InputError(f"{path}: input_generator_size is {size!r}; expected a number of pixels")
+        sizes = {"recipe.image_size": size, "recipe.local_size": size // 2} if size else {}
+        return {"recipe.mean_pixel": mean, **sizes}
+
+    def frozen_predictor(self):
         """The frozen landmark network in evaluation mode."""
         c, network = self.config, LaFInPredictor(self.config.landmark_width)
         if not c.landmark_network.exists():
             raise InputError(f"{c.landmark_network}: missing; recipe.landmark: {c.landmark} needs it: train "
                              "configs/landmark_predictor_lite.yaml, or set recipe.landmark: none")
-        arrays = select_network(read_weights(c.landmark_network), "predictor", c.landmark_network)
-        load_into(network, from_official(network, arrays), c.landmark_network)
+        arrays = released_predictor(read_weights(c.landmark_network), network)
+        load_into(network, select_network(arrays, "predictor", c.landmark_network), c.landmark_network)
         return as_constant(network)
 
     def train_step(self, batch, step, update):
@@ -235,6 +265,7 @@ class LandmarkInpainting(System):
             layer=Completion(completed, [network, self.fill, *filter(None, [self.predictor])]),
             inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side))],
             outputs=[Port("composite", (-1, 3, side, side))],
+            hole=Hole("poisson", tuple(self.fill.mean_pixel.flatten().tolist()), "face_box"),
             reference=completed,
         )}
 

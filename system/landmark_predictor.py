@@ -10,7 +10,7 @@ from engine.images import composite
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
-from model.landmark_predictor import LaFInPredictor
+from model.landmark_predictor import LaFInPredictor, released_parts
 from model.shared.resample import bilinear_resize
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
@@ -47,6 +47,10 @@ class LandmarkPredictor(System):
         self.networks = {"predictor": self.predictor}
         self.trainable = {"predictor": self.predictor.parameters()}
         self.state = {}
+
+    def adapted(self, arrays):
+        """LaFIn's landmark_detector.pth as it is."""
+        return released_parts(arrays, self.predictor)
 
     def train_step(self, batch, step, update):
         """One step on the length of the error vector, in pixels of the network's input."""

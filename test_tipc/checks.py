@@ -11,6 +11,7 @@ import paddle
 from engine import images, inference
 from engine.errors import InputError
 from engine.predictor import read_contract
+from engine.results import output_files
 from engine.weights import read_weights
 
 NUMBER = r"([-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))"
@@ -148,7 +149,7 @@ def check_infer(stage, text, began):
     reasons += [f"{name}: {len(results[name])} numbers, the contract promises {wanted}" for name in results
                 if (wanted := promised(contract)) not in (None, len(results[name]))]
     reasons += [f"{name}: a result is not finite" for name, values in results.items() if not np.isfinite(values).all()]
-    files = inference.output_files(contract, samples, folder[-1])
+    files = output_files(contract, samples, folder[-1])
     paths = [path for outputs in files.values() for path in outputs.values()]
     reasons += [reason for reason in (not_new(path, began) for path in paths) if reason]
     pictures = {} if reasons else {str(path): images.to_uint8(images.read_image(path)) for path in paths}

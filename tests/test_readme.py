@@ -77,8 +77,17 @@ def test_gpen_commands_stand_word_for_word():
         assert f"\n{command}\n" in read("README.md")
 
 
+def test_landmark_commands_stand_word_for_word():
+    for command in (
+        "python train.py -c configs/landmark.yaml --model_G ./demo/model_cn --phase1 8 --phase2 2 --phase3 40",
+        "python predict.py -c configs/landmark.yaml ./models/phase_3_model_generator_epoch64 ./config/config.json"
+        " ./results/ --mode cat",
+    ):
+        assert f"\n{command}\n" in read("README.md")
+
+
 @pytest.mark.parametrize("name", ["README.md", "README_cn.md", "docs/adding_a_model.md", "docs/differences.md",
-                                  "docs/weights.md"])
+                                  "docs/landmark.md", "docs/weights.md"])
 def test_links_lead_somewhere(name):
     inside = [link for link in LINK.findall(read(name)) if not link.startswith("http")]
     missing = [link for link in inside if not ((ROOT / name).parent / link).exists()]

@@ -4,7 +4,7 @@ import pytest
 
 from engine import cli, config
 from engine.cli import Flag
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InputError
 
 LITE = ["-c", "configs/gpen_lite.yaml"]
 
@@ -44,6 +44,67 @@ def test_flag_declared_by_the_yaml_sets_all_its_keys_and_what_it_implies(tmp_pat
 def test_unknown_flag_names_the_nearest():
     with pytest.raises(ConfigError, match="unknown flag '--iter'. Did you mean '--iters'?"):
         parsed("--iter=3")
+
+
+WORDS = {"pretrained": Flag("weights"), "output_dir": Flag("results", default="results"), "mode": Flag("form"),
+         "image_dir": Flag("pictures"), "degrade": Flag("x", cli.boolean, default=False)}
+
+
+def worded(monkeypatch, *words, script="predict.py"):
+    monkeypatch.setattr("sys.argv", [script])
+    return cli.parse("doc", {}, ["-c", "configs/landmark.yaml", *map(str, words)], ("original_config",), WORDS)
+
+
+@pytest.fixture
+def original(tmp_path):
+    """A config.json of the landmark project."""
+    path = tmp_path / "config.json"
+    path.write_text('{"mpv": [0.5, 0.4, 0.3], "input_generator_size": 128, "alpha": 4e-4}')
+    return path
+
+
+def test_words_stand_for_flags(monkeypatch, original):
+    args = worded(monkeypatch, "MODEL", original, "OUT", "--mode", "cat")
+    assert (args.pretrained, args.output_dir, args.mode, args.image_dir) == ("MODEL", "OUT", "cat", "images/test")
+    assert args.config.recipe.mean_pixel == (0.5, 0.4, 0.3)
+    assert (args.config.recipe.image_size, args.config.recipe.local_size) == (128, 64)
+    args = worded(monkeypatch, "MODEL", original, "OUT", "--image_dir=here")
+    assert (args.mode, args.image_dir) == ("stack", "here")
+    args = worded(monkeypatch, "MODEL", "None", "OUT")
+    assert (args.original_config, args.config.recipe.mean_pixel, args.mode) == (None, None, "stack")
+    args = worded(monkeypatch, "--pretrained=W")
+    assert (args.pretrained, args.mode, args.image_dir) == ("W", None, None)
+
+
+def test_words_that_mean_nothing_are_one_line(monkeypatch, original):
+    with pytest.raises(ConfigError, match="expected PRETRAINED ORIGINAL_CONFIG OUTPUT_DIR, or flags only; found 'W'"):
+        worded(monkeypatch, "W")
+    with pytest.raises(ConfigError, match="'W' and --pretrained say the same"):
+        worded(monkeypatch, "W", original, "OUT", "--pretrained=V")
+    with pytest.raises(ConfigError, match="train.py: unknown word 'W'; LandmarkInpainting takes flags only"):
+        worded(monkeypatch, "W", original, "OUT", script="train.py")
+    with pytest.raises(ConfigError, match="unknown word 'W'; GPEN takes flags only"):
+        parsed("W")
+    with pytest.raises(ConfigError, match="unknown flag '--iter'"):
+        parsed("W", "--iter=3")
+
+
+@pytest.mark.parametrize("content, line", [
+    ('{"mpv": [0.5, 0.4]}', r"mpv is \[0.5, 0.4\]; expected the mean pixel, three numbers in \[0, 1\]"),
+    ('{"mpv": [120, 100, 90]}', "three numbers in"),
+    ('{"mpv": [0.5, 0.4, 0.3], "input_generator_size": "160"}', "input_generator_size is '160'"),
+    ("[1, 2]", "mpv is None"),
+    ("no json", "cannot be read"),
+])
+def test_original_configurations_are_checked(monkeypatch, original, content, line):
+    original.write_text(content)
+    with pytest.raises(InputError, match=line):
+        worded(monkeypatch, "W", original, "OUT")
+
+
+def test_a_system_without_original_configuration(tmp_path):
+    with pytest.raises(InputError, match="x.json: GPEN reads no configuration of another project"):
+        parsed("--original_config=x.json", standing=("original_config",))
 
 
 def test_wrong_type_is_one_line():

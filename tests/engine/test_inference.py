@@ -4,7 +4,8 @@ from PIL import Image
 
 from engine import images
 from engine.errors import InputError
-from engine.inference import find_samples, load, numbers, output_files, run, warm_up
+from engine.inference import find_samples, load, numbers, run, warm_up
+from engine.results import output_files
 from engine.timing import Stopwatch
 
 
