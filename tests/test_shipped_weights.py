@@ -9,7 +9,7 @@ from tests.script_calls import call
 
 PEOPLE = [100000, 100016]
 FEW = [f"data.validation.synthetic.identities={PEOPLE}", "data.num_workers=0"]
-LEAST = {  # configuration: score, what it is held against (a score or a number), the least gain; negative: lower is better
+LEAST = {  # score, what it is held against (a score or a number), the least gain; negative: lower is better
     "gpen_lite": ("psnr/restored", "psnr/degraded", 1.2),
     "gfpgan_lite": ("psnr/restored", "psnr/degraded", 1.5),
     "partialconv_lite": ("hole_psnr/composite", "hole_psnr/mean_colour", 4.0),
