@@ -35,6 +35,7 @@ class Exported:
         outputs: ports in the order of the layer's results.
         reference: callable with the same signature that runs the training form; the export is compared with it.
         delete_passes: Paddle Inference passes that are wrong for this graph.
+        fit: how a picture of another aspect ratio becomes one of the graph's: "stretch", or "crop", its centre.
     """
 
     layer: object
@@ -42,6 +43,7 @@ class Exported:
     outputs: list
     reference: object = None
     delete_passes: tuple = field(default=())
+    fit: str = "stretch"
 
 
 class System:
