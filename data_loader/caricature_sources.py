@@ -14,12 +14,12 @@ from pydantic import Field
 from data_loader import webcaricature_files as files
 from data_loader.face_alignment import aligned
 from data_loader.faces.people import sampled_appearance, sampled_identity, turned
-from data_loader.folder import fitted, split_folder
+from data_loader.folder import split_folder
 from data_loader.landmark_filter import rejections
 from data_loader.restoration import SyntheticSettings
 from data_loader.synthetic_faces import posed_face, render
 from engine.errors import InputError
-from engine.images import list_images, read_image, to_uint8
+from engine.images import fitted, list_images, read_image, to_uint8
 
 RENDERED = 256  # pixels a side of a drawn picture, which is drawn at this size: about the scale of the aligned one
 LANDMARKS = (83, 91, 8, 98, 17, 21, 22, 26, 36, 39, 42, 45, 30, 51, 48, 57, 54)  # WebCaricature's, of faces.geometry

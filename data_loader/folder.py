@@ -6,7 +6,7 @@ Files may be nested, of any common format, grey, transparent, 16-bit or EXIF-rot
 from pathlib import Path
 from typing import Literal
 
-from engine.images import list_images, read_image, resize
+from engine.images import fitted, list_images, read_image
 
 ResizeKernel = Literal["nearest", "linear", "cubic", "area", "lanczos"]
 
@@ -20,22 +20,6 @@ def split_folder(root, training):
     return split if split.is_dir() else Path(root)
 
 
-def fitted(image, size, kernel):
-    """The centre of [H, W, 3] with the aspect ratio of size = (height, width), at that size.
-
-    Args:
-        kernel: used for reducing, see `engine.images.resize`; enlarging is always "linear".
-
-    Differs: GPEN's loader squeezes a picture of another aspect ratio. Square pictures (FFHQ) come out the same.
-    """
-    height, width = image.shape[:2]
-    ratio = min(height / size[0], width / size[1])  # source pixels a target pixel
-    crop_height, crop_width = round(size[0] * ratio), round(size[1] * ratio)
-    top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    cropped = image[top : top + crop_height, left : left + crop_width]
-    return resize(cropped, size, kernel if ratio > 1 else "linear")
-
-
 class ImageFolder:
     """Every picture below a folder, in sorted order, at one size.
 
@@ -43,6 +27,9 @@ class ImageFolder:
         folder: missing or without images is an InputError.
         size: (height, width) of what `read` returns.
         kernel: resize kernel for reducing.
+
+    Differs: GPEN's loader squeezes a picture of another aspect ratio; here its centre is taken. Square pictures (FFHQ)
+    come out the same.
     """
 
     def __init__(self, folder, size, kernel):  # noqa: D107

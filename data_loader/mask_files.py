@@ -12,9 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data_loader.folder import fitted
 from engine.errors import InputError
-from engine.images import READABLE, SUSPICIOUS_RATIO, decode_image, hole_mask, list_images, read_image
+from engine.images import READABLE, SUSPICIOUS_RATIO, decode_image, fitted, hole_mask, list_images, read_image
 
 WHITE_IN_ARCHIVE = {"testing_mask_dataset": "hole", "disocclusion_img_mask": "valid"}
 PROBED = 16  # files whose ratio is measured at the start

@@ -89,7 +89,8 @@ def contract_of(exported):
     return {
         "inputs": [_port(port) for port in exported.inputs],
         "outputs": [_port(port) for port in exported.outputs],
-        "preprocessing": {"colour": "RGB", "layout": "NCHW", "dtype": "float32", "resize_kernel": RESIZE_KERNEL},
+        "preprocessing": {"colour": "RGB", "layout": "NCHW", "dtype": "float32", "resize_kernel": RESIZE_KERNEL,
+                          "fit": exported.fit},
         "postprocessing": {"colour": "RGB", "rounding": "to nearest of 256 levels"},
         **hole,
     }

@@ -150,6 +150,20 @@ def resize(image, size, kernel):
     return resized.reshape(height, width, *image.shape[2:])
 
 
+def fitted(image, size, kernel):
+    """The centre of [H, W, C] with the aspect ratio of size = (height, width), at that size.
+
+    Args:
+        kernel: used for reducing, see `resize`; enlarging is always "linear".
+    """
+    height, width = image.shape[:2]
+    ratio = min(height / size[0], width / size[1])  # source pixels a target pixel
+    crop_height, crop_width = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    cropped = image[top : top + crop_height, left : left + crop_width]
+    return resize(cropped, size, kernel if ratio > 1 else "linear")
+
+
 def to_uint8(image):
     """[0, 1] -> 0 .. 255, clipped and rounded to nearest; uint8 passes through."""
     if image.dtype == np.uint8:

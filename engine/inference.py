@@ -137,7 +137,8 @@ def fitted(contract, pictures, sample):
         name, shape = port["name"], port["shape"][1:]
         if port["kind"] == "image":
             size = [have if want == -1 else want for want, have in zip(shape[1:], pictures[name].shape, strict=False)]
-            picture = images.resize(pictures[name], tuple(size), "nearest" if shape[0] == 1 else kernel)
+            fit = images.fitted if contract["preprocessing"].get("fit") == "crop" else images.resize
+            picture = fit(pictures[name], tuple(size), "nearest" if shape[0] == 1 else kernel)
             arrays[name] = images.to_chw(picture)
         elif name in sample.vectors:
             arrays[name] = sample.vectors[name]

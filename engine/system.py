@@ -65,6 +65,7 @@ class Exported:
         reference: callable with the same signature that runs the training form; the export is compared with it.
         delete_passes: Paddle Inference passes that are wrong for this graph.
         hole: for graphs that fill holes, where they differ from what Hole says by itself.
+        fit: how a picture of another aspect ratio becomes one of the graph's: "stretch", or "crop", its centre.
     """
 
     layer: object
@@ -73,6 +74,7 @@ class Exported:
     reference: object = None
     delete_passes: tuple = field(default=())
     hole: Hole = Hole()
+    fit: str = "stretch"
 
 
 class System:

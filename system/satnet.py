@@ -261,6 +261,7 @@ class SATNet(System):
             inputs=[Port("image", shape), Port("style", (-1, dim), "vector", encoder=encoder)],
             outputs=[Port(domain, shape)],
             reference=lambda image, style: self.translate(networks, domain, image, style),
+            fit="crop",
         )
 
     def _exported_style(self, networks, domain):
@@ -270,6 +271,7 @@ class SATNet(System):
             inputs=[Port("image", (-1, 3, *self.config.image_size))],
             outputs=[Port("style", (-1, self.config.generator.style_dim), "vector")],
             reference=lambda image: generator.enc_style(self.network_input(image)).flatten(1),
+            fit="crop",
         )
 
 

@@ -117,6 +117,7 @@ class SphereFace(System):
             inputs=[Port("image", (-1, 3, *c.image_size))],
             outputs=[Port("embedding", (-1, c.embedding_size), kind="vector", range=(-1.0, 1.0))],
             reference=lambda image: self.embed(networks["recognizer"], image),
+            fit="crop",
         )}
 
 

@@ -60,6 +60,21 @@ def test_predicts_both_ways_in_the_words_of_both_projects(trained, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_wide_picture_is_not_squeezed(trained, tmp_path):
+    """Its centre is translated, and the result has the network's proportions."""
+    face = read_image(trained / "faces" / "a.png")  # 28 x 28
+    wide = np.concatenate([np.zeros((28, 20, 3), np.float32), face, np.ones((28, 20, 3), np.float32)], 1)
+    write_image(tmp_path / "wide" / "a.png", wide)
+    given, _ = predict(trained, tmp_path / "one")
+    result = call("predict", *LITE, "--pretrained", trained / "run" / "latest.pdparams", "--image_dir",
+                  tmp_path / "wide", "--output_dir", tmp_path / "two")
+    assert result.returncode == 0, result.stderr
+    found = pictures(tmp_path / "two")["a_predict.png"]
+    assert found.shape == (28, 24, 3)
+    np.testing.assert_array_equal(found, given["a_predict.png"])
+
+
+@pytest.mark.slow
 def test_styles_in_predict_and_in_the_exported_graphs(trained, tmp_path):
     many, said = predict(trained, tmp_path / "many", "--num_style", "2", "--seed", "4")
     assert [*many] == ["a_seed4_predict.png", "a_seed5_predict.png"] and "seed 4 to 5" in said

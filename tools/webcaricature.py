@@ -4,8 +4,9 @@ python tools/webcaricature.py --write lite_data/WebCaricature --people 20 --vari
 python tools/webcaricature.py --report data/WebCaricature --output rejected.tsv
 
 What is written: pictures, 17 landmarks, file lists, and the verification protocols of both views (ten folds, so at
-least 20 people). A second call with the same numbers writes nothing. The report says how many pictures of each kind
-the training filter keeps and why it rejects the others; --output gets one line a rejected picture and reason.
+least 20 people). A second call with the same numbers writes nothing. --side_faces and --misplaced make some pictures
+unfit, for the filter to find. The report says how many pictures of each kind the training filter keeps and why it
+rejects the others; --output gets one line a rejected picture and reason.
 """
 
 import argparse

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_loader.folder import ImageFolder, fitted, split_folder
+from data_loader.folder import ImageFolder, split_folder
 from engine.errors import InputError
 from engine.images import write_image
 
@@ -27,19 +27,6 @@ def test_odd_formats_are_read(tmp_path):
     deep, grey_alpha, upright = (ImageFolder(tmp_path, (4, 4), "area").read(i) for i in range(3))
     assert np.allclose(deep, 40000 / 65535) and np.allclose(grey_alpha, 0.2)
     assert upright[:, :2, 0].min() == 1 and upright[:, 2:].max() == 0  # the lower half is on the left
-
-
-def test_fitted_takes_the_centre_and_averages():
-    image = np.zeros((8, 16, 3), np.float32)
-    image[:, 4:12] = np.indices((8, 8)).sum(0)[..., None] % 2
-    image[:, :4] = image[:, 12:] = 5
-    assert np.allclose(fitted(image, (4, 4), "area"), 0.5)
-    assert fitted(image, (4, 8), "area").max() == 5
-
-
-def test_enlarging_is_linear_whatever_the_kernel():
-    step = np.repeat(np.float32([0, 1])[None, :, None], 3, 2).repeat(2, 0)
-    assert np.allclose(fitted(step, (4, 4), "area")[0, :, 0], [0, 0.25, 0.75, 1])
 
 
 def test_split_folder(tmp_path):

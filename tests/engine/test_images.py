@@ -146,3 +146,16 @@ def test_masks_are_zeros_and_ones_by_what_white_means(white, expected):
     mask = images.hole_mask(grey, white)
     assert mask.shape == (1, 4, 1) and mask.dtype == np.float32 and list(mask.ravel()) == expected
     assert list(images.hole_mask(grey, white, threshold=0.6).ravel()) == [*expected[:2], expected[0], expected[3]]
+
+
+def test_fitted_takes_the_centre_and_averages():
+    image = np.zeros((8, 16, 3), np.float32)
+    image[:, 4:12] = np.indices((8, 8)).sum(0)[..., None] % 2
+    image[:, :4] = image[:, 12:] = 5
+    assert np.allclose(images.fitted(image, (4, 4), "area"), 0.5)
+    assert images.fitted(image, (4, 8), "area").max() == 5
+
+
+def test_enlarging_is_linear_whatever_the_kernel():
+    step = np.repeat(np.float32([0, 1])[None, :, None], 3, 2).repeat(2, 0)
+    assert np.allclose(images.fitted(step, (4, 4), "area")[0, :, 0], [0, 0.25, 0.75, 1])

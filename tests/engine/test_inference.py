@@ -209,3 +209,18 @@ def test_names_of_results(tmp_path):
 def test_numbers_have_six_decimals():
     results = {"filled": np.full((3, 2, 2), 1 / 3), "edges": np.zeros((3, 2, 2)), "id": np.float32([2, 0.1234567])}
     assert numbers(contract("image"), results) == [0.333333] * 3 + [0] * 3 + [2, 0.123457]
+
+
+@pytest.mark.parametrize(("size", "shown"), [((8, 24), np.s_[:, 6:18]), ((16, 12), np.s_[4:12])])
+def test_a_graph_may_ask_for_the_centre_of_a_picture(tmp_path, size, shown):
+    """Squeezed, other colours than the centre's would come in."""
+    image = np.zeros((*size, 3), np.float32)
+    image[..., 0] = 1
+    image[shown] = [0, 1, 0]
+    images.write_image(tmp_path / "a.png", image)
+    for fit, whole in (("crop", True), ("stretch", False)):
+        asked = contract("image")
+        asked["preprocessing"]["fit"] = fit
+        (sample,) = find_samples(asked, None, {"image": tmp_path / "a.png"})
+        found = load(asked, sample)["image"]
+        assert found.shape == (3, 4, 6) and bool((found[1] == 1).all()) is whole

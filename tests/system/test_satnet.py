@@ -9,6 +9,7 @@ import pytest
 from engine import checkpoint, run
 from engine.config import OptimizerConfig
 from engine.errors import InputError
+from engine.export import export
 from engine.updater import Updater
 from loss.adversarial import discriminator_loss
 from model.sphereface import Sphere20a
@@ -355,6 +356,18 @@ def test_weights_of_a_plain_network_go_into_a_deformable_one(tmp_path):
     moved = {key for key, value in bent.networks["photo_generator"].named_parameters()
              if "offset" in key and float(value.abs().max()) > 0}
     assert len(moved) == 4
+
+
+@pytest.mark.slow
+def test_bent_blocks_are_exported_as_they_compute(tmp_path):
+    """With offsets of several pixels; `export` compares with the dynamic graph and refuses more than 1e-4."""
+    it, random = satnet(generator=RECIPE["generator"] | {"deformable": True}), np.random.default_rng(0)
+    for network in it.networks.values():
+        network.eval()
+        for key, value in network.named_parameters():
+            if "offset" in key:
+                value.set_value(random.normal(0, 0.3, value.shape).astype(np.float32))
+    assert max(export(it.inference(it.networks)[""], tmp_path).values()) < 1e-4
 
 
 def test_identity_network_is_read_frozen_and_in_no_checkpoint(tmp_path):
