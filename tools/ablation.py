@@ -33,9 +33,8 @@ from engine.evaluate import evaluate  # noqa: E402
 from engine.files import write_text  # noqa: E402
 from engine.log import logger, to_console  # noqa: E402
 from engine.trainer import evaluating, git_commit  # noqa: E402
-from metric.sets import SETS  # noqa: E402
 from tools import ablation_experiment as experiments  # noqa: E402
-from tools import ablation_table  # noqa: E402
+from tools import ablation_table, set_metrics  # noqa: E402
 from tools.ablation_judge import Judged  # noqa: E402
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
@@ -171,8 +170,9 @@ class Campaign:
         """Score a run's weights on the held-out set; its pictures go to sheet.png."""
         system = trained_system(configuration.load(place / "run" / "config.yaml"), place / "run" / LATEST)
         wanted = {key.partition("/")[0] for key in self.experiment.wanted()}
-        sets = SETS | {name: partial(Judged, judge, [*system.scored, "image"], self.experiment.judges[name].paired)
-                       for name, judge in self.judges.items()}
+        known = set_metrics.chosen(self.base, system, wanted).factories
+        sets = known | {name: partial(Judged, judge, [*system.scored, "image"], self.experiment.judges[name].paired)
+                        for name, judge in self.judges.items()}
         system.measured = (*system.measured, *self.judges)
         pictures = self.experiment.pictures
         with evaluating(system.networks):
