@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from engine.errors import ConfigError
+from engine.run import build_system
+from tools import set_metrics
 from tools.ablation_experiment import base_config, read_experiment, variant_config
 
 EXPERIMENTS = sorted(Path("experiments").glob("*.yaml"))
@@ -28,6 +30,16 @@ def test_experiments_of_the_project(path):
     experiment = read_experiment(path)
     assert len(experiment.seeds) >= 3
     assert f"python tools/ablation.py {path}" in path.read_text(encoding="utf-8").split("\n")[1]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_score_of_an_experiment_is_computed(path):
+    """Those of whole sets; those of pictures and judges are checked when the file is read."""
+    experiment = read_experiment(path)
+    config = base_config(experiment)
+    system = build_system(config)
+    asked = {score.partition("/")[0] for score in experiment.scores} & {*system.measured}
+    assert asked <= set_metrics.chosen(config, system, asked).factories.keys()
 
 
 def test_there_are_experiments():
