@@ -14,6 +14,7 @@ from typing import Literal
 
 import yaml
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, create_model, model_validator
+from pydantic_core import to_jsonable_python
 
 from engine.errors import ConfigError
 from engine.settings import Settings
@@ -303,6 +304,18 @@ def did_you_mean(name, known):
 def as_dict(config):
     """The resolved configuration as plain values, the form that is saved and compared."""
     return json.loads(config.model_dump_json())
+
+
+def completed(content, config):
+    """A saved form (`as_dict`) with the defaults of keys that its run did not know; `config` brings the types."""
+    full = dict(content)
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if name not in full and not field.is_required():
+            full[name] = to_jsonable_python(field.get_default(call_default_factory=True))
+        elif isinstance(value, BaseModel) and isinstance(full.get(name), dict):
+            full[name] = completed(full[name], value)
+    return full
 
 
 def digest(config):

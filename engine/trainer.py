@@ -86,7 +86,8 @@ class Trainer:
     def resume(self, path):
         """Go on from a checkpoint folder. ConfigError names a key that differs; `train.steps` and the place may."""
         saved = checkpoint.load_checkpoint(path)
-        for key in configuration.differences(saved.meta["config"], configuration.as_dict(self.config)):
+        before = configuration.completed(saved.meta["config"], self.config)
+        for key in configuration.differences(before, configuration.as_dict(self.config)):
             if key not in ("train.steps", "output.dir"):
                 raise ConfigError(f"{path}: the run was started with another '{key}'; only train.steps may change")
         for name, network in self.system.networks.items():

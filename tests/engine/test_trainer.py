@@ -154,6 +154,16 @@ def test_changed_configuration_is_refused_by_key(tmp_path):
         trainer(tmp_path / "run", 5, resume=True, save_every=1)
 
 
+def test_a_run_from_before_a_key_existed_goes_on(tmp_path):
+    trainer(tmp_path / "run", 3).run()
+    meta = checkpoint.newest_checkpoint(tmp_path / "run") / "meta.json"
+    content = json.loads(meta.read_text())
+    del content["config"]["train"]["measures"]
+    meta.write_text(json.dumps(content))
+    trainer(tmp_path / "run", 5, resume=True).run()
+    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000005"
+
+
 def test_only_the_newest_are_kept(tmp_path):
     trainer(tmp_path / "run", 10).run()
     assert sorted(p.name for p in (tmp_path / "run").glob("step_*")) == ["step_0000009", "step_0000010"]
