@@ -46,8 +46,7 @@ class LaFInPredictor(nn.Layer):
     """68 points from a face.
 
     Source: networks.py, MobileNetV2 (points_num 68); src/models.py multiplies its output by 256.
-    Differs: the 8 x 8 pooling before `conv1_after_mbnet` averages whatever map there is, so sizes other than 256 work;
-    the last layer starts at 0.
+    Differs: the 8 x 8 pooling before `conv1_after_mbnet` averages whatever map there is, so sizes other than 256 work.
     """
 
     def __init__(self, width=1.0, num_points=POINTS):
@@ -70,8 +69,7 @@ class LaFInPredictor(nn.Layer):
         self.conv_node1 = nn.Conv2D(channels, wide(128), 1)
         self.conv_node2 = nn.Conv2D(wide(1280), wide(128), 1)
         self.prelu = nn.PReLU()
-        flat = nn.initializer.Constant(0.0)  # training starts at one shape for all, not at features that mean nothing
-        self.fc_landmark = nn.Linear(wide(64) + 2 * wide(128), 2 * num_points, weight_attr=flat, bias_attr=flat)
+        self.fc_landmark = nn.Linear(wide(64) + 2 * wide(128), 2 * num_points)
 
     def forward(self, image):
         """[N, 3, S, S] in [0, 1], holes 1 -> (x, y) of points [N, 68, 2] in units of the side, from the corner."""

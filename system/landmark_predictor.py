@@ -15,6 +15,7 @@ from model.shared.resample import bilinear_resize
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
 DOT = 0.02  # of the side: how large a point is drawn
+FAINT = 0.01  # of the usual spread: the last layer at the start of training
 
 
 class LandmarkPredictor(System):
@@ -41,9 +42,11 @@ class LandmarkPredictor(System):
     }
 
     def __init__(self, config):
-        """Build the network."""
+        """Build the network; its last layer starts near 0, so training starts at one shape for all faces."""
         self.config = config
         self.predictor = LaFInPredictor(config.width)
+        last = self.predictor.fc_landmark.weight
+        last.set_value(last * FAINT)
         self.networks = {"predictor": self.predictor}
         self.trainable = {"predictor": self.predictor.parameters()}
         self.state = {}
