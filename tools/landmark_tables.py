@@ -11,7 +11,7 @@ among those of --gallery, with a sub-folder a person in both folders. Without a 
 
 Faces are aligned, and landmark errors are taken, by the true landmarks where the data has them, else by those the
 landmark predictor finds in RAW. The predictor (recipe.landmark_network) also finds the landmarks that are compared. It
-was trained to see through holes, so its error hardly rises for MASK, and where it was part of the training it flatters
+was trained to see through holes, so its error rises little for MASK, and where it was part of the training it flatters
 Ours: the column says little about a mouth that is missing.
 
 Writes tables.md, tables.json and sheet.png. Detectors and recognisers: tools/face_judges.py.
