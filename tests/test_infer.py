@@ -59,6 +59,7 @@ def test_imports_nothing_of_the_networks():
     assert not {name.split(".")[0] for name in imported} & {"model", "system", "loss", "data_loader"}
 
 
+@pytest.mark.slow
 def test_as_tipc_calls_it(generator, model, pictures, tmp_path):
     out, log = tmp_path / "out", tmp_path / "times.log"
     words = ["--use_gpu=False", "--use_mkldnn=True", "--cpu_threads=2", "--batch_size=2", "--use_trt=False",

@@ -60,6 +60,7 @@ def assert_same(found, wanted):
             np.testing.assert_array_equal(one[key], other[key])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_number_of_workers_changes_nothing(workers):
     dataset = faces()
@@ -195,6 +196,7 @@ print(len(caught), len(names))
 """
 
 
+@pytest.mark.slow
 def test_signal_to_the_group_leaves_the_workers_alone():
     child = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, start_new_session=True, timeout=60,
                            capture_output=True, text=True)

@@ -22,6 +22,7 @@ DIGEST = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["photo", "caricature"])
 def test_the_same_pixels_in_another_process_and_order(style):
     render(8, 0, 64, 5, style)

@@ -258,6 +258,7 @@ def child(run, first, last, size, limit=0):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_real_kill_leaves_a_usable_checkpoint(tmp_path):
     first = 1
     for delay in (0.11, 0.23):
@@ -276,6 +277,7 @@ def test_a_real_kill_leaves_a_usable_checkpoint(tmp_path):
         first = checkpoint.step + 1
 
 
+@pytest.mark.slow
 def test_a_real_size_limit_names_the_checkpoint_that_is_left(tmp_path):
     folder = save_checkpoint(tmp_path, 1, {"g": {"w": np.ones(3)}}, {}, {}, {}, 2)
     process = child(tmp_path, 2, 3, 10_000, limit=20_000)

@@ -131,6 +131,7 @@ BOMBS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused_at_once_and_in_little_memory(tmp_path, name):
     began = time.process_time()

@@ -62,6 +62,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, write, moment):
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_file_size_limit_leaves_the_old_file(tmp_path):
     path = tmp_path / "W.pdparams"
     write_weights(path, {"w": SIX})

@@ -35,6 +35,7 @@ def test_status_and_output_are_kept(tmp_path):
     assert (tmp_path / "a" / "log").read_text().splitlines() == ["out", "err"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
 def test_time_limit_ends_the_whole_group(tmp_path):
     marker = tmp_path / "pid"

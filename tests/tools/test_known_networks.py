@@ -84,6 +84,7 @@ CASES = [pytest.param(*case, marks=pytest.mark.slow) if case[0] in SLOW or case[
          for case in PUBLISHED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "arguments", "count"), CASES, ids=[f"{i}-{p[0]}" for i, p in enumerate(PUBLISHED)])
 def test_every_row_tells_its_network_and_size_in_both_forms(name, arguments, count):
     network = row(name)
