@@ -12,6 +12,7 @@ from paddle import nn
 
 from model.ir_se50 import batch_norm
 from model.shared.official_keys import from_official
+from model.shared.resample import bilinear_resize
 
 # expansion, channels, blocks, stride of the first block
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -100,3 +101,15 @@ def released_parts(arrays, network):
     if "fc_landmark.weight" not in plain:
         return arrays
     return {f"predictor/{key}": array for key, array in from_official(network, plain).items()}
+
+
+def cover(image, mask):
+    """The picture with its hole white, as the network knows holes. Source: src/models.py, images_masked."""
+    return image * (1 - mask) + mask
+
+
+def predict(network, image, size):
+    """Points of [N, 3, S, S] pictures, which are resized to `size`; units of the side. Source: ours."""
+    if tuple(image.shape[2:]) != (size, size):
+        image = bilinear_resize(image, size, size)
+    return network(image)

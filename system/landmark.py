@@ -28,10 +28,9 @@ from engine.weights import load_into, read_weights, select_network
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
 from model.landmark import CompletionNetwork, ContextDiscriminator, MeanFill, released_parts
-from model.landmark_predictor import LaFInPredictor
+from model.landmark_predictor import LaFInPredictor, cover, predict
 from model.landmark_predictor import released_parts as released_predictor
 from model.shared.constant import as_constant
-from model.shared.resample import bilinear_resize
 
 SAMPLE_PIXELS = 255.0  # the original project sees 8-bit pictures
 MEAN_TOLERANCE = 1e-3  # a mean pixel that differs by less is the same
@@ -232,17 +231,14 @@ class LandmarkInpainting(System):
 
     def points(self, picture):
         """[N, 3, S, S] -> points [N, 68, 2] in units of the side; gradients pass to the picture."""
-        size = self.config.landmark_size
-        if tuple(picture.shape[2:]) != (size, size):
-            picture = bilinear_resize(picture, size, size)
-        return self.predictor(picture)
+        return predict(self.predictor, picture, self.config.landmark_size)
 
     def complete(self, network, image, mask):
         """Picture and hole -> the network's picture [N, 3, H, W] in (0, 1)."""
         inputs = [self.fill(image, mask), mask]
         if self.conditioned:
             with paddle.no_grad():
-                points = self.points(image * (1 - mask) + mask)
+                points = self.points(cover(image, mask))
             inputs.append(landmark_map(points, (self.config.image_size,) * 2))
         return network(paddle.concat(inputs, axis=1))
 

@@ -10,8 +10,7 @@ from engine.images import composite
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
-from model.landmark_predictor import LaFInPredictor, released_parts
-from model.shared.resample import bilinear_resize
+from model.landmark_predictor import LaFInPredictor, cover, predict, released_parts
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
 DOT = 0.02  # of the side: how large a point is drawn
@@ -97,18 +96,6 @@ class PointsInPixels(paddle.nn.Layer):
     def forward(self, image):
         """[N, 3, S, S] in [0, 1] -> [N, 68, 2]."""
         return pixels(self.network(image), self.size)
-
-
-def cover(image, mask):
-    """The picture with its hole white, as the network knows holes. Source: src/models.py, images_masked."""
-    return image * (1 - mask) + mask
-
-
-def predict(network, image, size):
-    """Points of [N, 3, S, S] pictures, which are resized to `size`; units of the side. Source: ours."""
-    if tuple(image.shape[2:]) != (size, size):
-        image = bilinear_resize(image, size, size)
-    return network(image)
 
 
 def units(landmarks, size):

@@ -46,6 +46,13 @@ def call(script, *words):
     raise AssertionError(f"{script}.py left without a status")
 
 
+def told(script, *words):
+    """What a `call` that goes well prints."""
+    result = call(script, *words)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 def command(script, *words):
     """The words of a real process."""
     return [sys.executable, str(ROOT / f"{script}.py"), *map(str, words)]

@@ -12,7 +12,7 @@ from data_loader.masks import drawn_hole
 from data_loader.synthetic_faces import render
 from engine.images import write_image
 from system.partialconv import PartialConv
-from tests.script_calls import call
+from tests.script_calls import call, told
 
 SMALLEST = [f"{key}={value}" for key, value in PartialConv.smoke.items()]
 FACES = ["data.train.synthetic={identities: [0, 4], variants: 1}",
@@ -21,13 +21,6 @@ FACES = ["data.train.synthetic={identities: [0, 4], variants: 1}",
 LITE = ["-c", "configs/partialconv_lite.yaml", "-o", *SMALLEST, *FACES, "data.num_workers=0", "data.batch_size=2"]
 
 pytestmark = pytest.mark.slow
-
-
-def told(script, *words):
-    """What a call that goes well prints."""
-    result = call(script, *words)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

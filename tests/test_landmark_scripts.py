@@ -13,7 +13,7 @@ from engine.weights import read_weights, write_torch
 from model.landmark import CompletionNetwork
 from model.shared.official_keys import to_official
 from system.landmark import LandmarkInpainting
-from tests.script_calls import ROOT, call
+from tests.script_calls import ROOT, call, told
 
 SMALLEST = [f"{key}={value}" for key, value in LandmarkInpainting.smoke.items()
             if not any(part in key for part in ("phase", "mean_pixel"))]
@@ -21,12 +21,6 @@ CONFIG = ["-c", "configs/landmark.yaml", "-o", *SMALLEST, "data.num_workers=0", 
 MEAN = [0.5, 0.4, 0.3]
 
 pytestmark = pytest.mark.slow
-
-
-def told(script, *words):
-    result = call(script, *words)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from engine.images import read_image, resize, to_uint8
 from engine.run import build_system
 from engine.weights import read_weights
 from metric.psnr_ssim import psnr
-from tests.script_calls import LITE, ROOT, SMALLEST, call, command, draw_faces, process
+from tests.script_calls import LITE, ROOT, SMALLEST, call, command, draw_faces, process, told
 
 STEPS = 10
 LOG_LINE = re.compile(r"^\[Epoch \d+, iter: (\d+)/\d+\] .*$", re.MULTILINE)
@@ -324,11 +324,6 @@ def test_gpens_own_commands_leave_their_files_where_its_readers_look(faces, tmp_
     (tmp_path / "data" / "GPEN" / "val").rename(tmp_path / "data" / "GPEN" / "test")
     monkeypatch.chdir(tmp_path)
     size = ["--size=32", "--mul=1", "--narrow=0.03125"]
-
-    def told(script, *words):
-        result = call(script, *words)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
 
     told("train", *size, "--start_iter=0", "--max_iter=2", "--batch_size=2", "--pretrain=None",
          "--train_path=data/GPEN/train/", "--test_path=data/GPEN/test/")

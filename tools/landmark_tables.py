@@ -40,7 +40,8 @@ from metric.face_table import FaceScores, to_markdown  # noqa: E402
 from metric.identification import Gallery  # noqa: E402
 from model.landmark import MeanFill  # noqa: E402
 from system.landmark import LandmarkInpainting, mean_pixel  # noqa: E402
-from system.landmark_predictor import pixels, predict  # noqa: E402
+from model.landmark_predictor import predict  # noqa: E402
+from system.landmark_predictor import pixels  # noqa: E402
 from tools.face_judges import Absent, open_detector, open_recogniser  # noqa: E402
 from tools.metric_suite import write_report  # noqa: E402
 
