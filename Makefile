@@ -26,6 +26,7 @@ check: lint
 
 lint: venv
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 
 tipc: export PATH := $(BIN):$(PATH)
 tipc: venv

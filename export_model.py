@@ -17,8 +17,12 @@ FLAGS = {
     "pretrained": Flag("trained weights", aliases=("--model_path", "-w", "--w"), metavar="FILE"),
     "save_inference_dir": Flag("where the files inference.* go (inference/<config>)", metavar="DIR"),
     "save_dir": Flag("the same with files model.*, as GPEN's own script names them", metavar="DIR"),
-    "ir": Flag("pir writes NAME.json; legacy also NAME.pdmodel", cli.choice("pir", "legacy"), default="pir",
-               metavar="pir|legacy"),
+    "ir": Flag(
+        "pir writes NAME.json; legacy also NAME.pdmodel",
+        cli.choice("pir", "legacy"),
+        default="pir",
+        metavar="pir|legacy",
+    ),
 }
 
 
@@ -30,8 +34,12 @@ def main():
     system = run.build_system(args.config)
     networks = run.trained_networks(system, args.pretrained, args.config_path)
     folder = Path(args.save_dir or args.save_inference_dir or f"inference/{args.config_path.stem}")
-    facts = {"system": args.config.system, "config": str(args.config_path), "config_hash": digest(args.config),
-             "weights": str(args.pretrained)}
+    facts = {
+        "system": args.config.system,
+        "config": str(args.config_path),
+        "config_hash": digest(args.config),
+        "weights": str(args.pretrained),
+    }
     for graph, exported in system.inference(networks).items():
         name = "model" if args.save_dir else "inference"
         differences = export(exported, folder / graph, name, args.ir == "legacy", facts, args.config.seed)

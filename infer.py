@@ -54,8 +54,13 @@ def main():
         if getattr(args, name) < 1:
             raise InputError(f"--{name} {getattr(args, name)}: expected at least 1")
     keep_memory()
-    options = {"use_gpu": args.use_gpu, "use_mkldnn": args.use_mkldnn, "cpu_threads": args.cpu_threads,
-               "precision": args.precision, "use_trt": args.use_trt}
+    options = {
+        "use_gpu": args.use_gpu,
+        "use_mkldnn": args.use_mkldnn,
+        "cpu_threads": args.cpu_threads,
+        "precision": args.precision,
+        "use_trt": args.use_trt,
+    }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
     contract, folder = predictor.contract, predictor.program_file.parent
     given = {contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}

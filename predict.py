@@ -25,19 +25,28 @@ FLAGS = {
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
     "img": Flag("one picture", metavar="FILE"),
     "image_dir": Flag("folder of pictures, searched to any depth", metavar="DIR"),
-    "mask": Flag("mask picture, white where it is to be filled, for systems that take one; or a folder of them, named "
-                 "like the pictures", metavar="FILE"),
-    "blend": Flag("how a filled hole gets into its picture; default: the system's", cli.choice(*BLENDS),
-                  metavar="|".join(BLENDS)),
-    "mode": Flag("for systems that fill holes: picture, masked and filled picture below each other, one file a picture "
-                 "or predict.png for all", cli.choice("stack", "cat"), metavar="stack|cat"),
+    "mask": Flag(
+        "mask picture, white where it is to be filled, for systems that take one; or a folder of them, named "
+        "like the pictures",
+        metavar="FILE",
+    ),
+    "blend": Flag(
+        "how a filled hole gets into its picture; default: the system's", cli.choice(*BLENDS), metavar="|".join(BLENDS)
+    ),
+    "mode": Flag(
+        "for systems that fill holes: picture, masked and filled picture below each other, one file a picture "
+        "or predict.png for all",
+        cli.choice("stack", "cat"),
+        metavar="stack|cat",
+    ),
     "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
     "to": Flag("what to make, for systems that translate several ways", metavar="photo|caricature"),
     "a2b": Flag("MUNIT's words for --to photo (0: --to caricature); a is the caricature", cli.boolean),
     "b2a": Flag("for --to caricature (0: --to photo)", cli.boolean),
     "style": Flag("picture to take the style from, for systems that have one; without, it is drawn", metavar="FILE"),
-    "num_style": Flag("drawn styles a picture, of --seed and the following seeds", cli.at_least(1), default=1,
-                      metavar="N"),
+    "num_style": Flag(
+        "drawn styles a picture, of --seed and the following seeds", cli.at_least(1), default=1, metavar="N"
+    ),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
     "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
     "degrade": Flag("degrade each picture first, by a fixed seed, and report PSNR", cli.boolean, default=False),
@@ -102,7 +111,8 @@ def main():
         graph = Degrading(graph, ranges, config.seed)
     given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
     vectors = style_codes.from_pictures(
-        graph.contract, given, lambda path: DynamicGraph(graphs[path.removeprefix("../")]))
+        graph.contract, given, lambda path: DynamicGraph(graphs[path.removeprefix("../")])
+    )
     samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
     samples = style_codes.with_vectors(graph.contract, samples, vectors, config.seed, args.num_style)
     done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch(), args.blend, args.mode))

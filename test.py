@@ -23,16 +23,18 @@ FLAGS = {
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
     "result_dir": Flag("where scores.json and sheet.png go", default="results/test", metavar="DIR"),
     "show": Flag("pictures in the sheet", cli.at_least(1), default=8, metavar="N"),
-    "baselines": Flag("score the mean colour and cv2.inpaint (Telea) too, where there are holes", cli.boolean,
-                      default=False),
+    "baselines": Flag(
+        "score the mean colour and cv2.inpaint (Telea) too, where there are holes", cli.boolean, default=False
+    ),
     **metric_suite.FLAGS,
 }
 
 
 def main():
     """Parse, build, score, print."""
-    args = cli.parse(__doc__, {"data_dir": "data.validation.root"}, own=FLAGS,
-                     standing=("device", "batch_size", "seed"))
+    args = cli.parse(
+        __doc__, {"data_dir": "data.validation.root"}, own=FLAGS, standing=("device", "batch_size", "seed")
+    )
     distributed.start(args.device)
     to_console()
     config = args.config
@@ -45,14 +47,27 @@ def main():
     sets = set_metrics.chosen(config, system, wanted, args)
     scoring = metric_suite.scoring(args, reference_of(config), wanted if system.scored else ())
     scoring.skipped |= sets.missing
-    result = evaluate(system, networks, batches, {}, args.show, fills=FILLS if args.baselines else None,
-                      set_metrics=sets.factories, observe=scoring.update)
+    result = evaluate(
+        system,
+        networks,
+        batches,
+        {},
+        args.show,
+        fills=FILLS if args.baselines else None,
+        set_metrics=sets.factories,
+        observe=scoring.update,
+    )
 
     folder = Path(args.result_dir)
     if result["sheet"]:
         images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
-    report = {"config": str(args.config_path), "weights": str(args.pretrained), "pictures": len(result["rows"]),
-              "skipped": len(batches.skipped), **scoring.report(result["scores"], about(sets, batches, config))}
+    report = {
+        "config": str(args.config_path),
+        "weights": str(args.pretrained),
+        "pictures": len(result["rows"]),
+        "skipped": len(batches.skipped),
+        **scoring.report(result["scores"], about(sets, batches, config)),
+    }
     metric_suite.write_report(folder / "scores.json", report)
     logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; results in {folder}")
     if "hole" in result["rows"][0]:

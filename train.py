@@ -27,8 +27,12 @@ FLAGS = {
 
 def main():
     """Parse, build, run."""
-    args = cli.parse(__doc__, {"data_dir": "data.train.root"}, own=FLAGS,
-                     standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed"))
+    args = cli.parse(
+        __doc__,
+        {"data_dir": "data.train.root"},
+        own=FLAGS,
+        standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed"),
+    )
     distributed.start(args.device)
     to_console()
     config, checkpoint = args.config, None
@@ -53,10 +57,16 @@ def main():
     sets = set_metrics.of_validation(config, system)
     for name, reason in sets.missing.items():
         logger.warning(f"{name}: not computed, {reason}")
-    trainer = Trainer(config, system, folder, batches, preview_batch=lambda: next(iter(checks)),
-                      evaluate=lambda networks: evaluate(
-                          system, networks, checks, metrics, hole_metrics=hole_metrics,
-                          set_metrics=sets.factories)["scores"])
+    trainer = Trainer(
+        config,
+        system,
+        folder,
+        batches,
+        preview_batch=lambda: next(iter(checks)),
+        evaluate=lambda networks: evaluate(
+            system, networks, checks, metrics, hole_metrics=hole_metrics, set_metrics=sets.factories
+        )["scores"],
+    )
     if checkpoint is not None:
         trainer.resume(checkpoint)
     elif args.pretrained:
@@ -67,8 +77,9 @@ def main():
             run.make_run_folder(folder)
         run.save_config(config, folder)
     together = f", {world} processes" if world > 1 else ""
-    logger.info(f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}"
-                f"{together}")
+    logger.info(
+        f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}{together}"
+    )
     try:
         trainer.run()
     except Stopped as stop:

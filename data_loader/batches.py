@@ -191,8 +191,17 @@ def _loader(dataset, batch_sampler, num_workers):
     """
     if num_workers:
         cv2.setNumThreads(1)
-        return DataLoader(dataset, batch_sampler=batch_sampler, num_workers=num_workers, collate_fn=collate,
-                          worker_init_fn=_start_worker, return_list=True, use_shared_memory=False)
+        return DataLoader(
+            dataset,
+            batch_sampler=batch_sampler,
+            num_workers=num_workers,
+            collate_fn=collate,
+            worker_init_fn=_start_worker,
+            return_list=True,
+            use_shared_memory=False,
+        )
     batches = (collate([dataset[key] for key in keys]) for keys in batch_sampler)
-    return ({name: paddle.to_tensor(value) if isinstance(value, np.ndarray) else value for name, value in batch.items()}
-            for batch in batches)
+    return (
+        {name: paddle.to_tensor(value) if isinstance(value, np.ndarray) else value for name, value in batch.items()}
+        for batch in batches
+    )

@@ -73,11 +73,18 @@ class WebCaricatureSource:
         self.entries = grouped([Entry(p.kind, number[p.person], p.name, p) for p in pictures])
         for kind, entries in self.entries.items():
             if not entries:
-                raise InputError(f"{root}: no {kind} left of {len(self.people)} people; {len(self.rejected)} rejected, "
-                                 f"{len(self.missing)} missing")
+                raise InputError(
+                    f"{root}: no {kind} left of {len(self.people)} people; {len(self.rejected)} rejected, "
+                    f"{len(self.missing)} missing"
+                )
         if self.rejected or self.missing:
-            logger.warning("%s: %d pictures kept, %d rejected by the filter, %d missing", root, len(pictures),
-                           len(self.rejected), len(self.missing))
+            logger.warning(
+                "%s: %d pictures kept, %d rejected by the filter, %d missing",
+                root,
+                len(pictures),
+                len(self.rejected),
+                len(self.missing),
+            )
 
     def _usable(self, picture, filtered):
         """True where the picture is there and passes the filter; notes why not."""
@@ -109,10 +116,17 @@ class FolderSource:
         for kind, name in zip(files.KINDS, names, strict=True):
             found += [(kind, path.relative_to(folder / name), path) for path in list_images(folder / name)]
         self.people = sorted({path.parts[0] for _, path, _ in found if len(path.parts) > 1})
-        self.entries = grouped([
-            Entry(kind, self.people.index(path.parts[0]) if len(path.parts) > 1 else -1,
-                  f"{kind}/{path.with_suffix('').as_posix()}", place)
-            for kind, path, place in found])
+        self.entries = grouped(
+            [
+                Entry(
+                    kind,
+                    self.people.index(path.parts[0]) if len(path.parts) > 1 else -1,
+                    f"{kind}/{path.with_suffix('').as_posix()}",
+                    place,
+                )
+                for kind, path, place in found
+            ]
+        )
 
     def read(self, entry, size, margin):
         """[height + 2 margin, width + 2 margin, 3] RGB in [0, 1]: the centre of the picture."""
@@ -127,9 +141,15 @@ class DrawnSource:
         self.settings, self.aligns = settings, aligns
         self.people = [f"Person {label:05d}" for label in range(*settings.identities)]
         self.rejected, self.missing, self.kept = {}, [], {}
-        self.entries = grouped([
-            entry for kind in files.KINDS for variant in range(settings.variants)
-            for entry in self._variant(kind, variant) if not filtered or self._passes(entry)])
+        self.entries = grouped(
+            [
+                entry
+                for kind in files.KINDS
+                for variant in range(settings.variants)
+                for entry in self._variant(kind, variant)
+                if not filtered or self._passes(entry)
+            ]
+        )
         if not all(self.entries.values()):
             raise InputError(f"synthetic: the filter leaves no picture of a kind; {len(self.rejected)} rejected")
 
@@ -172,8 +192,9 @@ class DrawnSource:
         key = (entry, size, margin)
         if key not in self.kept:
             image = self.drawn(entry)
-            image = aligned(image, self.landmarks(entry), size, margin)[0] if self.aligns else _centre(
-                image, size, margin)
+            image = (
+                aligned(image, self.landmarks(entry), size, margin)[0] if self.aligns else _centre(image, size, margin)
+            )
             if not self.settings.keeps:
                 return image
             self.kept[key] = to_uint8(image)

@@ -99,14 +99,18 @@ def read_table(path):
         else:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             size = float(content["size"])
-            faces = {stem: np.array([parts[part] or [np.nan] * 3 for part in PARTS], np.float64)
-                     for stem, parts in content["faces"].items()}
+            faces = {
+                stem: np.array([parts[part] or [np.nan] * 3 for part in PARTS], np.float64)
+                for stem, parts in content["faces"].items()
+            }
         if not all(circles.shape == (3, 3) for circles in faces.values()) or size <= 0:
             raise ValueError("a face has other than three circles of three numbers, or the size is not positive")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a table of facial parts, see "
-                         "tools/make_part_boxes.py") from None
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); expected a table of facial parts, see tools/make_part_boxes.py"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no table of facial parts ({type(error).__name__}: {error}); see "
-                         "tools/make_part_boxes.py") from None
+        raise InputError(
+            f"{path}: no table of facial parts ({type(error).__name__}: {error}); see tools/make_part_boxes.py"
+        ) from None
     return PartTable(faces, size)

@@ -56,8 +56,12 @@ class MaskFiles:
         ratio = np.mean([self._hole(index).mean() for index in probed])
         logger.info("%s: %d masks, white is %s, %.0f %% hole", self.root, len(self), self.white_means, 100 * ratio)
         if ratio > SUSPICIOUS_RATIO:
-            logger.warning("%s: %.0f %% of a picture would be hole with white_means: %s; is that right?",
-                           self.root, 100 * ratio, self.white_means)
+            logger.warning(
+                "%s: %.0f %% of a picture would be hole with white_means: %s; is that right?",
+                self.root,
+                100 * ratio,
+                self.white_means,
+            )
 
     def __len__(self):
         """Number of masks."""

@@ -56,8 +56,10 @@ class MaskSettings(Settings):
         for low, high in self.ratios:
             for margin in self.margins:
                 if high > 0.95 * (1 - 2 * margin) ** 2:
-                    raise ValueError(f"ratio {high:g} does not fit inside margin {margin:g}; "
-                                     f"expected at most {0.95 * (1 - 2 * margin) ** 2:.2f}")
+                    raise ValueError(
+                        f"ratio {high:g} does not fit inside margin {margin:g}; "
+                        f"expected at most {0.95 * (1 - 2 * margin) ** 2:.2f}"
+                    )
             if low == high:
                 raise ValueError(f"ratio {[low, high]}: expected low < high")
         return self
@@ -217,8 +219,12 @@ def half(size, target, rng):
     """A band along one of the four edges, its area `target` of [H, W]."""
     height, width = size
     band = [max(1, round(target * side)) for side in size]
-    edges = [(0, 0, band[0], width), (height - band[0], 0, band[0], width),
-             (0, 0, height, band[1]), (0, width - band[1], height, band[1])]
+    edges = [
+        (0, 0, band[0], width),
+        (height - band[0], 0, band[0], width),
+        (0, 0, height, band[1]),
+        (0, width - band[1], height, band[1]),
+    ]
     return _box(size, *edges[rng.integers(4)])
 
 
@@ -238,8 +244,14 @@ def composition(size, target, rng):
     return hole
 
 
-SHAPES = {"strokes": strokes, "walk": walk, "rectangle": rectangle, "centre": centre, "half": half,
-          "composition": composition}
+SHAPES = {
+    "strokes": strokes,
+    "walk": walk,
+    "rectangle": rectangle,
+    "centre": centre,
+    "half": half,
+    "composition": composition,
+}
 
 
 def lower_face(size, rng, landmarks=None):

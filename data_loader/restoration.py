@@ -232,8 +232,13 @@ def part_table(path, source):
     if len(missing) == len(stems):
         raise InputError(f"{path}: holds none of the {len(stems)} pictures of {source.folder}, such as {stems[0]}")
     if missing:
-        logging.getLogger("kintsugi").warning("%s: %d of %d pictures are not in it and train without facial parts, "
-                                              "such as %s", path, len(missing), len(stems), missing[0])
+        logging.getLogger("kintsugi").warning(
+            "%s: %d of %d pictures are not in it and train without facial parts, such as %s",
+            path,
+            len(missing),
+            len(stems),
+            missing[0],
+        )
     return table
 
 

@@ -86,8 +86,10 @@ def open_source(config, training):
         people = subjects(config.root, config.fold, training)
         return WebCaricatureSource(config.root, people, config.filtered, config.aligned)
     if config.aligned:
-        raise InputError(f"{config.root}: not in WebCaricature's layout (OriginalImages, FacialPoints); pictures "
-                         "without landmarks need aligned: false")
+        raise InputError(
+            f"{config.root}: not in WebCaricature's layout (OriginalImages, FacialPoints); pictures "
+            "without landmarks need aligned: false"
+        )
     return FolderSource(config.root, training, config.folders)
 
 
@@ -151,8 +153,12 @@ class PhotosAndCaricatures(_Faces):
         chosen = {self.larger: entry, self.smaller: others[self._partner(entry, index, rng)]}
         pictures = {kind: self._picture(chosen[kind], rng) for kind in files.KINDS}
         photo, caricature = chosen["photo"], chosen["caricature"]
-        return {**pictures, "identity": np.int64(photo.identity),
-                "caricature_identity": np.int64(caricature.identity), "name": f"{photo.name} + {caricature.name}"}
+        return {
+            **pictures,
+            "identity": np.int64(photo.identity),
+            "caricature_identity": np.int64(caricature.identity),
+            "name": f"{photo.name} + {caricature.name}",
+        }
 
     def _partner(self, entry, index, rng):
         """Place in the smaller set."""
@@ -187,5 +193,9 @@ class LabelledFaces(_Faces):
         epoch, index = key
         entry = self.entries[index]
         image = self._picture(entry, np.random.default_rng([self.seed, epoch, index]))
-        return {"image": image, "identity": np.int64(entry.identity),
-                "is_caricature": np.int64(entry.kind == "caricature"), "name": entry.name}
+        return {
+            "image": image,
+            "identity": np.int64(entry.identity),
+            "is_caricature": np.int64(entry.kind == "caricature"),
+            "name": entry.name,
+        }

@@ -71,11 +71,16 @@ class Flag:
 
 
 STANDING = {
-    "device": Flag("where to run; auto takes a GPU if Paddle has one", choice("auto", "cpu", "gpu"), default="auto",
-                   metavar="auto|cpu|gpu"),
+    "device": Flag(
+        "where to run; auto takes a GPU if Paddle has one",
+        choice("auto", "cpu", "gpu"),
+        default="auto",
+        metavar="auto|cpu|gpu",
+    ),
     "output_dir": Flag("the run folder itself", key="output.dir", metavar="DIR"),
-    "original_config": Flag("configuration file of the project a system is from, where the system reads one",
-                            metavar="FILE"),
+    "original_config": Flag(
+        "configuration file of the project a system is from, where the system reads one", metavar="FILE"
+    ),
     "pretrained": Flag("weights to start from or to use", metavar="FILE"),
     "iters": Flag("number of training steps", int, key="train.steps", metavar="N"),
     "batch_size": Flag("samples a step and process", int, key="data.batch_size", metavar="N"),
@@ -135,8 +140,10 @@ def parse(description, flags, argv=None, standing=(), own=None):
     namespace, unknown = parser.parse_known_args(argv)
     if flags_unknown := [word for word in unknown if word.startswith("-")]:
         word = flags_unknown[0].split("=")[0]
-        raise ConfigError(f"{parser.prog}: unknown flag '{word}'"
-                          f"{configuration.did_you_mean(word, parser.known_flags()) or '.'} See --help")
+        raise ConfigError(
+            f"{parser.prog}: unknown flag '{word}'"
+            f"{configuration.did_you_mean(word, parser.known_flags()) or '.'} See --help"
+        )
     system = configuration.system_class(path)
     _place_words(parser, namespace, unknown, table, system)
     overrides = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
@@ -174,14 +181,29 @@ def _declared_flags(path):
 def _parser(description, table, declared):
     parser = Parser(prog=Path(sys.argv[0]).name, description=description)
     parser.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="YAML", help="the run (%(default)s)")
-    parser.add_argument("-o", dest="overrides", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-                        help="set any key of the YAML, e.g. -o train.steps=20")
+    parser.add_argument(
+        "-o",
+        dest="overrides",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set any key of the YAML, e.g. -o train.steps=20",
+    )
     parser.add_argument("-n", "--dry-run", action="store_true", help="print the resolved configuration and stop")
     for name, flag in table.items():
         shown = flag.help + (f" (sets {flag.key})" if flag.key else "")
         bare = {"nargs": "?", "const": True} if flag.kind is boolean else {}
-        parser.add_argument(f"--{name}", *flag.aliases, dest=name, type=optional(flag.kind), default=flag.default,
-                            metavar=flag.metavar or ("True|False" if bare else None), help=shown, **bare)
+        parser.add_argument(
+            f"--{name}",
+            *flag.aliases,
+            dest=name,
+            type=optional(flag.kind),
+            default=flag.default,
+            metavar=flag.metavar or ("True|False" if bare else None),
+            help=shown,
+            **bare,
+        )
     taken = set(parser.known_flags())
     for name, keys in declared.items():
         if f"--{name}" not in taken:

@@ -6,8 +6,9 @@ from engine import images
 from engine.log import progress
 
 
-def evaluate(system, networks, batches, metrics, show=0, *, hole_metrics=None, fills=None, set_metrics=None,
-             observe=None):
+def evaluate(
+    system, networks, batches, metrics, show=0, *, hole_metrics=None, fills=None, set_metrics=None, observe=None
+):
     """Mean scores over a set.
 
     Args:
@@ -30,8 +31,9 @@ def evaluate(system, networks, batches, metrics, show=0, *, hole_metrics=None, f
         order of `system.shown`).
     """
     rows, sheet = [], []
-    sets = {name: make() for name, make in (set_metrics or {}).items()
-            if name.removesuffix("_proxy") in system.measured}
+    sets = {
+        name: make() for name, make in (set_metrics or {}).items() if name.removesuffix("_proxy") in system.measured
+    }
     for batch in progress(batches, len(batches), "batch"):
         pictures = batch | system.generate(batch, networks) | system.evidence(batch, networks, tuple(sets))
         for metric in sets.values():
@@ -61,8 +63,10 @@ def _filled(fills, targets, masks):
     """{kind: [N, H, W, 3] uint8} of every filling."""
     if masks is None:
         return {}
-    return {kind: np.stack([fill(target, mask) for target, mask in zip(targets, masks, strict=True)])
-            for kind, fill in (fills or {}).items()}
+    return {
+        kind: np.stack([fill(target, mask) for target, mask in zip(targets, masks, strict=True)])
+        for kind, fill in (fills or {}).items()
+    }
 
 
 def _unrounded(pictures, scored, has_mask):
@@ -73,5 +77,8 @@ def _unrounded(pictures, scored, has_mask):
 
 def _scores(pictures, target, metrics, *mask):
     """{"metric/kind": score} of every picture."""
-    return {f"{metric}/{kind}": float(function(picture, target, *mask))
-            for metric, function in metrics.items() for kind, picture in pictures.items()}
+    return {
+        f"{metric}/{kind}": float(function(picture, target, *mask))
+        for metric, function in metrics.items()
+        for kind, picture in pictures.items()
+    }

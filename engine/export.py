@@ -89,8 +89,13 @@ def contract_of(exported):
     return {
         "inputs": [_port(port) for port in exported.inputs],
         "outputs": [_port(port) for port in exported.outputs],
-        "preprocessing": {"colour": "RGB", "layout": "NCHW", "dtype": "float32", "resize_kernel": RESIZE_KERNEL,
-                          "fit": exported.fit},
+        "preprocessing": {
+            "colour": "RGB",
+            "layout": "NCHW",
+            "dtype": "float32",
+            "resize_kernel": RESIZE_KERNEL,
+            "fit": exported.fit,
+        },
         "postprocessing": {"colour": "RGB", "rounding": "to nearest of 256 levels"},
         **hole,
     }
@@ -122,8 +127,10 @@ def write_contract(base, contract):
 def seeded_inputs(ports, batch, seed):
     """One array a port: coarse and fine noise for an image, blocks for a mask, normal draws for the rest."""
     random = np.random.default_rng(seed)
-    return {port.name: _seeded(port, [batch if n == -1 and i == 0 else n for i, n in enumerate(port.shape)], random)
-            for port in ports}
+    return {
+        port.name: _seeded(port, [batch if n == -1 and i == 0 else n for i, n in enumerate(port.shape)], random)
+        for port in ports
+    }
 
 
 def _seeded(port, shape, random):

@@ -15,7 +15,8 @@ DEFAULTS = {"face_box": images.face_box}
 def fills(contract):
     """Whether a model takes a mask and gives a picture in which the hole is filled."""
     return any(port["name"] == "mask" for port in contract["inputs"]) and any(
-        port["name"] == "composite" for port in contract["outputs"])
+        port["name"] == "composite" for port in contract["outputs"]
+    )
 
 
 def has_default(contract, port):

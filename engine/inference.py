@@ -68,8 +68,9 @@ def find_samples(contract, image_dir=None, files=None, white_means="hole"):
     folders |= {name: path for name, path in files.items() if path.is_dir()}
     given = [name for name in names[1:] if name in files or name in folders or not filling.has_default(contract, name)]
     return [
-        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, seed,
-               white_means)
+        Sample(
+            name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, seed, white_means
+        )
         for seed, (name, path) in enumerate(found)
     ]
 
@@ -120,8 +121,10 @@ def read(contract, sample):
 def _check_mask(mask, sample, name, picture, first):
     path, ratio, size = sample.files[name], mask.mean(), mask.shape[:2]
     if size != picture.shape[:2]:
-        raise InputError(f"{path}: mask of {size[0]} x {size[1]}; expected {picture.shape[0]} x {picture.shape[1]}, "
-                         f"the size of {sample.files[first]}")
+        raise InputError(
+            f"{path}: mask of {size[0]} x {size[1]}; expected {picture.shape[0]} x {picture.shape[1]}, "
+            f"the size of {sample.files[first]}"
+        )
     if ratio == 1:
         raise InputError(f"{path}: all of it is hole; expected some known pixels (white means {sample.white_means})")
     if ratio > images.SUSPICIOUS_RATIO:

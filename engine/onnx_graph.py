@@ -108,8 +108,14 @@ def _convert(program_file, params_file, onnx_file, opset):
     converter, told = extra("paddle2onnx"), io.StringIO()
     try:
         with contextlib.redirect_stdout(told):
-            converter.export(str(program_file), str(params_file), str(onnx_file), opset_version=opset,
-                             enable_onnx_checker=True, optimize_tool="None")
+            converter.export(
+                str(program_file),
+                str(params_file),
+                str(onnx_file),
+                opset_version=opset,
+                enable_onnx_checker=True,
+                optimize_tool="None",
+            )
     except Exception as error:  # whatever the converter raises means that it cannot convert
         raise InputError(f"{program_file}: paddle2onnx cannot convert it ({str(error).splitlines()[-1]})") from error
     if not onnx_file.exists():
@@ -157,8 +163,10 @@ def compare(onnx_file, program_file, seed=0):
         OnnxMismatch: one is above TOLERANCE or not a number.
     """
     found, wanted = OnnxPredictor(onnx_file), Predictor(program_file)
-    ports = [Port(port["name"], tuple(port["shape"]), port["kind"], tuple(port["range"]))
-             for port in wanted.contract["inputs"]]
+    ports = [
+        Port(port["name"], tuple(port["shape"]), port["kind"], tuple(port["range"]))
+        for port in wanted.contract["inputs"]
+    ]
     differences = {}
     for batch in BATCH_SIZES:
         arrays = seeded_inputs(ports, batch, seed)

@@ -52,7 +52,8 @@ class ProfiledBatches:
     def iterate(self, first_step, last_step):
         """The wrapped batches; the trace is written as soon as the last profiled step is over."""
         profiler = paddle.profiler.Profiler(
-            targets=self._targets(), scheduler=(self.first, self.last), on_trace_ready=self._write)
+            targets=self._targets(), scheduler=(self.first, self.last), on_trace_ready=self._write
+        )
         with profiler:
             for batch in self.batches.iterate(first_step, last_step):
                 yield batch

@@ -100,12 +100,16 @@ def output_files(contract, samples, folder):
     """
     ports = [port["name"] for port in contract["outputs"] if port["kind"] == "image"]
     endings = {port: "_predict.png" if i == 0 else f"_predict_{port}.png" for i, port in enumerate(ports)}
-    return {name: {port: Path(folder) / f"{stem}{ending}" for port, ending in endings.items()}
-            for name, stem in stems(samples).items()}
+    return {
+        name: {port: Path(folder) / f"{stem}{ending}" for port, ending in endings.items()}
+        for name, stem in stems(samples).items()
+    }
 
 
 def stems(samples):
     """Sample name -> what its results are called; samples that differ in the suffix only keep it."""
     found = [Path(sample.name).with_suffix("").as_posix() for sample in samples]
-    return {sample.name: stem if found.count(stem) == 1 else sample.name
-            for sample, stem in zip(samples, found, strict=True)}
+    return {
+        sample.name: stem if found.count(stem) == 1 else sample.name
+        for sample, stem in zip(samples, found, strict=True)
+    }

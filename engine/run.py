@@ -144,8 +144,16 @@ def make_run_folder(folder):
 
 
 def _belongs_to_run(path):
-    names = ("latest.pdparams", "best.pdparams", "best.json", "metrics.jsonl", "train.log", "visualdl", "samples",
-             "config.yaml")
+    names = (
+        "latest.pdparams",
+        "best.pdparams",
+        "best.json",
+        "metrics.jsonl",
+        "train.log",
+        "visualdl",
+        "samples",
+        "config.yaml",
+    )
     return path.name.startswith(("step_", "replaced_")) or path.name in names
 
 

@@ -57,8 +57,11 @@ def with_vectors(contract, samples, vectors, seed, count):
             raise InputError(f"--num_style {count}: nothing is drawn here; expected 1")
         return [replace(sample, vectors=vectors) for sample in samples]
     seeds = range(seed, seed + count)
-    return [replace(sample, name=_named(sample.name, n) if count > 1 else sample.name, seed=n, vectors=vectors)
-            for sample in samples for n in seeds]
+    return [
+        replace(sample, name=_named(sample.name, n) if count > 1 else sample.name, seed=n, vectors=vectors)
+        for sample in samples
+        for n in seeds
+    ]
 
 
 def described(contract, vectors, seed, count):

@@ -53,21 +53,29 @@ def report(watch, predictor, batch_size, count):
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
     sections = {
         "Env info": {
-            "OS_version": platform.platform(), "drivier_version": None,
+            "OS_version": platform.platform(),
+            "drivier_version": None,
             "CUDA_version": paddle.version.cuda() if options.use_gpu else None,
             "CUDNN_version": paddle.version.cudnn() if options.use_gpu else None,
         },
         "Paddle info": {
-            "paddle_version": paddle.__version__, "paddle_commit": paddle.version.commit, "log_api_version": "1.0",
+            "paddle_version": paddle.__version__,
+            "paddle_commit": paddle.version.commit,
+            "log_api_version": "1.0",
         },
         "Conf info": {
-            "runtime_device": "gpu" if options.use_gpu else "cpu", "ir_optim": True, "enable_memory_optim": False,
-            "enable_tensorrt": options.use_trt, "enable_mkldnn": options.use_mkldnn and not options.use_gpu,
+            "runtime_device": "gpu" if options.use_gpu else "cpu",
+            "ir_optim": True,
+            "enable_memory_optim": False,
+            "enable_tensorrt": options.use_trt,
+            "enable_mkldnn": options.use_mkldnn and not options.use_gpu,
             "cpu_math_library_num_threads": predictor.config.cpu_math_library_num_threads(),
         },
         "Model info": {"model_name": contract.get("system"), "precision": options.precision},
         "Data info": {
-            "batch_size": batch_size, "input_shape": contract["inputs"][0]["shape"], "data_num": count,
+            "batch_size": batch_size,
+            "input_shape": contract["inputs"][0]["shape"],
+            "data_num": count,
         },
         "Perf info": {
             "cpu_rss(MB)": f"{memory:.1f}, gpu_rss(MB): None, gpu_util: None%",

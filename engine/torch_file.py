@@ -68,4 +68,4 @@ def _plain(value):
     if type(value) is tuple:
         return b"(" + b"".join(_plain(int(item)) for item in value) + b"t"
     data = pickle.dumps(value, 2)
-    return data[2:-1] if type(value) is int else data[2:data.rindex(b"q")]
+    return data[2:-1] if type(value) is int else data[2 : data.rindex(b"q")]

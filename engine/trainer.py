@@ -186,12 +186,24 @@ class Trainer:
         if distributed.is_main():
             arrays = {f"optimizer/{key}": array for key, array in self.updater.state().items()}
             arrays |= {f"state/{name}": tensor.numpy() for name, tensor in self.system.state.items()}
-            meta = {"config": configuration.as_dict(self.config), "config_hash": configuration.digest(self.config),
-                    "window": self.window, "system": self.config.system, "git_commit": git_commit(),
-                    "paddle_version": paddle.__version__, **self.system.log_header}
+            meta = {
+                "config": configuration.as_dict(self.config),
+                "config_hash": configuration.digest(self.config),
+                "window": self.window,
+                "system": self.config.system,
+                "git_commit": git_commit(),
+                "paddle_version": paddle.__version__,
+                **self.system.log_header,
+            }
             path = checkpoint.save_checkpoint(
-                self.folder, self.step, _arrays(self.system.networks), _arrays(self.ema.networks), arrays, meta,
-                self.config.train.keep)
+                self.folder,
+                self.step,
+                _arrays(self.system.networks),
+                _arrays(self.ema.networks),
+                arrays,
+                meta,
+                self.config.train.keep,
+            )
             logger.info(f"saved {path}")
         distributed.wait()
 
@@ -282,8 +294,10 @@ def git_commit():
 
 
 def _arrays(networks):
-    return {name: {key: tensor.numpy() for key, tensor in network.state_dict().items()}
-            for name, network in networks.items()}
+    return {
+        name: {key: tensor.numpy() for key, tensor in network.state_dict().items()}
+        for name, network in networks.items()
+    }
 
 
 def _part(arrays, prefix):

@@ -218,8 +218,10 @@ def read_loss_weights(path, loss, when_missing, ways_out):
     if when_missing == "skip":
         logger.warning(f"{path} is missing: training without the {loss} loss ({loss}: off){fetch_hint(path)}")
         return None
-    raise InputError(f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}"
-                     f"{fetch_hint(path)}")
+    raise InputError(
+        f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}"
+        f"{fetch_hint(path)}"
+    )
 
 
 @contextmanager

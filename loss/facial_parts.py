@@ -64,5 +64,6 @@ def part_style(features, wanted, weights):
     Source: gfpgan_model.py, comp_style (L1).
     """
     terms = zip(FEATURE_WEIGHTS, features, wanted, strict=True)
-    return sum(w * weighted((gram_matrix(ours) - gram_matrix(theirs.detach())).abs(), weights)
-               for w, ours, theirs in terms)
+    return sum(
+        w * weighted((gram_matrix(ours) - gram_matrix(theirs.detach())).abs(), weights) for w, ours, theirs in terms
+    )

@@ -48,8 +48,9 @@ def to_csv(table):
     text = io.StringIO()
     writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: f"{value:.6f}" if isinstance(value, float) else value for key, value in row.items()}
-                     for row in table)
+    writer.writerows(
+        {key: f"{value:.6f}" if isinstance(value, float) else value for key, value in row.items()} for row in table
+    )
     return text.getvalue()
 
 
@@ -64,8 +65,14 @@ def to_markdown(table, definitions, not_computed):
             continue
         methods = list(dict.fromkeys(method for method, _ in rows))
         counts = [rows[methods[0], name]["pictures"] for name in buckets]
-        lines += ["", f"### {BORDER_WORDS[border]}", "", _line("metric", "method", *buckets),
-                  _line(*["---"] * (2 + len(buckets))), _line("pictures", "", *counts)]
+        lines += [
+            "",
+            f"### {BORDER_WORDS[border]}",
+            "",
+            _line("metric", "method", *buckets),
+            _line(*["---"] * (2 + len(buckets))),
+            _line("pictures", "", *counts),
+        ]
         for metric in metrics:
             for method in methods:
                 lines.append(_line(metric, method, *(f"{rows[method, name][metric]:.4f}" for name in buckets)))

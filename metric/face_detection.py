@@ -37,8 +37,11 @@ class CascadeDetector:
             picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
         side = min(picture.shape[:2])
         least = int(SMALLEST_FACE * side)
-        return bool(self.cascade.detect_multi_scale(
-            img=picture, scale_factor=1.1, step_ratio=1, min_size=(least, least), max_size=(side, side)))
+        return bool(
+            self.cascade.detect_multi_scale(
+                img=picture, scale_factor=1.1, step_ratio=1, min_size=(least, least), max_size=(side, side)
+            )
+        )
 
 
 class SCRFDDetector:

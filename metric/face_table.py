@@ -16,10 +16,16 @@ from metric.psnr_ssim import psnr, ssim
 WHOLE = {"mse": mse, "psnr": psnr, "ssim": ssim}
 HOLE = {"hole_mse": hole_mse, "hole_psnr": hole_psnr, "hole_ssim": hole_ssim}
 COLUMNS = {  # name -> heading, format
-    "mse": ("MSE", "{:.4f}"), "psnr": ("PSNR", "{:.2f}"), "ssim": ("SSIM", "{:.4f}"),
-    "hole_mse": ("hole MSE", "{:.4f}"), "hole_psnr": ("hole PSNR", "{:.2f}"), "hole_ssim": ("hole SSIM", "{:.4f}"),
-    "nme": ("NME %", "{:.2f}"), "face": ("face found %", "{:.1f}"),
-    "top1": ("Top-1 %", "{:.1f}"), "top5": ("Top-5 %", "{:.1f}"),
+    "mse": ("MSE", "{:.4f}"),
+    "psnr": ("PSNR", "{:.2f}"),
+    "ssim": ("SSIM", "{:.4f}"),
+    "hole_mse": ("hole MSE", "{:.4f}"),
+    "hole_psnr": ("hole PSNR", "{:.2f}"),
+    "hole_ssim": ("hole SSIM", "{:.4f}"),
+    "nme": ("NME %", "{:.2f}"),
+    "face": ("face found %", "{:.1f}"),
+    "top1": ("Top-1 %", "{:.1f}"),
+    "top5": ("Top-5 %", "{:.1f}"),
 }
 
 
@@ -81,8 +87,11 @@ def to_markdown(rows, notes):
     """
     lines = [_line("", *(heading for heading, _ in COLUMNS.values())), _line(*["---"] * (1 + len(COLUMNS)))]
     for heading, scores in rows.items():
-        cells = ["not run"] * len(COLUMNS) if scores is None else [
-            form.format(scores[name]) if name in scores else "-" for name, (_, form) in COLUMNS.items()]
+        cells = (
+            ["not run"] * len(COLUMNS)
+            if scores is None
+            else [form.format(scores[name]) if name in scores else "-" for name, (_, form) in COLUMNS.items()]
+        )
         lines.append(_line(heading, *cells))
     return "\n".join([*lines, "", *(f"* {note}" for note in notes)]) + "\n"
 

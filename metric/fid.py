@@ -92,8 +92,13 @@ def save_statistics(path, statistics, facts):
     """
     mean, covariance = statistics.result()
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, mu=mean, sigma=covariance, n=np.int64(statistics.count),
-                 **{f"fact_{name}": np.array(str(value)) for name, value in facts.items()})
+        np.savez(
+            file,
+            mu=mean,
+            sigma=covariance,
+            n=np.int64(statistics.count),
+            **{f"fact_{name}": np.array(str(value)) for name, value in facts.items()},
+        )
 
 
 def load_statistics(path):

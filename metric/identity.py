@@ -52,8 +52,10 @@ class DegFeatures:
 
 def grey_input(pictures):
     """[N, H, W, 3] RGB -> [N, 1, 128, 128] in [-1, 1]: 8-bit grey, then a linear resize of it, as in the reference."""
-    grey = [cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (DEG_SIZE, DEG_SIZE)) for picture in
-            to_uint8(np.asarray(pictures))]
+    grey = [
+        cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (DEG_SIZE, DEG_SIZE))
+        for picture in to_uint8(np.asarray(pictures))
+    ]
     return (np.float32(grey)[:, None] - 127.5) / 127.5
 
 

@@ -31,5 +31,7 @@ class InceptionDistance:
     def result(self):
         """{domain: FID, domain_untranslated: FID}. InputError with fewer than two pictures."""
         found = {name: statistics.result() for name, statistics in self.sets.items()}
-        return {score: frechet_distance(*found[name], *found[domain])
-                for score, (name, domain) in compared_sets(made_domains(found)).items()}
+        return {
+            score: frechet_distance(*found[name], *found[domain])
+            for score, (name, domain) in compared_sets(made_domains(found)).items()
+        }

@@ -33,8 +33,9 @@ def clean_input(pictures):
 
     Args and result as those of `legacy_input`.
     """
-    resized = [[resize_bicubic(picture[..., channel], INPUT_SIZE) for channel in range(3)]
-               for picture in _levels(pictures)]
+    resized = [
+        [resize_bicubic(picture[..., channel], INPUT_SIZE) for channel in range(3)] for picture in _levels(pictures)
+    ]
     return paddle.to_tensor((np.float32(resized) - 128) / 128)
 
 

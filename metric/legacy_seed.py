@@ -30,7 +30,7 @@ def legacy_psnr(output, target):
 
 
 def legacy_fid(features, other_features):
-    """"FID" of one picture against one other, as printed: |f1 - f2|^2 + (s1 - s2)^2.
+    """ "FID" of one picture against one other, as printed: |f1 - f2|^2 + (s1 - s2)^2.
 
     s is the standard deviation of the numbers of a feature vector (divisor D - 1): what the Frechet distance makes of
     two covariances that are the scalars s1^2 and s2^2.

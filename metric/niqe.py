@@ -100,8 +100,9 @@ def block_features(picture):
 
 def contrast_normalised(grey):
     """(I - mean) / (deviation + 1) in a 7 x 7 Gaussian window (sigma 7/6), [H, W] of 0 to 255. Source: eq. (1)-(3)."""
-    mean, square = (cv2.sepFilter2D(part, -1, _WINDOW, _WINDOW, borderType=cv2.BORDER_REPLICATE)
-                    for part in (grey, grey * grey))
+    mean, square = (
+        cv2.sepFilter2D(part, -1, _WINDOW, _WINDOW, borderType=cv2.BORDER_REPLICATE) for part in (grey, grey * grey)
+    )
     return (grey - mean) / (np.sqrt(np.abs(square - mean * mean)) + 1)
 
 

@@ -71,8 +71,10 @@ class FeatureScorer(Scorer):
     def update(self, pictures):
         """One number a picture and kind."""
         target = self.embed(pictures["image"])
-        return {f"{self.names[0]}/{kind}": self.between(self.embed(pictures[kind]), target)
-                for kind in scored_kinds(pictures)}
+        return {
+            f"{self.names[0]}/{kind}": self.between(self.embed(pictures[kind]), target)
+            for kind in scored_kinds(pictures)
+        }
 
 
 class NIQEScorer(Scorer):
@@ -84,8 +86,10 @@ class NIQEScorer(Scorer):
 
     def update(self, pictures):
         """One number a picture and kind."""
-        return {f"niqe/{kind}": [niqe(picture, self.natural) for picture in pictures[kind]]
-                for kind in scored_kinds(pictures)}
+        return {
+            f"niqe/{kind}": [niqe(picture, self.natural) for picture in pictures[kind]]
+            for kind in scored_kinds(pictures)
+        }
 
 
 class HoleScorer(Scorer):
@@ -96,8 +100,10 @@ class HoleScorer(Scorer):
     def __init__(self):
         """No settings."""
         self.functions = {name: getattr(holes, name) for name in self.names}
-        self.facts = {name: {"colour": "RGB", "range": "1" if name == "hole_l1" else "255", "pixels": "hole"}
-                      for name in self.names}
+        self.facts = {
+            name: {"colour": "RGB", "range": "1" if name == "hole_l1" else "255", "pixels": "hole"}
+            for name in self.names
+        }
 
     def update(self, pictures):
         """One number a picture and kind, and the ratio; nothing without a mask."""
@@ -107,8 +113,9 @@ class HoleScorer(Scorer):
         found = {"hole_ratio": [holes.hole_ratio(mask) for mask in masks]}
         for kind in scored_kinds(pictures):
             triples = list(zip(pictures[kind], target, masks, strict=True))
-            found |= {f"{name}/{kind}": [function(*triple) for triple in triples]
-                      for name, function in self.functions.items()}
+            found |= {
+                f"{name}/{kind}": [function(*triple) for triple in triples] for name, function in self.functions.items()
+            }
         return found
 
 

@@ -138,8 +138,10 @@ class Scoring:
         count = scorer.count(kind) if scorer.of_sets else sum(f"{metric}/{kind}" in row for row in self.rows)
         found = {"n": count, "reference": self._reference(self.whole if scorer.of_sets else self.paired)}
         if bucket:
-            found |= {"n": sum(holes.bucket(row.get("hole_ratio", 0)) == bucket[0] for row in self.rows),
-                      "hole_ratio": bucket[0]}
+            found |= {
+                "n": sum(holes.bucket(row.get("hole_ratio", 0)) == bucket[0] for row in self.rows),
+                "hole_ratio": bucket[0],
+            }
         return {name: str(value) for name, value in (found | scorer.facts[metric]).items()}
 
     def definitions(self):
@@ -157,8 +159,10 @@ class Scoring:
             counts = {kind: scorer.count(kind) for kind in (*self.kinds, "image")}
             few = [f"{count} pictures of '{kind}'" for kind, count in counts.items() if count < FEW]
             if any(counts.values()) and few:
-                found.append(f"{scorer.names[0]}: {', '.join(few)}, fewer than {FEW}: biased upwards, comparable only "
-                             f"at equal n; {scorer.names[1]} has no such bias")
+                found.append(
+                    f"{scorer.names[0]}: {', '.join(few)}, fewer than {FEW}: biased upwards, comparable only "
+                    f"at equal n; {scorer.names[1]} has no such bias"
+                )
         return found
 
     def report(self, further=None, circumstances=None):
@@ -174,10 +178,24 @@ class Scoring:
         """
         scores = (further or {}) | self.scores()
         self.elsewhere = circumstances or {}
-        metrics = [{"name": key, "value": value, "better": better(key), "signature": self.signature(key),
-                    "facts": self.facts(key)} for key, value in scores.items()]
-        return {"reference": self._reference(self.paired), "scores": scores, "metrics": metrics,
-                "not_computed": self.skipped, "warnings": self.warnings(), "rows": self.rows}
+        metrics = [
+            {
+                "name": key,
+                "value": value,
+                "better": better(key),
+                "signature": self.signature(key),
+                "facts": self.facts(key),
+            }
+            for key, value in scores.items()
+        ]
+        return {
+            "reference": self._reference(self.paired),
+            "scores": scores,
+            "metrics": metrics,
+            "not_computed": self.skipped,
+            "warnings": self.warnings(),
+            "rows": self.rows,
+        }
 
     def _reference(self, fingerprint):
         return f"{self.reference} (pixels {fingerprint})" if fingerprint.sum else self.reference
@@ -189,7 +207,7 @@ class Scoring:
 
 
 def better(key):
-    """"higher" or "lower", by the name of a metric; "" for one this module does not know."""
+    """ "higher" or "lower", by the name of a metric; "" for one this module does not know."""
     metric = key.partition("/")[0]
     return "higher" if metric.startswith(HIGHER) else "lower" if metric.startswith(LOWER) else ""
 
@@ -201,8 +219,11 @@ def table(report):
     """
     cells = [("metric", "value", "better", "with")]
     for metric in report["metrics"]:
-        facts = "; ".join(f"{name} {value}" for name, value in sorted(metric["facts"].items())
-                          if (name, value) != ("reference", report["reference"]))
+        facts = "; ".join(
+            f"{name} {value}"
+            for name, value in sorted(metric["facts"].items())
+            if (name, value) != ("reference", report["reference"])
+        )
         cells.append((metric["name"], shown(metric["value"]), metric["better"], facts))
     cells += [(name, "-", "", f"not computed: {reason}") for name, reason in report["not_computed"].items()]
     widths = [max(len(row[column]) for row in cells) for column in range(3)]

@@ -11,5 +11,10 @@ from metric.texture_distance import TextureDistance
 from metric.variety import Variety
 from metric.verification import Verification
 
-SETS = {"landmarks": LandmarkError, "verification": Verification, "texture_distance": TextureDistance,
-        "checkerboard": Checkerboard, "variety": Variety}
+SETS = {
+    "landmarks": LandmarkError,
+    "verification": Verification,
+    "texture_distance": TextureDistance,
+    "checkerboard": Checkerboard,
+    "variety": Variety,
+}

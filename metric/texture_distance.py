@@ -69,5 +69,7 @@ class TextureDistance:
         """{domain: distance, domain_untranslated: distance}."""
         sets = {name: np.concatenate(parts) for name, parts in self.features.items()}
         scales = {name: features.std(0) + 1e-9 for name, features in sets.items()}
-        return {score: frechet_distance(sets[name] / scales[domain], sets[domain] / scales[domain])
-                for score, (name, domain) in compared_sets(made_domains(sets)).items()}
+        return {
+            score: frechet_distance(sets[name] / scales[domain], sets[domain] / scales[domain])
+            for score, (name, domain) in compared_sets(made_domains(sets)).items()
+        }

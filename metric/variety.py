@@ -40,7 +40,8 @@ class Variety:
                 self._add(f"{domain}_lpips", [self.lpips.between(embedded[i], embedded[j]) for i, j in pairs])
             features = np.stack([texture_features(each) for each in variants])
             self.features.setdefault(domain, []).append(
-                np.concatenate([np.abs(features[i] - features[j]) for i, j in pairs]))
+                np.concatenate([np.abs(features[i] - features[j]) for i, j in pairs])
+            )
             self.real.setdefault(domain, []).append(texture_features(pictures[domain]))
 
     def _add(self, name, values):

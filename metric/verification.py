@@ -76,8 +76,11 @@ def summary(figures):
 def too_few_pairs(folds):
     """A sentence for every false acceptance rate that rests on fewer than FEW_PAIRS pairs a fold, else nothing."""
     fewest = min(len(negative) for _, negative in folds)
-    return [f"{name}: {fewest * rate:.3g} wrongly accepted pairs a fold decide it ({fewest} negative pairs)"
-            for name, rate in FALSE_RATES.items() if fewest * rate < FEW_PAIRS]
+    return [
+        f"{name}: {fewest * rate:.3g} wrongly accepted pairs a fold decide it ({fewest} negative pairs)"
+        for name, rate in FALSE_RATES.items()
+        if fewest * rate < FEW_PAIRS
+    ]
 
 
 def pair_scores(embeddings, identities, is_caricature, cross_modal=True):
@@ -109,8 +112,11 @@ class Verification:
 
     def update(self, pictures):
         """Take `embedding` [N, D], `identity` [N] and `is_caricature` [N] of a batch."""
-        for name, kept in (("embedding", self.embeddings), ("identity", self.identities),
-                           ("is_caricature", self.is_caricature)):
+        for name, kept in (
+            ("embedding", self.embeddings),
+            ("identity", self.identities),
+            ("is_caricature", self.is_caricature),
+        ):
             kept.append(np.asarray(pictures[name]))
 
     def result(self):
@@ -119,8 +125,9 @@ class Verification:
         Raises:
             InputError: a fold has no pair of one person or none of two.
         """
-        embeddings, identities, modes = (np.concatenate(x) for x in (
-            self.embeddings, self.identities, self.is_caricature))
+        embeddings, identities, modes = (
+            np.concatenate(x) for x in (self.embeddings, self.identities, self.is_caricature)
+        )
         people = np.unique(identities)
         folds = []
         for part in np.array_split(people, max(1, min(10, len(people) // 2))):

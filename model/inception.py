@@ -56,12 +56,15 @@ class InceptionA(nn.Layer):
 
     def forward(self, x):
         """[N, channels, H, W] -> [N, 224 + pool_features, H, W]."""
-        return paddle.concat([
-            self.branch1x1(x),
-            chain(x, self.branch5x5_1, self.branch5x5_2),
-            chain(x, self.branch3x3dbl_1, self.branch3x3dbl_2, self.branch3x3dbl_3),
-            self.branch_pool(average_3x3(x)),
-        ], axis=1)
+        return paddle.concat(
+            [
+                self.branch1x1(x),
+                chain(x, self.branch5x5_1, self.branch5x5_2),
+                chain(x, self.branch3x3dbl_1, self.branch3x3dbl_2, self.branch3x3dbl_3),
+                self.branch_pool(average_3x3(x)),
+            ],
+            axis=1,
+        )
 
 
 class InceptionB(nn.Layer):
@@ -101,14 +104,18 @@ class InceptionC(nn.Layer):
 
     def forward(self, x):
         """[N, channels, H, W] -> [N, 768, H, W]."""
-        double = chain(x, self.branch7x7dbl_1, self.branch7x7dbl_2, self.branch7x7dbl_3, self.branch7x7dbl_4,
-                       self.branch7x7dbl_5)
-        return paddle.concat([
-            self.branch1x1(x),
-            chain(x, self.branch7x7_1, self.branch7x7_2, self.branch7x7_3),
-            double,
-            self.branch_pool(average_3x3(x)),
-        ], axis=1)
+        double = chain(
+            x, self.branch7x7dbl_1, self.branch7x7dbl_2, self.branch7x7dbl_3, self.branch7x7dbl_4, self.branch7x7dbl_5
+        )
+        return paddle.concat(
+            [
+                self.branch1x1(x),
+                chain(x, self.branch7x7_1, self.branch7x7_2, self.branch7x7_3),
+                double,
+                self.branch_pool(average_3x3(x)),
+            ],
+            axis=1,
+        )
 
 
 class InceptionD(nn.Layer):
@@ -154,14 +161,17 @@ class InceptionE(nn.Layer):
         single = self.branch3x3_1(x)
         double = chain(x, self.branch3x3dbl_1, self.branch3x3dbl_2)
         pooled = nn.functional.max_pool2d(x, 3, stride=1, padding=1) if self.takes_maximum else average_3x3(x)
-        return paddle.concat([
-            self.branch1x1(x),
-            self.branch3x3_2a(single),
-            self.branch3x3_2b(single),
-            self.branch3x3dbl_3a(double),
-            self.branch3x3dbl_3b(double),
-            self.branch_pool(pooled),
-        ], axis=1)
+        return paddle.concat(
+            [
+                self.branch1x1(x),
+                self.branch3x3_2a(single),
+                self.branch3x3_2b(single),
+                self.branch3x3dbl_3a(double),
+                self.branch3x3dbl_3b(double),
+                self.branch_pool(pooled),
+            ],
+            axis=1,
+        )
 
 
 class FIDInception(nn.Layer):
@@ -191,8 +201,17 @@ class FIDInception(nn.Layer):
         first = chain(image, self.Conv2d_1a_3x3, self.Conv2d_2a_3x3, self.Conv2d_2b_3x3)
         first = nn.functional.max_pool2d(first, 3, stride=2)
         second = nn.functional.max_pool2d(chain(first, self.Conv2d_3b_1x1, self.Conv2d_4a_3x3), 3, stride=2)
-        third = chain(second, self.Mixed_5b, self.Mixed_5c, self.Mixed_5d, self.Mixed_6a, self.Mixed_6b, self.Mixed_6c,
-                      self.Mixed_6d, self.Mixed_6e)
+        third = chain(
+            second,
+            self.Mixed_5b,
+            self.Mixed_5c,
+            self.Mixed_5d,
+            self.Mixed_6a,
+            self.Mixed_6b,
+            self.Mixed_6c,
+            self.Mixed_6d,
+            self.Mixed_6e,
+        )
         return first, second, third, chain(third, self.Mixed_7a, self.Mixed_7b, self.Mixed_7c)
 
     def forward(self, image):

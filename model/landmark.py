@@ -16,8 +16,20 @@ from model.ir_se50 import batch_norm
 from model.shared.official_keys import from_official
 
 # channels, kernel, stride, dilation of conv1 ... conv12
-ENCODER = ((64, 5, 1, 1), (128, 3, 2, 1), (128, 3, 1, 1), (256, 3, 2, 1), (256, 3, 1, 1), (256, 3, 1, 1),
-           (256, 3, 1, 2), (256, 3, 1, 4), (256, 3, 1, 8), (256, 3, 1, 16), (256, 3, 1, 1), (256, 3, 1, 1))
+ENCODER = (
+    (64, 5, 1, 1),
+    (128, 3, 2, 1),
+    (128, 3, 1, 1),
+    (256, 3, 2, 1),
+    (256, 3, 1, 1),
+    (256, 3, 1, 1),
+    (256, 3, 1, 2),
+    (256, 3, 1, 4),
+    (256, 3, 1, 8),
+    (256, 3, 1, 16),
+    (256, 3, 1, 1),
+    (256, 3, 1, 1),
+)
 CRITIC = (64, 128, 256, 512, 512)
 FEATURES = 1024
 
@@ -196,5 +208,7 @@ class MeanFill(nn.Layer):
     def check(self):
         """Raise InputError where no mean colour is known."""
         if bool(self.mean_pixel.isnan().any()):
-            raise InputError("mean pixel: not in the weights file; give the training set's, "
-                             "-o recipe.mean_pixel=[R,G,B] in [0, 1], or --original_config with its config.json")
+            raise InputError(
+                "mean pixel: not in the weights file; give the training set's, "
+                "-o recipe.mean_pixel=[R,G,B] in [0, 1], or --original_config with its config.json"
+            )

@@ -59,8 +59,10 @@ class LPIPS(nn.Layer):
     def layers(self, first, second):
         """Two results of `embed` -> five [N, 1, 1, 1]: each layer's part of the distance."""
         linear = (self.lin0, self.lin1, self.lin2, self.lin3, self.lin4)
-        return [weigh((one - other) ** 2).mean(axis=[2, 3], keepdim=True)
-                for weigh, one, other in zip(linear, first, second, strict=True)]
+        return [
+            weigh((one - other) ** 2).mean(axis=[2, 3], keepdim=True)
+            for weigh, one, other in zip(linear, first, second, strict=True)
+        ]
 
     def forward(self, first, second):
         """RGB [N, 3, H, W] in [-1, 1], twice -> [N] distances, 0 or more."""

@@ -20,8 +20,11 @@ def from_published(arrays):
 
     Source: ours.
     """
-    inner = {key.partition("/")[2] or key: array for key, array in arrays.items()
-             if key.partition("/")[0] in ("model", "state_dict") or "/" not in key}
+    inner = {
+        key.partition("/")[2] or key: array
+        for key, array in arrays.items()
+        if key.partition("/")[0] in ("model", "state_dict") or "/" not in key
+    }
     if "enc_1.conv.input_conv.weight" in inner:
         return from_naoto(inner)
     if any(MMAGIC.fullmatch(key) for key in inner):
@@ -67,11 +70,13 @@ def from_maruru(encoder, decoder):
 
     Source: model/base_model.py, save_epoch: N_en.pdparams and N_de.pdparams.
     """
-    kept = {key: array for key, array in encoder.items() if not key.endswith(DROPPED) and
-            not key.startswith(UNUSED_NORMS)}
+    kept = {
+        key: array for key, array in encoder.items() if not key.endswith(DROPPED) and not key.startswith(UNUSED_NORMS)
+    }
     kept = {key.replace("input_conv.", ""): array for key, array in kept.items()}
     return {f"encoder.{key}": array for key, array in kept.items()} | {
-        f"decoder.{key}": array for key, array in decoder.items()}
+        f"decoder.{key}": array for key, array in decoder.items()
+    }
 
 
 def _torch_norm(key):

@@ -207,10 +207,12 @@ class ResBlock(nn.Layer):
     def __init__(self, channels, norm, deformable=False):
         """`deformable`: the second convolution may move its sampling points (`DeformableConv2D`)."""
         super().__init__()
-        self.model = nn.LayerList([
-            ConvBlock(channels, channels, 3, pad=1, norm=norm),
-            ConvBlock(channels, channels, 3, pad=1, norm=norm, activation="none"),
-        ])
+        self.model = nn.LayerList(
+            [
+                ConvBlock(channels, channels, 3, pad=1, norm=norm),
+                ConvBlock(channels, channels, 3, pad=1, norm=norm, activation="none"),
+            ]
+        )
         if deformable:
             self.model[1].conv = DeformableConv2D(channels, channels)
         self.num_style = sum(block.num_style for block in self.model)

@@ -79,9 +79,16 @@ class GFPGAN(System):
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
     smoke = {
-        "recipe.size": 32, "recipe.channel_multiplier": 1, "recipe.narrow": 0.03125, "recipe.style_dim": 16,
-        "recipe.mapping_layers": 2, "recipe.discriminator_narrow": 0.03125, "recipe.perceptual_weight": 0.0,
-        "recipe.style_weight": 0.0, "recipe.identity_weight": 0.0, "recipe.decoder_weights": None,
+        "recipe.size": 32,
+        "recipe.channel_multiplier": 1,
+        "recipe.narrow": 0.03125,
+        "recipe.style_dim": 16,
+        "recipe.mapping_layers": 2,
+        "recipe.discriminator_narrow": 0.03125,
+        "recipe.perceptual_weight": 0.0,
+        "recipe.style_weight": 0.0,
+        "recipe.identity_weight": 0.0,
+        "recipe.decoder_weights": None,
         "recipe.fixes_decoder": False,
         **{f"data.{split}.{name}": 32 for split in ("train", "validation") for name in ("image_size", "degrade_size")},
     }
@@ -90,19 +97,31 @@ class GFPGAN(System):
         """Build the networks: generator, discriminator and, where parts are weighted, their three discriminators."""
         self.config = c = config
         self.generator = GENERATORS[c.form](
-            c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow, c.input_is_latent, c.different_w,
-            c.sft_half)
+            c.size,
+            c.style_dim,
+            c.mapping_layers,
+            c.channel_multiplier,
+            c.narrow,
+            c.input_is_latent,
+            c.different_w,
+            c.sft_half,
+        )
         self.discriminator = StyleGAN2Discriminator(
-            c.size, c.discriminator_multiplier, c.discriminator_narrow or c.narrow)
+            c.size, c.discriminator_multiplier, c.discriminator_narrow or c.narrow
+        )
         parts = PARTS if c.part_weight or c.part_style_weight else ()
         self.parts = {part: FacialComponentDiscriminator() for part in parts}
-        self.networks = {"generator": self.generator, "discriminator": self.discriminator,
-                         **{f"{part}_discriminator": network for part, network in self.parts.items()}}
+        self.networks = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            **{f"{part}_discriminator": network for part, network in self.parts.items()},
+        }
         if c.fixes_decoder:
             for parameter in self.generator.stylegan_decoder.parameters():
                 parameter.stop_gradient = True
-        self.trainable = {name: [p for p in network.parameters() if not p.stop_gradient]
-                          for name, network in self.networks.items()}
+        self.trainable = {
+            name: [p for p in network.parameters() if not p.stop_gradient] for name, network in self.networks.items()
+        }
         self.noise = [distributed.normal] * self.generator.stylegan_decoder.num_maps
         self.state, self.perceptual, self.identity = {}, None, None
 
@@ -148,8 +167,9 @@ class GFPGAN(System):
             scalars |= self.discriminator_step(fake, real, step, update)
         for part, (boxes, weights) in regions.items():
             size = crop_size(part, c.size)
-            loss = (part_logistic(self.parts[part](crops(real, boxes, size))[0], True, weights)
-                    + part_logistic(self.parts[part](crops(fake, boxes, size))[0], False, weights))
+            loss = part_logistic(self.parts[part](crops(real, boxes, size))[0], True, weights) + part_logistic(
+                self.parts[part](crops(fake, boxes, size))[0], False, weights
+            )
             update(f"{part}_discriminator", loss)
             scalars[f"{part}_discriminator/loss"] = loss.detach()
         return scalars
@@ -198,9 +218,16 @@ class GFPGAN(System):
     def weights(self):
         """Factor of every term of `generator_terms`."""
         c = self.config
-        return {"pixel": c.pixel_weight, "pyramid": c.pyramid_weight, "perceptual": c.perceptual_weight,
-                "style": c.style_weight, "adversarial": c.adversarial_weight, "part": c.part_weight,
-                "part_style": c.part_style_weight, "identity": c.identity_weight}
+        return {
+            "pixel": c.pixel_weight,
+            "pyramid": c.pyramid_weight,
+            "perceptual": c.perceptual_weight,
+            "style": c.style_weight,
+            "adversarial": c.adversarial_weight,
+            "part": c.part_weight,
+            "part_style": c.part_style_weight,
+            "identity": c.identity_weight,
+        }
 
     def discriminator_step(self, fake, real, step, update):
         """One step on the logistic loss, R1 added every `r1_every` steps; images in [-1, 1], `fake` detached."""
@@ -225,8 +252,10 @@ class GFPGAN(System):
         """
         size, (height, width) = self.config.size, degraded.shape[-2:]
         if (height, width) != (size, size):
-            raise InputError(f"data: pictures are {height} x {width}, the network takes {size} x {size}; "
-                             "data.*.image_size must be recipe.size")
+            raise InputError(
+                f"data: pictures are {height} x {width}, the network takes {size} x {size}; "
+                "data.*.image_size must be recipe.size"
+            )
         return to_signed(degraded)
 
     def generate(self, batch, networks):
@@ -240,12 +269,14 @@ class GFPGAN(System):
     def inference(self, networks):
         """One graph: degraded face in, restored face out; the stored noise, so that runs repeat."""
         generator, shape = networks["generator"], (-1, 3, self.config.size, self.config.size)
-        return {"": Exported(
-            layer=ExportedGFPGAN(generator),
-            inputs=[Port("image", shape)],
-            outputs=[Port("restored", shape)],
-            reference=lambda image: self.restore(generator, image),
-        )}
+        return {
+            "": Exported(
+                layer=ExportedGFPGAN(generator),
+                inputs=[Port("image", shape)],
+                outputs=[Port("restored", shape)],
+                reference=lambda image: self.restore(generator, image),
+            )
+        }
 
 
 def load_decoder(decoder, path):
@@ -258,8 +289,10 @@ def load_decoder(decoder, path):
     load_into(decoder, from_official(decoder, arrays), path)
     elements = sum(array.size for array in arrays.values())
     noises = sum(key.startswith("noises.") for key in arrays)
-    logger.info(f"{path}: loaded into the decoder: {len(arrays)} arrays ({noises} of them noise), {elements} elements; "
-                "the U-Net and its conditions are not in it")
+    logger.info(
+        f"{path}: loaded into the decoder: {len(arrays)} arrays ({noises} of them noise), {elements} elements; "
+        "the U-Net and its conditions are not in it"
+    )
 
 
 def perceptual_loss(arrays, path):

@@ -67,8 +67,12 @@ class GPEN(System):
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
     smoke = {
-        "recipe.size": 32, "recipe.channel_multiplier": 1, "recipe.narrow": 0.03125, "recipe.style_dim": 16,
-        "recipe.mapping_layers": 2, "recipe.identity_weight": 0.0,
+        "recipe.size": 32,
+        "recipe.channel_multiplier": 1,
+        "recipe.narrow": 0.03125,
+        "recipe.style_dim": 16,
+        "recipe.mapping_layers": 2,
+        "recipe.identity_weight": 0.0,
         **{f"data.{split}.{name}": 32 for split in ("train", "validation") for name in ("image_size", "degrade_size")},
     }
 
@@ -80,7 +84,8 @@ class GPEN(System):
         """
         self.config = c = config
         self.generator = GPENGenerator(
-            c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow, c.is_concat, c.in_size)
+            c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow, c.is_concat, c.in_size
+        )
         self.discriminator = GPENDiscriminator(c.size, c.channel_multiplier, c.discriminator_narrow or c.narrow)
         self.networks = {"generator": self.generator, "discriminator": self.discriminator}
         decoder = self.generator.generator.parameters()
@@ -157,8 +162,10 @@ class GPEN(System):
             degraded = F.adaptive_avg_pool2d(degraded, size)
         if tuple(degraded.shape[-2:]) != (size, size):
             height, width = degraded.shape[-2:]
-            raise InputError(f"data: pictures are {height} x {width}, the network takes {size} x {size}; "
-                             "data.*.image_size must be recipe.size")
+            raise InputError(
+                f"data: pictures are {height} x {width}, the network takes {size} x {size}; "
+                "data.*.image_size must be recipe.size"
+            )
         return to_signed(degraded)
 
     def generator_terms(self, fake, real):
@@ -178,8 +185,12 @@ class GPEN(System):
     def weights(self):
         """Factor of every term of `generator_terms`."""
         c = self.config
-        return {"adversarial": c.adversarial_weight, "pixel": c.pixel_weight, "feature": c.feature_weight,
-                "identity": c.identity_weight}
+        return {
+            "adversarial": c.adversarial_weight,
+            "pixel": c.pixel_weight,
+            "feature": c.feature_weight,
+            "identity": c.identity_weight,
+        }
 
     def r1(self, real):
         """R1 penalty at real images, unweighted."""
@@ -207,9 +218,11 @@ class GPEN(System):
         """One graph: degraded face in, restored face out."""
         c, generator = self.config, networks["generator"]
         side = c.in_size or c.size
-        return {"": Exported(
-            layer=ExportedGPEN(generator),
-            inputs=[Port("image", (-1, 3, side, side))],
-            outputs=[Port("restored", (-1, 3, c.size, c.size))],
-            reference=lambda image: self.restore(generator, image),
-        )}
+        return {
+            "": Exported(
+                layer=ExportedGPEN(generator),
+                inputs=[Port("image", (-1, 3, side, side))],
+                outputs=[Port("restored", (-1, 3, c.size, c.size))],
+                reference=lambda image: self.restore(generator, image),
+            )
+        }

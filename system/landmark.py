@@ -74,12 +74,20 @@ class LandmarkInpainting(System):
     scored = ("masked", "composite")
     shown = ("masked", "output", "composite", "image")
     needed = ("completion",)
-    words = {"predict": Words(("pretrained", "original_config", "output_dir"),
-                              {"image_dir": "images/test", "mode": "stack"})}
+    words = {
+        "predict": Words(("pretrained", "original_config", "output_dir"), {"image_dir": "images/test", "mode": "stack"})
+    }
     smoke = {
-        "recipe.width": 0.0625, "recipe.image_size": 32, "recipe.local_size": 16, "recipe.landmark": "none",
-        "recipe.phase_unit": "steps", "recipe.phase1": 0, "recipe.phase2": 0, "recipe.phase3": 2,
-        "recipe.phase_steps": [0, 0, 2], "recipe.mean_pixel": [0.5, 0.4, 0.3],
+        "recipe.width": 0.0625,
+        "recipe.image_size": 32,
+        "recipe.local_size": 16,
+        "recipe.landmark": "none",
+        "recipe.phase_unit": "steps",
+        "recipe.phase1": 0,
+        "recipe.phase2": 0,
+        "recipe.phase3": 2,
+        "recipe.phase_steps": [0, 0, 2],
+        "recipe.mean_pixel": [0.5, 0.4, 0.3],
         **{f"data.{split}.image_size": 32 for split in ("train", "validation")},
     }
 
@@ -89,8 +97,9 @@ class LandmarkInpainting(System):
         c, found = config.recipe, {}
         if c.phase_steps is None:
             epoch = max(1, len(dataset) // (config.data.batch_size * distributed.world_size()))
-            found["recipe.phase_steps"] = [n * (epoch if c.phase_unit == "epochs" else 1)
-                                           for n in (c.phase1, c.phase2, c.phase3)]
+            found["recipe.phase_steps"] = [
+                n * (epoch if c.phase_unit == "epochs" else 1) for n in (c.phase1, c.phase2, c.phase3)
+            ]
         if c.mean_pixel is None:
             found["recipe.mean_pixel"] = mean_pixel(dataset)
         if config.train.steps is None:
@@ -142,8 +151,11 @@ class LandmarkInpainting(System):
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise InputError(f"{path}: cannot be read ({error}); expected a config.json") from None
         mean = content.get("mpv") if isinstance(content, dict) else None
-        if not (isinstance(mean, list) and len(mean) == 3 and all(
-                isinstance(value, (int, float)) and 0 <= value <= 1 for value in mean)):
+        if not (
+            isinstance(mean, list)
+            and len(mean) == 3
+            and all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in mean)
+        ):
             raise InputError(f"{path}: mpv is {mean}; expected the mean pixel, three numbers in [0, 1]")
         size = content.get("input_generator_size")
         if not (size is None or isinstance(size, int) and size > 1):
@@ -155,8 +167,10 @@ class LandmarkInpainting(System):
         """The frozen landmark network in evaluation mode."""
         c, network = self.config, LaFInPredictor(self.config.landmark_width)
         if not c.landmark_network.exists():
-            raise InputError(f"{c.landmark_network}: missing; recipe.landmark: {c.landmark} needs it: train "
-                             "configs/landmark_predictor_lite.yaml, or set recipe.landmark: none")
+            raise InputError(
+                f"{c.landmark_network}: missing; recipe.landmark: {c.landmark} needs it: train "
+                "configs/landmark_predictor_lite.yaml, or set recipe.landmark: none"
+            )
         arrays = released_predictor(read_weights(c.landmark_network), network)
         load_into(network, select_network(arrays, "predictor", c.landmark_network), c.landmark_network)
         return as_constant(network)
@@ -257,13 +271,15 @@ class LandmarkInpainting(System):
         def completed(image, mask):
             return self.complete(network, image, mask)
 
-        return {"": Exported(
-            layer=Completion(completed, [network, self.fill, *filter(None, [self.predictor])]),
-            inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side))],
-            outputs=[Port("composite", (-1, 3, side, side))],
-            hole=Hole("poisson", tuple(self.fill.mean_pixel.flatten().tolist()), "face_box"),
-            reference=completed,
-        )}
+        return {
+            "": Exported(
+                layer=Completion(completed, [network, self.fill, *filter(None, [self.predictor])]),
+                inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side))],
+                outputs=[Port("composite", (-1, 3, side, side))],
+                hole=Hole("poisson", tuple(self.fill.mean_pixel.flatten().tolist()), "face_box"),
+                reference=completed,
+            )
+        }
 
 
 class Completion(paddle.nn.Layer):

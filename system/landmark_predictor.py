@@ -36,7 +36,8 @@ class LandmarkPredictor(System):
     shown = ("masked", "predicted")
     measured = ("landmarks",)
     smoke = {
-        "recipe.width": 0.1, "recipe.input_size": 32,
+        "recipe.width": 0.1,
+        "recipe.input_size": 32,
         **{f"data.{split}.image_size": 32 for split in ("train", "validation")},
     }
 
@@ -67,8 +68,11 @@ class LandmarkPredictor(System):
         """{"masked", "predicted": the picture with its points, "predicted_landmarks" [N, 68, 2] in its pixels}."""
         masked = cover(batch["image"], batch["mask"])
         points = predict(networks["predictor"], masked, self.config.input_size)
-        return {"masked": masked, "predicted": drawn(batch["image"], points),
-                "predicted_landmarks": pixels(points, masked.shape[3])}
+        return {
+            "masked": masked,
+            "predicted": drawn(batch["image"], points),
+            "predicted_landmarks": pixels(points, masked.shape[3]),
+        }
 
     def inference(self, networks):
         """One graph: face, hole white, to points in pixels of that face at `input_size`."""
@@ -77,12 +81,14 @@ class LandmarkPredictor(System):
         def reference(image):
             return pixels(network(image), size)
 
-        return {"": Exported(
-            layer=PointsInPixels(network, size),
-            inputs=[Port("image", (-1, 3, size, size))],
-            outputs=[Port("landmarks", (-1, 68, 2), kind="points", range=(0.0, float(size)))],
-            reference=reference,
-        )}
+        return {
+            "": Exported(
+                layer=PointsInPixels(network, size),
+                inputs=[Port("image", (-1, 3, size, size))],
+                outputs=[Port("landmarks", (-1, 68, 2), kind="points", range=(0.0, float(size)))],
+                reference=reference,
+            )
+        }
 
 
 class PointsInPixels(paddle.nn.Layer):

@@ -69,11 +69,17 @@ class PartialConv(System):
     scored = ("masked", "composite")
     shown = ("masked", "mask", "output", "composite", "image")
     smoke = {
-        "recipe.network.size": 32, "recipe.network.layers": 3, "recipe.network.width": 4, "recipe.when_missing": "skip",
-        "recipe.critic_width": 4, "recipe.local_size": 32,
+        "recipe.network.size": 32,
+        "recipe.network.layers": 3,
+        "recipe.network.width": 4,
+        "recipe.when_missing": "skip",
+        "recipe.critic_width": 4,
+        "recipe.local_size": 32,
         **{f"data.{split}.image_size": 32 for split in ("train", "validation")},
-        **{f"data.{split}.masks": {"kinds": {"rectangle": 1.0}, "ratios": [[0.1, 0.4]]}
-           for split in ("train", "validation")},
+        **{
+            f"data.{split}.masks": {"kinds": {"rectangle": 1.0}, "ratios": [[0.1, 0.4]]}
+            for split in ("train", "validation")
+        },
     }
 
     def __init__(self, config):
@@ -117,8 +123,11 @@ class PartialConv(System):
         if getattr(self.config.network, "encoder_residual", "none") != "gamma":
             return arrays
         prefix = "generator/" if any(key.startswith("generator/") for key in arrays) else ""
-        closed = {f"{prefix}{key}": tensor.numpy() for key, tensor in self.generator.state_dict().items()
-                  if key.endswith((".gamma", ".plain"))}
+        closed = {
+            f"{prefix}{key}": tensor.numpy()
+            for key, tensor in self.generator.state_dict().items()
+            if key.endswith((".gamma", ".plain"))
+        }
         return closed | arrays if f"{prefix}enc_1.conv.weight" in arrays else arrays
 
     def train_step(self, batch, step, update):
@@ -166,15 +175,24 @@ class PartialConv(System):
     def weights(self):
         """Factor of every term of `terms`."""
         c = self.config
-        return {"hole": c.hole_weight, "valid": c.valid_weight, "tv": c.tv_weight, "perceptual": c.perceptual_weight,
-                "style": c.style_weight, "adversarial": c.adversarial_weight}
+        return {
+            "hole": c.hole_weight,
+            "valid": c.valid_weight,
+            "tv": c.tv_weight,
+            "perceptual": c.perceptual_weight,
+            "style": c.style_weight,
+            "adversarial": c.adversarial_weight,
+        }
 
     def generate(self, batch, networks):
         """Pictures [N, 3, H, W] in [0, 1]: the input with white holes, the network's output, and the composite."""
         image, mask = batch["image"], batch["mask"]
         output = self.output(networks["generator"], image, mask)
-        return {"masked": composite(paddle.ones_like(image), image, mask), "output": output,
-                "composite": composite(output, image, mask)}
+        return {
+            "masked": composite(paddle.ones_like(image), image, mask),
+            "output": output,
+            "composite": composite(output, image, mask),
+        }
 
     def output(self, generator, image, mask):
         """[N, 3, H, W] in [0, 1] and mask -> the network's picture in [0, 1], clipped."""
@@ -183,11 +201,13 @@ class PartialConv(System):
 
     def inference(self, networks):
         """One graph: picture and mask of any size in, the composite out."""
-        return {"": Exported(
-            layer=Filling(self, networks["generator"]),
-            inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1))],
-            outputs=[Port("composite", (-1, 3, -1, -1))],
-        )}
+        return {
+            "": Exported(
+                layer=Filling(self, networks["generator"]),
+                inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1))],
+                outputs=[Port("composite", (-1, 3, -1, -1))],
+            )
+        }
 
 
 def trained_parameters(network):

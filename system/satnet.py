@@ -77,8 +77,10 @@ class SATNet(System):
             if min(self.image_size) < SMALLEST_SIDE:
                 raise ValueError(f"image_size is {list(self.image_size)}; expected at least {SMALLEST_SIDE}")
             if min(min(size) for size in smallest_maps(self.image_size, self.discriminator)) < 2:
-                raise ValueError(f"image_size {list(self.image_size)} is too small for discriminator.num_scales "
-                                 f"{self.discriminator.num_scales} with n_layer {self.discriminator.n_layer}")
+                raise ValueError(
+                    f"image_size {list(self.image_size)} is too small for discriminator.num_scales "
+                    f"{self.discriminator.num_scales} with n_layer {self.discriminator.n_layer}"
+                )
             if self.same_identity_weight and self.identity.mode == "none":
                 raise ValueError("same_identity_weight needs an identity.mode other than none, for its network")
             return self
@@ -88,10 +90,17 @@ class SATNet(System):
     costly = ("variety", "identity_similarity", "fid")
     shown = ("photo", "to_caricature", "caricature", "to_photo")
     smoke = {
-        "recipe.image_size": [28, 24], "recipe.generator.dim": 4, "recipe.generator.mlp_dim": 8,
-        "recipe.generator.n_res": 1, "recipe.discriminator.dim": 4, "recipe.discriminator.n_layer": 2,
-        "recipe.discriminator.num_scales": 2, "recipe.identity.mode": "none", "recipe.same_identity_weight": 0.0,
-        "data.train.image_size": [28, 24], "data.validation.image_size": [28, 24],
+        "recipe.image_size": [28, 24],
+        "recipe.generator.dim": 4,
+        "recipe.generator.mlp_dim": 8,
+        "recipe.generator.n_res": 1,
+        "recipe.discriminator.dim": 4,
+        "recipe.discriminator.n_layer": 2,
+        "recipe.discriminator.num_scales": 2,
+        "recipe.identity.mode": "none",
+        "recipe.same_identity_weight": 0.0,
+        "data.train.image_size": [28, 24],
+        "data.validation.image_size": [28, 24],
     }
 
     def __init__(self, config):
@@ -117,8 +126,13 @@ class SATNet(System):
         """A released gen_*.pt or dis_*.pt under our network names; deformable offsets that a file lacks start at 0."""
         arrays = by_network(arrays)
         present = {key.partition("/")[0] for key in arrays}
-        offsets = {f"{name}/{key}": value.numpy() for name, network in self.networks.items() if name in present
-                   for key, value in network.state_dict().items() if ".offset_" in key}
+        offsets = {
+            f"{name}/{key}": value.numpy()
+            for name, network in self.networks.items()
+            if name in present
+            for key, value in network.state_dict().items()
+            if ".offset_" in key
+        }
         return offsets | arrays
 
     def train_step(self, batch, step, update):
@@ -145,9 +159,11 @@ class SATNet(System):
     def network_input(self, image):
         """[N, 3, H, W] in [0, 1] -> [-1, 1]. InputError where the size is not `image_size`."""
         if tuple(image.shape[2:]) != tuple(self.config.image_size):
-            raise InputError(f"data: pictures are {image.shape[2]} x {image.shape[3]}, the networks take "
-                             f"{self.config.image_size[0]} x {self.config.image_size[1]}; data.*.image_size must be "
-                             "recipe.image_size")
+            raise InputError(
+                f"data: pictures are {image.shape[2]} x {image.shape[3]}, the networks take "
+                f"{self.config.image_size[0]} x {self.config.image_size[1]}; data.*.image_size must be "
+                "recipe.image_size"
+            )
         return to_signed(image)
 
     @staticmethod
@@ -219,15 +235,23 @@ class SATNet(System):
     def weights(self):
         """Factor of every term of `generator_terms`."""
         c = self.config
-        return {"image": c.image_weight, "style": c.style_weight, "content": c.content_weight,
-                "cycle": c.cycle_weight, "adversarial": c.adversarial_weight, "identity": c.identity_weight,
-                "same_identity": c.same_identity_weight, "swap": c.swap_weight}
+        return {
+            "image": c.image_weight,
+            "style": c.style_weight,
+            "content": c.content_weight,
+            "cycle": c.cycle_weight,
+            "adversarial": c.adversarial_weight,
+            "identity": c.identity_weight,
+            "same_identity": c.same_identity_weight,
+            "swap": c.swap_weight,
+        }
 
     def generate(self, batch, networks):
         """{"to_caricature", "to_photo"}: [N, 3, H, W] in [0, 1]; a sample's style follows from its name."""
         styles = named_styles(batch["name"], self.config.generator.style_dim)
-        return {f"to_{domain}": self.translate(networks, domain, batch[source], styles)
-                for domain, source in OTHER.items()}
+        return {
+            f"to_{domain}": self.translate(networks, domain, batch[source], styles) for domain, source in OTHER.items()
+        }
 
     def evidence(self, batch, networks, measures):
         """For "variety": {"variants_of_caricature", "variants_of_photo"} [N, VARIANTS, 3, H, W] in [0, 1]."""

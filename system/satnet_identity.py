@@ -52,7 +52,8 @@ def identity_loss(settings):
     classifier = AngleLinear(settings.embedding_size, settings.num_classes) if settings.mode in ("kd", "cls") else None
     network = _recognizer(settings, arrays, classifier)
     return TranslationIdentity(
-        network, settings.image_size, settings.mode, settings.threshold, settings.temperature, classifier)
+        network, settings.image_size, settings.mode, settings.threshold, settings.temperature, classifier
+    )
 
 
 def identity_embedder(settings):

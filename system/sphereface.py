@@ -45,9 +45,15 @@ class SphereFace(System):
     static = ("recognizer",)
     measured = ("verification",)
     smoke = {
-        "recipe.image_size": [14, 12], "recipe.width": 0.03125, "recipe.embedding_size": 8, "recipe.num_classes": 4,
-        **{f"data.{split}.{key}": value for split in ("train", "validation")
-           for key, value in (("image_size", [14, 12]), ("jitter", 0))},
+        "recipe.image_size": [14, 12],
+        "recipe.width": 0.03125,
+        "recipe.embedding_size": 8,
+        "recipe.num_classes": 4,
+        **{
+            f"data.{split}.{key}": value
+            for split in ("train", "validation")
+            for key, value in (("image_size", [14, 12]), ("jitter", 0))
+        },
     }
 
     def __init__(self, config):
@@ -95,8 +101,11 @@ class SphereFace(System):
         weight = annealing(step, c.annealing_base, c.annealing_gamma, c.annealing_floor)
         loss = angular_softmax(cosine, psi, labels, weight)
         update("recognizer", loss)
-        return {"recognizer/loss": loss.detach(), "recognizer/accuracy": class_accuracy(cosine, labels),
-                "recognizer/annealing": paddle.to_tensor(float(weight))}
+        return {
+            "recognizer/loss": loss.detach(),
+            "recognizer/accuracy": class_accuracy(cosine, labels),
+            "recognizer/annealing": paddle.to_tensor(float(weight)),
+        }
 
     def embed(self, recognizer, image):
         """[N, 3, H, W] in [0, 1] -> unit vectors [N, embedding_size]; of picture and mirror image where configured."""
@@ -112,13 +121,15 @@ class SphereFace(System):
     def inference(self, networks):
         """One graph: aligned face in, unit vector out; the cosine of two is the similarity of the faces."""
         c = self.config
-        return {"": Exported(
-            layer=_Embedding(self, networks["recognizer"]),
-            inputs=[Port("image", (-1, 3, *c.image_size))],
-            outputs=[Port("embedding", (-1, c.embedding_size), kind="vector", range=(-1.0, 1.0))],
-            reference=lambda image: self.embed(networks["recognizer"], image),
-            fit="crop",
-        )}
+        return {
+            "": Exported(
+                layer=_Embedding(self, networks["recognizer"]),
+                inputs=[Port("image", (-1, 3, *c.image_size))],
+                outputs=[Port("embedding", (-1, c.embedding_size), kind="vector", range=(-1.0, 1.0))],
+                reference=lambda image: self.embed(networks["recognizer"], image),
+                fit="crop",
+            )
+        }
 
 
 class _Embedding(nn.Layer):

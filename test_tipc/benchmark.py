@@ -30,15 +30,18 @@ from test_tipc.runner import TIME_LIMIT, Runner, show
 MODE = "benchmark_train"
 ROWS = ("batch_size", "fp_items", "epoch", "profiler", "flags")
 HEADER = re.compile(r"=+train_benchmark_params=+\s*")
-WORDS = re.compile(r"(?P<kind>dynamic|dynamicTostatic)_bs(?P<batch>\d+)_(?P<precision>\w+?)_(?P<mode>[A-Z]+\w*)_"
-                   r"N(?P<nodes>\d+)C(?P<cards>\d+)")
+WORDS = re.compile(
+    r"(?P<kind>dynamic|dynamicTostatic)_bs(?P<batch>\d+)_(?P<precision>\w+?)_(?P<mode>[A-Z]+\w*)_"
+    r"N(?P<nodes>\d+)C(?P<cards>\d+)"
+)
 SKIPPED, TRIMMED, LEAST = 2, 5, 11  # first records left out; then 5 at each end of the order; at least so many stay
 
 
 def parse_arguments(words=None):
     """Command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("config", help="a TIPC file of 51 lines with its benchmark rows")
     parser.add_argument("mode", help=MODE)
     parser.add_argument("case", nargs="?", help="e.g. dynamic_bs2_fp32_DP_N1C1 or dynamicTostatic_bs2_fp32_DP_N1C1")
@@ -53,16 +56,21 @@ def benchmark_rows(path):
     start = next((index for index, line in enumerate(lines) if HEADER.fullmatch(line.text)), None)
     rows = [] if start is None else lines[start + 1 : start + 1 + len(ROWS)]
     if len(rows) < len(ROWS):
-        raise ConfigError(f"{path}: expected a header 'train_benchmark_params' with {len(ROWS)} rows behind it"
-                          f" ({', '.join(ROWS)}), found {'no header' if start is None else f'{len(rows)} rows'}")
+        raise ConfigError(
+            f"{path}: expected a header 'train_benchmark_params' with {len(ROWS)} rows behind it"
+            f" ({', '.join(ROWS)}), found {'no header' if start is None else f'{len(rows)} rows'}"
+        )
     return dict(zip(ROWS, rows, strict=True))
 
 
 def cases(word, rows):
     """The runs to measure: the one that the third word names, or every listed size and precision on N1C4."""
     if word is None:
-        return [f"dynamic_bs{batch}_{precision}_DP_N1C4" for batch in rows["batch_size"].value.split("|")
-                for precision in rows["fp_items"].value.split("|")]
+        return [
+            f"dynamic_bs{batch}_{precision}_DP_N1C4"
+            for batch in rows["batch_size"].value.split("|")
+            for precision in rows["fp_items"].value.split("|")
+        ]
     if not WORDS.fullmatch(word):
         raise ConfigError(f"'{word}': expected a word such as dynamic_bs2_fp32_DP_N1C1")
     return [word]
@@ -82,12 +90,18 @@ def stages_of(config, rows, case):
     """The profiled and the measured training of one case; the slots are those that the official script rewrites."""
     found = WORDS.fullmatch(case)
     values = {
-        "gpu_list": check_cards(case), "train_precision": found["precision"], "eval": "null", "norm_export": "null",
-        "iterations": f"{MODE}={rows['epoch'].value}", "train_batch_size": f"{MODE}={found['batch']}",
-        "trainer": "to_static_train" if found["kind"] == "dynamicTostatic" else "norm_train", "export1": "null",
+        "gpu_list": check_cards(case),
+        "train_precision": found["precision"],
+        "eval": "null",
+        "norm_export": "null",
+        "iterations": f"{MODE}={rows['epoch'].value}",
+        "train_batch_size": f"{MODE}={found['batch']}",
+        "trainer": "to_static_train" if found["kind"] == "dynamicTostatic" else "norm_train",
+        "export1": "null",
     }
-    slots = config.slots | {name: Line(config.slots[name].number, f"{config.key(name)}:{value}")
-                            for name, value in values.items()}
+    slots = config.slots | {
+        name: Line(config.slots[name].number, f"{config.key(name)}:{value}") for name, value in values.items()
+    }
     number, silent = config.slots["train_param"].number, []
     stages = []
     for name, text in (("profile", rows["profiler"].text), ("speed", "null:null")):
@@ -149,13 +163,20 @@ def speed_record(model_name, name, result):
     """What the speed file of a measured training says; every number is from its log or its clock."""
     found = WORDS.fullmatch(name.removeprefix("speed_"))
     return {
-        "model_branch": git("rev-parse", "--abbrev-ref", "HEAD"), "model_commit": git("rev-parse", "HEAD"),
+        "model_branch": git("rev-parse", "--abbrev-ref", "HEAD"),
+        "model_commit": git("rev-parse", "HEAD"),
         "model_name": f"{model_name}_bs{found['batch']}_{found['precision']}_{found['mode']}",
-        "batch_size": int(found["batch"]), "fp_item": found["precision"], "run_mode": found["mode"],
-        "convergence_value": result.facts["loss"], "convergence_key": "loss:",
-        "ips": round(result.facts["mean_ips"], 3), "speed_unit": "images/s",
-        "device_num": f"N{found['nodes']}C{found['cards']}", "model_run_time": result.seconds,
-        "frame_commit": paddle.version.commit, "frame_version": paddle.__version__,
+        "batch_size": int(found["batch"]),
+        "fp_item": found["precision"],
+        "run_mode": found["mode"],
+        "convergence_value": result.facts["loss"],
+        "convergence_key": "loss:",
+        "ips": round(result.facts["mean_ips"], 3),
+        "speed_unit": "images/s",
+        "device_num": f"N{found['nodes']}C{found['cards']}",
+        "model_run_time": result.seconds,
+        "frame_commit": paddle.version.commit,
+        "frame_version": paddle.__version__,
     }
 
 

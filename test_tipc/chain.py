@@ -113,5 +113,13 @@ class Chain:
             for label, precision, flags, log in cells(word, model_dir, images, is_quantised):
                 command = f"{self.python} {self.config.value('inference')} {' '.join(flags)}"
                 facts = {"images": images or self.images_in(command), "device": word, "precision": precision}
-                self.add("infer", f"{name}_{label}", command, "inference", needs=needs,
-                         official_log=f"{self.folder}/{log}.log", output=model_dir, facts=facts)
+                self.add(
+                    "infer",
+                    f"{name}_{label}",
+                    command,
+                    "inference",
+                    needs=needs,
+                    official_log=f"{self.folder}/{log}.log",
+                    output=model_dir,
+                    facts=facts,
+                )

@@ -40,8 +40,12 @@ def check_train(stage, text, began):
     if missing:
         return [*reasons, missing], {}
     reasons += _unchanged(stage) + _precision(stage, text)
-    facts = {"loss": losses[-1] if losses else None, "ips": rates[-1] if rates else None, "steps": _steps(text),
-             "losses": losses}
+    facts = {
+        "loss": losses[-1] if losses else None,
+        "ips": rates[-1] if rates else None,
+        "steps": _steps(text),
+        "losses": losses,
+    }
     start = stage.facts["pretrained"]
     return reasons, {**facts, "start": "" if start == "null" else start, "weights": stage.facts["weights"]}
 
@@ -74,9 +78,14 @@ def _unchanged(stage):
         else:
             checkpoint = max(Path(weights).parent.glob("step_*"), default=None)
             names = [path.stem for path in checkpoint.glob("*_ema.pdparams")] if checkpoint else []
-            pairs = [pair for name in names for pair in _shared(
-                read_weights(checkpoint / f"{name.removesuffix('_ema')}.pdparams"),
-                read_weights(checkpoint / f"{name}.pdparams"))]
+            pairs = [
+                pair
+                for name in names
+                for pair in _shared(
+                    read_weights(checkpoint / f"{name.removesuffix('_ema')}.pdparams"),
+                    read_weights(checkpoint / f"{name}.pdparams"),
+                )
+            ]
             against = f"the averages in {checkpoint}"
     except InputError as error:
         return [str(error)]
@@ -146,8 +155,11 @@ def check_infer(stage, text, began):
     except InputError as error:
         return [str(error)], {}
     reasons = [f"no result printed for {sample.name}" for sample in samples if sample.name not in results]
-    reasons += [f"{name}: {len(results[name])} numbers, the contract promises {wanted}" for name in results
-                if (wanted := promised(contract)) not in (None, len(results[name]))]
+    reasons += [
+        f"{name}: {len(results[name])} numbers, the contract promises {wanted}"
+        for name in results
+        if (wanted := promised(contract)) not in (None, len(results[name]))
+    ]
     reasons += [f"{name}: a result is not finite" for name, values in results.items() if not np.isfinite(values).all()]
     files = output_files(contract, samples, folder[-1])
     paths = [path for outputs in files.values() for path in outputs.values()]

@@ -32,8 +32,9 @@ TABBED = re.compile(r"(?P<name>[^\t]+)\t(?P<value>[\[{0-9].*)")
 
 def parse_arguments(words=None):
     """Command line; --precision picks files whose names hold it, where a pattern names several."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--gt_file", required=True, help="recorded results; a file or a pattern")
     parser.add_argument("--log_file", required=True, help="what the run wrote; a file or a pattern")
     parser.add_argument("--atol", type=float, default=1e-3)

@@ -44,15 +44,32 @@ class Paddle2Onnx:
         folder = Paddle2Onnx.log_folder(config, "paddle2onnx_infer")
         flags = ("model_dir", "model_filename", "params_filename", "save_file", "opset_version", "enable_onnx_checker")
         convert = " ".join([config.value("converter").strip(), *map(config.flag, flags)])
-        infer = " ".join([config.value("python"), config.value("inference"), config.flag("onnx_file"),
-                          config.flag("image_dir")])
+        infer = " ".join(
+            [config.value("python"), config.value("inference"), config.flag("onnx_file"), config.flag("image_dir")]
+        )
         onnx_file, model_dir = config.value("save_file"), config.value("model_dir")
         facts = {"images": config.value("image_dir"), "precision": "fp32", "model_dir": model_dir}
         return [
-            Stage("convert", "paddle2onnx", convert, "", f"{folder}/paddle2onnx_infer_cpu.log", onnx_file,
-                  config.slots["converter"].number, facts),
-            Stage("infer", "onnx_infer", infer, "paddle2onnx", f"{folder}/paddle2onnx_infer_cpu_onnx.log",
-                  config.value("onnx_file"), config.slots["inference"].number, facts),
+            Stage(
+                "convert",
+                "paddle2onnx",
+                convert,
+                "",
+                f"{folder}/paddle2onnx_infer_cpu.log",
+                onnx_file,
+                config.slots["converter"].number,
+                facts,
+            ),
+            Stage(
+                "infer",
+                "onnx_infer",
+                infer,
+                "paddle2onnx",
+                f"{folder}/paddle2onnx_infer_cpu_onnx.log",
+                config.value("onnx_file"),
+                config.slots["inference"].number,
+                facts,
+            ),
         ]
 
 
@@ -72,12 +89,26 @@ class PostTraining:
         model = config.value("output_dir")
         stages = [Stage("quantise", "ptq", command, "", "", model, config.slots["ptq"].number, facts)]
         for batch in config.choices("infer_batch_size"):
-            flags = [config.flag("infer_device"), config.flag("model_dir"), config.flag("infer_batch_size", batch),
-                     config.flag("image_dir"), config.flag("benchmark")]
+            flags = [
+                config.flag("infer_device"),
+                config.flag("model_dir"),
+                config.flag("infer_batch_size", batch),
+                config.flag("image_dir"),
+                config.flag("benchmark"),
+            ]
             command = " ".join([python, config.value("inference"), *flags])
-            stages.append(Stage("infer", f"infer_batch_{batch}", command, "ptq",
-                                f"{folder}/python_infer_cpu_batchsize_{batch}.log", config.value("model_dir"),
-                                config.slots["inference"].number, facts))
+            stages.append(
+                Stage(
+                    "infer",
+                    f"infer_batch_{batch}",
+                    command,
+                    "ptq",
+                    f"{folder}/python_infer_cpu_batchsize_{batch}.log",
+                    config.value("model_dir"),
+                    config.slots["inference"].number,
+                    facts,
+                )
+            )
         return stages
 
 

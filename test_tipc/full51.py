@@ -9,8 +9,11 @@ from test_tipc.chain import Chain
 from test_tipc.parser import setting
 
 TRAINERS = (  # slot of the training command, slot of the export command; the key of the first is the trainer's name
-    ("pact_train", "pact_export"), ("fpgm_train", "fpgm_export"), ("distill_train", "distill_export"),
-    ("trainer1", "export1"), ("trainer2", "export2"),
+    ("pact_train", "pact_export"),
+    ("fpgm_train", "fpgm_export"),
+    ("distill_train", "distill_export"),
+    ("trainer1", "export1"),
+    ("trainer2", "export2"),
 )
 AMP_WORDS = "Global.use_amp=True Global.scale_loss=1024.0 Global.use_dynamic_loss_scaling=True"
 
@@ -65,9 +68,14 @@ class Full51(Chain):
         save = f"{self.folder}/{trainer}_gpus_{gpu}_autocast_{precision}{suffix}"
         steps, pretrained = self.mode_value("iterations"), setting(c.key("pretrained"), start)
         words = [
-            self.launcher(gpu, ips), c.value(slot), self.train_device(listed) + (" " if len(gpu) <= 2 else ""),
-            setting(c.key("output_dir"), save), *((pretrained, steps) if nodes > 1 else (steps, pretrained)),
-            c.flag("train_precision", precision), self.mode_value("train_batch_size"), c.flag("train_param"),
+            self.launcher(gpu, ips),
+            c.value(slot),
+            self.train_device(listed) + (" " if len(gpu) <= 2 else ""),
+            setting(c.key("output_dir"), save),
+            *((pretrained, steps) if nodes > 1 else (steps, pretrained)),
+            c.flag("train_precision", precision),
+            self.mode_value("train_batch_size"),
+            c.flag("train_param"),
             AMP_WORDS if precision == "amp" else " ",
         ]
         weights = f"{save}/{c.value('train_model_name')}"
@@ -79,8 +87,13 @@ class Full51(Chain):
         """Add evaluation, export and inference of the training stage added last."""
         c = self.config
         if c.value("eval") not in ("", "null"):
-            words = [self.python, c.value("eval"), setting(c.key("pretrained"), weights), self.train_device(listed),
-                     c.flag("eval_param")]
+            words = [
+                self.python,
+                c.value("eval"),
+                setting(c.key("pretrained"), weights),
+                self.train_device(listed),
+                c.flag("eval_param"),
+            ]
             self.add("eval", f"eval_{label}", " ".join(words), "eval", needs=self.run)
         if c.value(export_slot) in ("", "null"):
             c.remark(export_slot, f"{label} has no export: export and inference are left out", is_error=False)
@@ -92,8 +105,12 @@ class Full51(Chain):
 
     def export(self, name, slot, command, weights, save, model_dir, needs=""):
         """Add an export stage and return its name."""
-        words = [self.python, command, setting(self.config.key("export_weights"), weights),
-                 setting(self.config.key("save_inference_dir"), save)]
+        words = [
+            self.python,
+            command,
+            setting(self.config.key("export_weights"), weights),
+            setting(self.config.key("save_inference_dir"), save),
+        ]
         facts = {"weights": weights}
         return self.add("export", name, " ".join(words), slot, needs=needs, output=model_dir, facts=facts)
 
@@ -118,16 +135,26 @@ class Full51(Chain):
     def cpu_cells(self, word, model_dir, images, is_quantised):
         """(label, precision, flags, log name) of every CPU cell, less those that the official rules leave out."""
         c = self.config
-        cells = [(onednn, threads, batch, precision) for onednn in c.choices("use_mkldnn")
-                 for threads in c.choices("cpu_threads") for batch in c.choices("infer_batch_size")
-                 for precision in c.choices("infer_precision")]
+        cells = [
+            (onednn, threads, batch, precision)
+            for onednn in c.choices("use_mkldnn")
+            for threads in c.choices("cpu_threads")
+            for batch in c.choices("infer_batch_size")
+            for precision in c.choices("infer_precision")
+        ]
         for onednn, threads, batch, precision in cells:
             if onednn == "False" and (is_quantised or precision == "fp16") or is_quantised and precision != "int8":
                 continue
             flags = [
-                f"{c.key('infer_device')}={word}", f"{c.key('use_mkldnn')}={onednn}", c.flag("cpu_threads", threads),
-                c.flag("model_dir", model_dir), c.flag("infer_batch_size", batch), c.flag("image_dir", images),
-                c.flag("benchmark"), c.flag("infer_precision", precision), c.flag("infer_param"),
+                f"{c.key('infer_device')}={word}",
+                f"{c.key('use_mkldnn')}={onednn}",
+                c.flag("cpu_threads", threads),
+                c.flag("model_dir", model_dir),
+                c.flag("infer_batch_size", batch),
+                c.flag("image_dir", images),
+                c.flag("benchmark"),
+                c.flag("infer_precision", precision),
+                c.flag("infer_param"),
             ]
             log = f"python_infer_cpu_usemkldnn_{onednn}_threads_{threads}_precision_{precision}_batchsize_{batch}"
             yield f"cpu_mkldnn_{onednn}_threads_{threads}_{precision}_batch_{batch}", precision, flags, log
@@ -135,15 +162,24 @@ class Full51(Chain):
     def gpu_cells(self, word, model_dir, images, is_quantised):
         """(label, precision, flags, log name) of every GPU cell, less those that the official rules leave out."""
         c = self.config
-        cells = [(trt, precision, batch) for trt in c.choices("use_trt") for precision in c.choices("infer_precision")
-                 for batch in c.choices("infer_batch_size")]
+        cells = [
+            (trt, precision, batch)
+            for trt in c.choices("use_trt")
+            for precision in c.choices("infer_precision")
+            for batch in c.choices("infer_batch_size")
+        ]
         for trt, precision, batch in cells:
             if "int8" in precision or trt == "False" and (is_quantised or "fp16" in precision):
                 continue  # the template leaves out int8 without quantisation, and by a slip of its own with it too
             flags = [
-                f"{c.key('infer_device')}={word}", c.flag("use_trt", trt), c.flag("infer_precision", precision),
-                c.flag("model_dir", model_dir), c.flag("infer_batch_size", batch), c.flag("image_dir", images),
-                c.flag("benchmark"), c.flag("infer_param"),
+                f"{c.key('infer_device')}={word}",
+                c.flag("use_trt", trt),
+                c.flag("infer_precision", precision),
+                c.flag("model_dir", model_dir),
+                c.flag("infer_batch_size", batch),
+                c.flag("image_dir", images),
+                c.flag("benchmark"),
+                c.flag("infer_param"),
             ]
             log = f"python_infer_gpu_usetrt_{trt}_precision_{precision}_batchsize_{batch}"
             yield f"gpu_trt_{trt}_{precision}_batch_{batch}", precision, flags, log

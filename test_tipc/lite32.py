@@ -28,8 +28,14 @@ class Lite32(Chain):
                     continue
                 autocast = "True" if trainer == "amp_train" else "null"
                 save = f"{self.folder}/{trainer}_gpus_{gpu}_autocast_{autocast}_nodes_{self.nodes(ips)}.log"
-                words = [self.launcher(gpu, ips), c.value("norm_train"), setting(c.key("output_dir"), save),
-                         self.mode_value("iterations"), c.flag("pretrained"), self.mode_value("train_batch_size")]
+                words = [
+                    self.launcher(gpu, ips),
+                    c.value("norm_train"),
+                    setting(c.key("output_dir"), save),
+                    self.mode_value("iterations"),
+                    c.flag("pretrained"),
+                    self.mode_value("train_batch_size"),
+                ]
                 weights = f"{save}/{c.value('train_model_name')}"
                 facts = {"weights": weights, "pretrained": c.value("pretrained"), "gpu": gpu}
                 label = f"{trainer}_gpus_{gpu}"
@@ -51,8 +57,12 @@ class Lite32(Chain):
 
     def export(self, name, slot, weights, save, needs=""):
         """Add an export stage and return its name."""
-        words = [self.python, self.config.value(slot), setting(self.config.key("export_weights"), weights),
-                 setting(self.config.key("save_inference_dir"), save)]
+        words = [
+            self.python,
+            self.config.value(slot),
+            setting(self.config.key("export_weights"), weights),
+            setting(self.config.key("save_inference_dir"), save),
+        ]
         return self.add("export", name, " ".join(words), slot, needs=needs, output=save, facts={"weights": weights})
 
     def whole_infer(self):
@@ -76,6 +86,11 @@ class Lite32(Chain):
         """(label, precision, flags, log name) of every batch size."""
         c = self.config
         for batch in c.choices("infer_batch_size"):
-            flags = [f"{c.key('infer_device')}={word}", c.flag("model_dir", model_dir),
-                     c.flag("infer_batch_size", batch), c.flag("image_dir", images), c.flag("benchmark")]
+            flags = [
+                f"{c.key('infer_device')}={word}",
+                c.flag("model_dir", model_dir),
+                c.flag("infer_batch_size", batch),
+                c.flag("image_dir", images),
+                c.flag("benchmark"),
+            ]
             yield f"{kind}_batch_{batch}", "", flags, f"python_infer_{kind}_batchsize_{batch}"

@@ -79,8 +79,16 @@ def execute(arguments, log, limit, environment=None, echo=False):
     with open(log, "w", encoding="utf-8", errors="replace") as file:
         try:
             process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                encoding="utf-8", errors="replace", env=variables, start_new_session=True)
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                env=variables,
+                start_new_session=True,
+            )
         except OSError as error:
             file.write(f"{error}\n")
             return Outcome(127, 0.0, False, f"{error}\n")

@@ -37,8 +37,12 @@ def status_line(result, model_name, dialect):
 def write_summaries(base, header, notices, results):
     """Write BASE.json and BASE.xml; returns whether everything passed."""
     ok = all(result.status == "passed" for result in results) and not any(notice.is_error for notice in notices)
-    report = {**header, "ok": ok and bool(results), "notices": [str(notice) for notice in notices],
-              "stages": [asdict(result) for result in results]}
+    report = {
+        **header,
+        "ok": ok and bool(results),
+        "notices": [str(notice) for notice in notices],
+        "stages": [asdict(result) for result in results],
+    }
     write_text(Path(f"{base}.json"), json.dumps(report, indent=1) + "\n")
     write_text(Path(f"{base}.xml"), junit(header, notices, results) + "\n")
     return report["ok"]
@@ -50,9 +54,13 @@ def junit(header, notices, results):
     cases = [("configuration", 0.0, problems, False)]
     cases += [(result.name, result.seconds, result.reasons, result.status == "not_run") for result in results]
     suite = ElementTree.Element(
-        "testsuite", name=f"{header['model']}.{header['mode']}", tests=str(len(cases)),
+        "testsuite",
+        name=f"{header['model']}.{header['mode']}",
+        tests=str(len(cases)),
         failures=str(sum(bool(reasons) and not skipped for _, _, reasons, skipped in cases)),
-        skipped=str(sum(skipped for *_, skipped in cases)), time=f"{sum(case[1] for case in cases):.3f}")
+        skipped=str(sum(skipped for *_, skipped in cases)),
+        time=f"{sum(case[1] for case in cases):.3f}",
+    )
     for name, seconds, reasons, skipped in cases:
         case = ElementTree.SubElement(suite, "testcase", classname=suite.get("name"), name=name, time=f"{seconds:.3f}")
         if reasons:

@@ -31,7 +31,8 @@ TIME_LIMIT = 1800
 def parse_arguments(words=None):
     """Command line of the runner."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("config", help="a TIPC file of 51 or 32 lines")
     parser.add_argument("mode", help=", ".join(MODES))
     parser.add_argument("device", nargs="?", help="cpu, gpu, or card numbers such as 0 or 0,1")
@@ -74,8 +75,12 @@ class Runner:
         if notice:
             config.remark("python", notice, is_error=False)
         self.header = {
-            "config": config.path, "model": self.model_name, "mode": mode, "dialect": config.dialect,
-            "official_script": self.assembly.official_script, "python": self.python,
+            "config": config.path,
+            "model": self.model_name,
+            "mode": mode,
+            "dialect": config.dialect,
+            "official_script": self.assembly.official_script,
+            "python": self.python,
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         }
 
@@ -100,8 +105,13 @@ class Runner:
         log = self.folder / "stages" / f"{index:02d}_{stage.name}.log"
         needed = self.results.get(stage.needs)
         if needed is not None and needed.status != "passed":
-            result = Result(stage.kind, stage.name, stage.official_command, "not_run",
-                            reasons=[f"{stage.needs} {needed.status.replace('_', ' ')}"])
+            result = Result(
+                stage.kind,
+                stage.name,
+                stage.official_command,
+                "not_run",
+                reasons=[f"{stage.needs} {needed.status.replace('_', ' ')}"],
+            )
         else:
             print(f"[{index}/{len(self.stages)}] {stage.official_command}", flush=True)
             result = self._execute(stage, log)

@@ -11,13 +11,22 @@ ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"engine", "engine.errors", "engine.settings", "engine.runtime", "engine.files", "engine.images"}
 OWN = {"engine", "model", "data_loader", "loss", "metric", "system", "tools", "test_tipc", "tests"}
 MAY_IMPORT = {  # package -> packages of this project it may use beside itself; LEAVES are open to all
-    "engine": set(), "model": set(), "data_loader": set(), "loss": {"model"}, "metric": {"model"},
+    "engine": set(),
+    "model": set(),
+    "data_loader": set(),
+    "loss": {"model"},
+    "metric": {"model"},
     "system": {"model", "loss", "engine"},
 }
 SOURCED = ("model", "loss", "metric", "system")
 BANNED_CALLS = {"eval", "exec", "compile", "__import__"}
 BANNED_LOADS = {  # np.load is checked for allow_pickle
-    ("pickle", "load"), ("pickle", "loads"), ("paddle", "load"), ("torch", "load"), ("np", "load"), ("numpy", "load"),
+    ("pickle", "load"),
+    ("pickle", "loads"),
+    ("paddle", "load"),
+    ("torch", "load"),
+    ("np", "load"),
+    ("numpy", "load"),
 }
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|tmp|opt|mnt)/\w")
 
@@ -119,8 +128,11 @@ def test_sources_are_named(package):
         if name.split("/")[0] != package or not public_definitions(tree):
             continue
         module_names_it = "Source:" in (ast.get_docstring(tree) or "")
-        wrong += [f"{name}:{node.lineno}: {node.name} has no 'Source:'" for node in public_definitions(tree)
-                  if not module_names_it and "Source:" not in (ast.get_docstring(node) or "")]
+        wrong += [
+            f"{name}:{node.lineno}: {node.name} has no 'Source:'"
+            for node in public_definitions(tree)
+            if not module_names_it and "Source:" not in (ast.get_docstring(node) or "")
+        ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -151,8 +163,11 @@ def test_nothing_runs_text_or_unpickles():
                 pair = (called.value.id, called.attr)
                 if pair in BANNED_LOADS and not numbers_only(pair, node):
                     wrong.append(f"{name}:{node.lineno}: {'.'.join(pair)}()")
-            wrong += [f"{name}:{node.lineno}: shell=True" for word in node.keywords
-                      if word.arg == "shell" and getattr(word.value, "value", False)]
+            wrong += [
+                f"{name}:{node.lineno}: shell=True"
+                for word in node.keywords
+                if word.arg == "shell" and getattr(word.value, "value", False)
+            ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -180,9 +195,11 @@ def test_names():
     """No get_ or do_ functions; no drawer modules; no file names with capitals or dashes in the packages."""
     wrong = []
     for name, tree in PRODUCT.items():
-        wrong += [f"{name}:{node.lineno}: {node.name}" for node in ast.walk(tree)
-                  if isinstance(node, ast.FunctionDef) and node.name.startswith(("get_", "do_"))
-                  and node.name not in DICTATED]
+        wrong += [
+            f"{name}:{node.lineno}: {node.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and node.name.startswith(("get_", "do_")) and node.name not in DICTATED
+        ]
         if Path(name).stem in ("utils", "misc", "helper", "helpers", "common"):
             wrong.append(f"{name}: name it after what it holds")
         if not re.fullmatch(r"[a-z0-9_/.]+", name):

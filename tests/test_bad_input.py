@@ -211,8 +211,11 @@ def test_none_of_the_pictures_can_be_read(at, tmp_path, script):
 
 def test_weights_of_another_size_name_three_keys_with_both_shapes(at):
     result = process("predict", *LITE, "recipe.style_dim=32", "--w", at["weights"], "--img", at["faces"] / "face_0.png")
-    one_line(result, f"{at['weights']} (generator): weights of another size: ",
-             "generator.style.1.weight is [16, 16] in the file, [32, 32] in the network")
+    one_line(
+        result,
+        f"{at['weights']} (generator): weights of another size: ",
+        "generator.style.1.weight is [16, 16] in the file, [32, 32] in the network",
+    )
     assert result.stderr.count("in the file, ") == 3
     assert result.stderr.rstrip().endswith(" more")
 
@@ -226,11 +229,23 @@ def test_unknown_key_in_a_real_process(tmp_path):
 
 @pytest.mark.slow
 def test_non_finite_loss_stops_with_step_term_and_files(at, tmp_path):
-    result = process("train", *LITE, "data.num_workers=1", "train.steps=20", "optimizers.decoder.lr=1e30",
-                     "train.log_every=4", "train.save_every=1000", "--data_dir", at["faces"], "--output_dir", tmp_path)
+    result = process(
+        "train",
+        *LITE,
+        "data.num_workers=1",
+        "train.steps=20",
+        "optimizers.decoder.lr=1e30",
+        "train.log_every=4",
+        "train.save_every=1000",
+        "--data_dir",
+        at["faces"],
+        "--output_dir",
+        tmp_path,
+    )
     one_line(result, "; no checkpoint was saved before")
-    found = re.fullmatch(r"error: step (\d+): ([a-z]+/[a-z0-9]+) is (nan|inf|-inf); files of that step: (.*); no .*\n",
-                         result.stderr)
+    found = re.fullmatch(
+        r"error: step (\d+): ([a-z]+/[a-z0-9]+) is (nan|inf|-inf); files of that step: (.*); no .*\n", result.stderr
+    )
     assert 1 <= int(found[1]) <= 4
     assert set(found[4].split(", ")) <= {"face_0", "face_1", "face_2"}
     assert checkpoint.newest_checkpoint(tmp_path) is None
@@ -239,10 +254,19 @@ def test_non_finite_loss_stops_with_step_term_and_files(at, tmp_path):
 @pytest.mark.slow
 def test_disk_full_while_saving_leaves_the_previous_checkpoint_usable(at, tmp_path):
     """The files of a run that is under way get a size limit below a checkpoint's and above a log's."""
-    words = [*LITE, "train.log_every=1", "train.save_every=2", "train.preview_every=0", "--data_dir", at["faces"],
-             "--output_dir", tmp_path]
-    child = subprocess.Popen(command("train", *words, "--iters=100000"), cwd=ROOT, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    words = [
+        *LITE,
+        "train.log_every=1",
+        "train.save_every=2",
+        "train.preview_every=0",
+        "--data_dir",
+        at["faces"],
+        "--output_dir",
+        tmp_path,
+    ]
+    child = subprocess.Popen(
+        command("train", *words, "--iters=100000"), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
         assert any("saved " in line for line in child.stdout)
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (150_000, 150_000))
@@ -250,8 +274,12 @@ def test_disk_full_while_saving_leaves_the_previous_checkpoint_usable(at, tmp_pa
     finally:
         child.kill()
     newest = checkpoint.newest_checkpoint(tmp_path)
-    one_line(subprocess.CompletedProcess([], child.returncode, out, err), "is not wholly saved: ",
-             "cannot be written (File too large)", f"the newest complete checkpoint is {newest}\n")
+    one_line(
+        subprocess.CompletedProcess([], child.returncode, out, err),
+        "is not wholly saved: ",
+        "cannot be written (File too large)",
+        f"the newest complete checkpoint is {newest}\n",
+    )
     step = checkpoint.load_checkpoint(newest).step
     assert step >= 2 and step % 2 == 0
     resumed = call("train", *words, f"--iters={step + 1}", "--resume=auto")

@@ -19,9 +19,18 @@ CONFIGS = sorted(Path("configs").glob("*.yaml"))
 def smallest(path, tmp_path, **more):
     """The configuration with its system's smoke overrides, procedural or drawn data, and two steps."""
     system = configuration.import_class(configuration.read_yaml(path)["system"], ("system.",), "system")
-    overrides = {**system.smoke, "data.num_workers": 0, "data.batch_size": 2, "train.steps": 2, "train.log_every": 1,
-                 "train.save_every": 1, "train.preview_every": 0, "train.validate_every": 0,
-                 "output.dir": str(tmp_path), **more}
+    overrides = {
+        **system.smoke,
+        "data.num_workers": 0,
+        "data.batch_size": 2,
+        "train.steps": 2,
+        "train.log_every": 1,
+        "train.save_every": 1,
+        "train.preview_every": 0,
+        "train.validate_every": 0,
+        "output.dir": str(tmp_path),
+        **more,
+    }
     for split in ("train", "validation"):
         if "root" in (configuration.read_yaml(path)["data"][split]):
             overrides[f"data.{split}.root"] = None

@@ -15,9 +15,11 @@ from system.partialconv import PartialConv
 from tests.script_calls import call, told
 
 SMALLEST = [f"{key}={value}" for key, value in PartialConv.smoke.items()]
-FACES = ["data.train.synthetic={identities: [0, 4], variants: 1}",
-         "data.validation.synthetic={identities: [100, 112], variants: 1}",
-         "data.validation.masks={kinds: {strokes: 1}, ratios: [[0.1, 0.2], [0.3, 0.4]], margins: [0, 0.1]}"]
+FACES = [
+    "data.train.synthetic={identities: [0, 4], variants: 1}",
+    "data.validation.synthetic={identities: [100, 112], variants: 1}",
+    "data.validation.masks={kinds: {strokes: 1}, ratios: [[0.1, 0.2], [0.3, 0.4]], margins: [0, 0.1]}",
+]
 LITE = ["-c", "configs/partialconv_lite.yaml", "-o", *SMALLEST, *FACES, "data.num_workers=0", "data.batch_size=2"]
 
 pytestmark = pytest.mark.slow
@@ -29,8 +31,14 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("partialconv")
     own = ["train.steps=3", "train.preview_every=3", "train.validate_every=3", "train.log_every=1"]
     told("train", *LITE, *own, "--output_dir", folder / "run")
-    told("export_model", *LITE, "--pretrained", folder / "run" / "latest.pdparams", "--save_inference_dir",
-         folder / "model")
+    told(
+        "export_model",
+        *LITE,
+        "--pretrained",
+        folder / "run" / "latest.pdparams",
+        "--save_inference_dir",
+        folder / "model",
+    )
     return folder
 
 
@@ -83,14 +91,31 @@ def test_training_shows_input_mask_output_and_target(folder):
 
 
 def test_scores_by_hole_ratio_beside_fillings(folder, tmp_path):
-    text = told("test", *LITE, "--pretrained", folder / "run" / "latest.pdparams", "--result_dir", tmp_path,
-                "--baselines", "--show", "3")
+    text = told(
+        "test",
+        *LITE,
+        "--pretrained",
+        folder / "run" / "latest.pdparams",
+        "--result_dir",
+        tmp_path,
+        "--baselines",
+        "--show",
+        "3",
+    )
     report = json.loads((tmp_path / "buckets.json").read_text())
     assert set(report["not_computed"]) >= {"lpips_alex", "lpips_vgg", "fid"}
     counts = {(row["border"], row["bucket"]): row["pictures"] for row in report["table"] if row["method"] == "telea"}
-    assert counts == {("all", "all"): 12, ("all", "0.1-0.2"): 6, ("all", "0.3-0.4"): 6,
-                      ("free", "all"): 6, ("free", "0.1-0.2"): 3, ("free", "0.3-0.4"): 3,
-                      ("inside", "all"): 6, ("inside", "0.1-0.2"): 3, ("inside", "0.3-0.4"): 3}
+    assert counts == {
+        ("all", "all"): 12,
+        ("all", "0.1-0.2"): 6,
+        ("all", "0.3-0.4"): 6,
+        ("free", "all"): 6,
+        ("free", "0.1-0.2"): 3,
+        ("free", "0.3-0.4"): 3,
+        ("inside", "all"): 6,
+        ("inside", "0.1-0.2"): 3,
+        ("inside", "0.3-0.4"): 3,
+    }
     assert {row["method"] for row in report["table"]} == {"masked", "composite", "mean_colour", "telea"}
     scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
     whole = next(row for row in report["table"] if row["method"] == "mean_colour" and row["bucket"] == "all")
@@ -109,8 +134,17 @@ def test_scores_by_hole_ratio_beside_fillings(folder, tmp_path):
 def test_predict_and_infer_fill_folders_and_agree(folder, pictures, tmp_path):
     image_dir = pictures[0] / "image"
     weights = ["--pretrained", folder / "run" / "latest.pdparams"]
-    told("predict", *LITE, *weights, "--image_dir", image_dir, "--mask", pictures[0] / "mask", "--output_dir",
-         tmp_path / "predict")
+    told(
+        "predict",
+        *LITE,
+        *weights,
+        "--image_dir",
+        image_dir,
+        "--mask",
+        pictures[0] / "mask",
+        "--output_dir",
+        tmp_path / "predict",
+    )
     told("infer", "--model_dir", folder / "model", "--image_dir", pictures[0], "--output_dir", tmp_path / "infer")
     for script in ("predict", "infer"):
         check_known_pixels(tmp_path / script, pictures)
@@ -124,23 +158,36 @@ def test_one_picture_and_an_inverted_mask(folder, pictures, tmp_path):
     write_image(tmp_path / "known.png", np.float32(~hole).repeat(3, 2))
     weights = ["--pretrained", folder / "run" / "latest.pdparams", "--img", pictures[0] / "image" / "a.png"]
     told("predict", *LITE, *weights, "--mask", pictures[0] / "mask" / "a.png", "--output_dir", tmp_path / "hole")
-    told("predict", *LITE, *weights, "--mask", tmp_path / "known.png", "--white_means=valid", "--output_dir",
-         tmp_path / "valid")
+    told(
+        "predict",
+        *LITE,
+        *weights,
+        "--mask",
+        tmp_path / "known.png",
+        "--white_means=valid",
+        "--output_dir",
+        tmp_path / "valid",
+    )
     one, other = (pixels(tmp_path / name / "a_predict.png") for name in ("hole", "valid"))
     assert np.array_equal(one, other)
     text = told("predict", *LITE, *weights, "--mask", tmp_path / "known.png", "--output_dir", tmp_path / "wrong")
     assert "is it right that white means hole?" in text
 
 
-@pytest.mark.parametrize("mask, line", [
-    (None, "error: input 'mask' is missing; give --mask FILE"),
-    ("image/sub/b.jpg", "mask of 67 x 38; expected 45 x 51, the size of"),
-    ("nowhere.png", "nowhere.png: not a readable image"),
-])
+@pytest.mark.parametrize(
+    "mask, line",
+    [
+        (None, "error: input 'mask' is missing; give --mask FILE"),
+        ("image/sub/b.jpg", "mask of 67 x 38; expected 45 x 51, the size of"),
+        ("nowhere.png", "nowhere.png: not a readable image"),
+    ],
+)
 def test_mistakes_are_one_line(folder, pictures, tmp_path, mask, line):
     words = ["--img", pictures[0] / "image" / "a.png", "--output_dir", tmp_path]
     words += ["--mask", pictures[0] / mask] if mask else []
-    for script, own in (("predict", [*LITE, "--pretrained", folder / "run" / "latest.pdparams"]),
-                        ("infer", ["--model_dir", folder / "model"])):
+    for script, own in (
+        ("predict", [*LITE, "--pretrained", folder / "run" / "latest.pdparams"]),
+        ("infer", ["--model_dir", folder / "model"]),
+    ):
         result = call(script, *own, *words)
         assert result.returncode == 2 and line in result.stderr and result.stderr.count("\n") == 1, result.stderr

@@ -15,8 +15,11 @@ from model.shared.official_keys import to_official
 from system.landmark import LandmarkInpainting
 from tests.script_calls import ROOT, call, told
 
-SMALLEST = [f"{key}={value}" for key, value in LandmarkInpainting.smoke.items()
-            if not any(part in key for part in ("phase", "mean_pixel"))]
+SMALLEST = [
+    f"{key}={value}"
+    for key, value in LandmarkInpainting.smoke.items()
+    if not any(part in key for part in ("phase", "mean_pixel"))
+]
 CONFIG = ["-c", "configs/landmark.yaml", "-o", *SMALLEST, "data.num_workers=0", "data.batch_size=2"]
 MEAN = [0.5, 0.4, 0.3]
 
@@ -50,9 +53,23 @@ def inside(folder, monkeypatch):
 
 def test_train_as_the_project_says(inside):
     """Three phases of one epoch each, from its generator's weights; data and results lie where it has them."""
-    said = told("train", *CONFIG, "train.log_every=1", "train.preview_every=0", "train.validate_every=0",
-                "--model_G", "./models/phase_3_model_generator_epoch64", "--model_D", "None",
-                "--phase1", "1", "--phase2", "1", "--phase3", "1")
+    said = told(
+        "train",
+        *CONFIG,
+        "train.log_every=1",
+        "train.preview_every=0",
+        "train.validate_every=0",
+        "--model_G",
+        "./models/phase_3_model_generator_epoch64",
+        "--model_D",
+        "None",
+        "--phase1",
+        "1",
+        "--phase2",
+        "1",
+        "--phase3",
+        "1",
+    )
     assert "4 training pictures, 6 steps, run folder result" in said
     rows = [json.loads(line) for line in (inside / "result" / "metrics.jsonl").read_text().splitlines()]
     kinds = [("completion/loss" in row, "discriminator/loss" in row) for row in rows]
@@ -78,8 +95,10 @@ def test_predict_as_the_project_says(inside):
     told("predict", *CONFIG, "--device=cpu", *words)
     names = sorted(path.name for path in (inside / "results").iterdir())
     assert names == ["person20.png", "person21.png", "person22.png"]
-    stacks = [check_stack(inside / "results" / name, read_image(inside / "images/test" / name.replace("png", "jpg")))
-              for name in names]
+    stacks = [
+        check_stack(inside / "results" / name, read_image(inside / "images/test" / name.replace("png", "jpg")))
+        for name in names
+    ]
     told("predict", *CONFIG, "--device=cpu", *words, "--mode", "cat")
     np.testing.assert_array_equal(to_uint8(read_image(inside / "results" / "predict.png")), np.hstack(stacks))
 
@@ -107,21 +126,35 @@ def test_blends_of_predict_and_infer_agree(inside, tmp_path):
 
 def test_another_mask(inside, tmp_path):
     write_image(tmp_path / "mask.png", np.float32(np.arange(40) < 10)[:, None, None].repeat(40, 1).repeat(3, 2))
-    told("predict", *CONFIG, "--device=cpu", "models/phase_3_model_generator_epoch64", "config.json",
-         tmp_path / "out", "--mask", tmp_path / "mask.png")
+    told(
+        "predict",
+        *CONFIG,
+        "--device=cpu",
+        "models/phase_3_model_generator_epoch64",
+        "config.json",
+        tmp_path / "out",
+        "--mask",
+        tmp_path / "mask.png",
+    )
     found, own = (to_uint8(read_image(path)) for path in (tmp_path / "out/person20.png", "images/test/person20.jpg"))
     np.testing.assert_array_equal(found[40:50], np.broadcast_to(to_uint8(np.float32(MEAN)), (10, 40, 3)))
     np.testing.assert_array_equal(found[90:120], own[10:])
 
 
-@pytest.mark.parametrize("script, words, line", [
-    ("predict", ["MODEL", "config.json"], "expected PRETRAINED ORIGINAL_CONFIG OUTPUT_DIR"),
-    ("predict", ["models/none", "config.json", "out"], "models/none: cannot be read"),
-    ("predict", ["models/phase_3_model_generator_epoch64", "none.json", "out"], "none.json: cannot be read"),
-    ("train", ["MODEL"], "unknown word 'MODEL'"),
-    ("predict", ["--pretrained=models/phase_3_model_generator_epoch64", "--img=images/test/person20.jpg"],
-     "mean pixel: not in the weights file"),
-])
+@pytest.mark.parametrize(
+    "script, words, line",
+    [
+        ("predict", ["MODEL", "config.json"], "expected PRETRAINED ORIGINAL_CONFIG OUTPUT_DIR"),
+        ("predict", ["models/none", "config.json", "out"], "models/none: cannot be read"),
+        ("predict", ["models/phase_3_model_generator_epoch64", "none.json", "out"], "none.json: cannot be read"),
+        ("train", ["MODEL"], "unknown word 'MODEL'"),
+        (
+            "predict",
+            ["--pretrained=models/phase_3_model_generator_epoch64", "--img=images/test/person20.jpg"],
+            "mean pixel: not in the weights file",
+        ),
+    ],
+)
 def test_mistakes_are_one_line(inside, script, words, line):
     result = call(script, *CONFIG, "--device=cpu", *words)
     assert result.returncode == 2 and line in result.stderr and result.stderr.count("\n") == 1, result.stderr

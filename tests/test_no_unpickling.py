@@ -12,7 +12,8 @@ import pytest
 
 from tests.test_architecture import PRODUCT, ROOT
 
-UNPICKLES = re.compile(r"""
+UNPICKLES = re.compile(
+    r"""
     \b(pickle|cPickle|_pickle|dill|cloudpickle|joblib|shelve|marshal)\.(?!dumps\b)\w+  # pickle.dumps writes only
     | \bfrom\ (pickle|cPickle|_pickle|dill|cloudpickle|joblib|shelve|marshal)\ import
     | \bimport\ (?!pickletools)(cPickle|_pickle|dill|cloudpickle|joblib|shelve|marshal|torch|pandas)\b
@@ -20,7 +21,9 @@ UNPICKLES = re.compile(r"""
     | \bpaddle\.((static|jit|framework|io|base|hub|incubate)\.)*load\w*\b
     | \bfrom\ paddle[\w.]*\ import\b.*\bload\w*\b
     | \byaml\.(load|unsafe_load|full_load)\b | \bset_state_dict\b.*\bload\b
-""", re.VERBOSE)
+""",
+    re.VERBOSE,
+)
 
 
 def code(text):

@@ -86,8 +86,17 @@ def test_landmark_commands_stand_word_for_word():
         assert f"\n{command}\n" in read("README.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "README_cn.md", "docs/adding_a_model.md", "docs/differences.md",
-                                  "docs/landmark.md", "docs/weights.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "README_cn.md",
+        "docs/adding_a_model.md",
+        "docs/differences.md",
+        "docs/landmark.md",
+        "docs/weights.md",
+    ],
+)
 def test_links_lead_somewhere(name):
     inside = [link for link in LINK.findall(read(name)) if not link.startswith("http")]
     missing = [link for link in inside if not ((ROOT / name).parent / link).exists()]

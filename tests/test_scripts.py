@@ -38,8 +38,16 @@ def faces(tmp_path_factory):
 
 def training(faces, folder, *words):
     """Words of a ten-step training with every kind of record in it, a worker process included."""
-    own = [f"data.validation.root={faces}", "data.num_workers=1", "train.log_every=1", "train.save_every=4",
-           "train.preview_every=5", "train.validate_every=5", "recipe.r1_every=3", "recipe.path_every=2"]
+    own = [
+        f"data.validation.root={faces}",
+        "data.num_workers=1",
+        "train.log_every=1",
+        "train.save_every=4",
+        "train.preview_every=5",
+        "train.validate_every=5",
+        "recipe.r1_every=3",
+        "recipe.path_every=2",
+    ]
     return [*LITE, *own, "--data_dir", faces, "--batch_size=2", f"--iters={STEPS}", "--output_dir", folder, *words]
 
 
@@ -104,8 +112,10 @@ def test_training_lines_have_the_tokens_tipc_reads(whole):
     assert len(lines) == len(rows) == STEPS
     for line, row in zip(lines, rows, strict=True):
         words = line.replace(",", " ").split()
-        value = {name: float(words[words.index(name) + 1]) for name in (
-            "loss:", "ips:", "lr:", "avg_reader_cost:", "avg_batch_cost:", "avg_samples:")}
+        value = {
+            name: float(words[words.index(name) + 1])
+            for name in ("loss:", "ips:", "lr:", "avg_reader_cost:", "avg_batch_cost:", "avg_samples:")
+        }
         assert value["loss:"] == pytest.approx(row["generator/loss"], abs=1e-6)
         assert value["ips:"] == pytest.approx(row["ips"], abs=1e-3)
         assert value["ips:"] == pytest.approx(value["avg_samples:"] / value["avg_batch_cost:"], rel=1e-2)
@@ -177,8 +187,14 @@ def test_train_test_predict_export_infer(whole, faces, tmp_path):
 @contextmanager
 def begun(*words):
     """A training process in a group of its own, of which nothing is left after the block."""
-    child = subprocess.Popen(command("train", *words), cwd=ROOT, text=True, start_new_session=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen(
+        command("train", *words),
+        cwd=ROOT,
+        text=True,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     try:
         yield child
     finally:
@@ -284,10 +300,14 @@ def networks():
     """The networks as they start, and three told apart by their values under the names in a GPEN checkpoint."""
     overrides = [(*word.split("=", 1), word) for word in SMALLEST]
     system = build_system(config.load(ROOT / "configs/gpen_lite.yaml", overrides))
-    state = {name: {key: tensor.numpy() for key, tensor in network.state_dict().items()}
-             for name, network in system.networks.items()}
-    shifted = {entry: {key: array + np.float32(offset) for key, array in state[name].items()}
-               for entry, name, offset in (("g", "generator", 1), ("g_ema", "generator", 2), ("d", "discriminator", 3))}
+    state = {
+        name: {key: tensor.numpy() for key, tensor in network.state_dict().items()}
+        for name, network in system.networks.items()
+    }
+    shifted = {
+        entry: {key: array + np.float32(offset) for key, array in state[name].items()}
+        for entry, name, offset in (("g", "generator", 1), ("g_ema", "generator", 2), ("d", "discriminator", 3))
+    }
     return state, shifted
 
 
@@ -325,8 +345,16 @@ def test_gpens_own_commands_leave_their_files_where_its_readers_look(faces, tmp_
     monkeypatch.chdir(tmp_path)
     size = ["--size=32", "--mul=1", "--narrow=0.03125"]
 
-    told("train", *size, "--start_iter=0", "--max_iter=2", "--batch_size=2", "--pretrain=None",
-         "--train_path=data/GPEN/train/", "--test_path=data/GPEN/test/")
+    told(
+        "train",
+        *size,
+        "--start_iter=0",
+        "--max_iter=2",
+        "--batch_size=2",
+        "--pretrain=None",
+        "--train_path=data/GPEN/train/",
+        "--test_path=data/GPEN/test/",
+    )
     assert {path.name for path in (tmp_path / "ckpts").iterdir()} >= {"train.log", "latest.pdparams", "step_0000002"}
     assert [path.name for path in (tmp_path / "samples").iterdir()] == ["step_0000002.png"]
     weights = "ckpts/latest.pdparams"
@@ -343,8 +371,15 @@ def test_gpens_own_commands_leave_their_files_where_its_readers_look(faces, tmp_
         assert not np.array_equal(written, restored)
     told("export_model", "--model_path", weights, "--save_dir", "inference/GPEN", *size, "--ir", "legacy")
     for program in ("model.json", "model.pdmodel"):
-        told("infer", "--model_file", f"inference/GPEN/{program}", "--params_file", "inference/GPEN/model.pdiparams",
-             "--img", "F.png")
+        told(
+            "infer",
+            "--model_file",
+            f"inference/GPEN/{program}",
+            "--params_file",
+            "inference/GPEN/model.pdiparams",
+            "--img",
+            "F.png",
+        )
         levels = np.abs(to_uint8(read_image("results/infer/F_predict.png")).astype(int) - restored)
         assert levels.max() <= 1
         assert (levels > 0).mean() < 0.005

@@ -23,8 +23,17 @@ LEAST = {  # score, what it is held against (a score or a number), the least gai
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LEAST)
 def test_shipped_weights_beat_the_trivial_answer(name, tmp_path):
-    done = call("test", "-c", f"configs/{name}.yaml", "--pretrained", f"weights/lite/{name}.pdparams", "-o", *FEW,
-                f"--result_dir={tmp_path}", *(["--baselines", "true"] if name == "partialconv_lite" else []))
+    done = call(
+        "test",
+        "-c",
+        f"configs/{name}.yaml",
+        "--pretrained",
+        f"weights/lite/{name}.pdparams",
+        "-o",
+        *FEW,
+        f"--result_dir={tmp_path}",
+        *(["--baselines", "true"] if name == "partialconv_lite" else []),
+    )
     assert done.returncode == 0, done.stderr
     scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
     score, trivial, gain = LEAST[name]

@@ -10,9 +10,15 @@ from engine.images import read_image, write_image
 from system.satnet import SATNet
 from tests.script_calls import call
 
-LITE = ["-c", "configs/satnet_lite.yaml", "-o", *(f"{key}={value}" for key, value in SATNet.smoke.items()),
-        "data.num_workers=0", "data.train.synthetic={identities: [0, 3], variants: 1}",
-        "data.validation.synthetic={identities: [9, 12], variants: 1}"]
+LITE = [
+    "-c",
+    "configs/satnet_lite.yaml",
+    "-o",
+    *(f"{key}={value}" for key, value in SATNet.smoke.items()),
+    "data.num_workers=0",
+    "data.train.synthetic={identities: [0, 3], variants: 1}",
+    "data.validation.synthetic={identities: [9, 12], variants: 1}",
+]
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +27,17 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("satnet")
     for name, style in (("faces/a.png", "photo"), ("style.png", "caricature")):
         write_image(folder / name, render(5, 0, 28, style=style).image)
-    result = call("train", *LITE, "train.validate_every=2", "train.log_every=1", "train.preview_every=2", "--iters=2",
-                  "--batch_size=2", "--output_dir", folder / "run")
+    result = call(
+        "train",
+        *LITE,
+        "train.validate_every=2",
+        "train.log_every=1",
+        "train.preview_every=2",
+        "--iters=2",
+        "--batch_size=2",
+        "--output_dir",
+        folder / "run",
+    )
     assert result.returncode == 0, result.stderr
     return folder
 
@@ -66,8 +81,16 @@ def test_a_wide_picture_is_not_squeezed(trained, tmp_path):
     wide = np.concatenate([np.zeros((28, 20, 3), np.float32), face, np.ones((28, 20, 3), np.float32)], 1)
     write_image(tmp_path / "wide" / "a.png", wide)
     given, _ = predict(trained, tmp_path / "one")
-    result = call("predict", *LITE, "--pretrained", trained / "run" / "latest.pdparams", "--image_dir",
-                  tmp_path / "wide", "--output_dir", tmp_path / "two")
+    result = call(
+        "predict",
+        *LITE,
+        "--pretrained",
+        trained / "run" / "latest.pdparams",
+        "--image_dir",
+        tmp_path / "wide",
+        "--output_dir",
+        tmp_path / "two",
+    )
     assert result.returncode == 0, result.stderr
     found = pictures(tmp_path / "two")["a_predict.png"]
     assert found.shape == (28, 24, 3)
@@ -82,11 +105,21 @@ def test_styles_in_predict_and_in_the_exported_graphs(trained, tmp_path):
     assert "style: from a picture" in said
     assert len({picture.tobytes() for picture in [*many.values(), *styled.values()]}) == 3
 
-    exported = call("export_model", *LITE, "--pretrained", trained / "run" / "latest.pdparams",
-                    "--save_inference_dir", tmp_path / "graphs")
+    exported = call(
+        "export_model",
+        *LITE,
+        "--pretrained",
+        trained / "run" / "latest.pdparams",
+        "--save_inference_dir",
+        tmp_path / "graphs",
+    )
     assert exported.returncode == 0, exported.stderr
     assert {path.parent.name for path in (tmp_path / "graphs").rglob("inference.json")} == {
-        "graphs", "to_photo", "style_of_photo", "style_of_caricature"}
+        "graphs",
+        "to_photo",
+        "style_of_photo",
+        "style_of_caricature",
+    }
     run = ["--model_dir", tmp_path / "graphs", "--image_dir", trained / "faces"]
     drawn = call("infer", *run, "--output_dir", tmp_path / "i", "--num_style", "2", "--seed", "4")
     assert drawn.returncode == 0 and "seed 4 to 5" in drawn.stdout
@@ -95,18 +128,31 @@ def test_styles_in_predict_and_in_the_exported_graphs(trained, tmp_path):
     for name, wanted in (many | styled).items():
         found = pictures(tmp_path / ("i" if "seed" in name else "j"))[name]
         assert (np.abs(found - wanted) > 1.5 / 255).mean() == 0 and (found != wanted).mean() < 0.005
-    back = call("infer", "--model_dir", tmp_path / "graphs" / "to_photo", "--img", trained / "style.png",
-                "--style", trained / "faces" / "a.png", "--output_dir", tmp_path / "k")
+    back = call(
+        "infer",
+        "--model_dir",
+        tmp_path / "graphs" / "to_photo",
+        "--img",
+        trained / "style.png",
+        "--style",
+        trained / "faces" / "a.png",
+        "--output_dir",
+        tmp_path / "k",
+    )
     assert back.returncode == 0, back.stderr
     shutil.rmtree(tmp_path / "graphs")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "text"), [
-    (["--to", "sketch"], "--to sketch: this system makes caricature, photo"),
-    (["--to", "photo", "--b2a"], "--to, --a2b and --b2a disagree"),
-])
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--to", "sketch"], "--to sketch: this system makes caricature, photo"),
+        (["--to", "photo", "--b2a"], "--to, --a2b and --b2a disagree"),
+    ],
+)
 def test_wrong_directions_are_one_line(trained, words, text):
-    result = call("predict", *LITE, "--pretrained", trained / "run" / "latest.pdparams", "--image_dir",
-                  trained / "faces", *words)
+    result = call(
+        "predict", *LITE, "--pretrained", trained / "run" / "latest.pdparams", "--image_dir", trained / "faces", *words
+    )
     assert result.returncode == 2 and text in result.stderr

@@ -46,11 +46,24 @@ def arguments(argv=None):
     parser = cli.Parser(description=__doc__)
     parser.add_argument("experiment", metavar="YAML", type=Path, help="what to vary and to score")
     parser.add_argument("--output", metavar="DIR", type=Path, help="default: runs/ablation/<name of the YAML>")
-    parser.add_argument("--device", type=cli.STANDING["device"].kind, default="auto", metavar="auto|cpu|gpu",
-                        help=cli.STANDING["device"].help)
+    parser.add_argument(
+        "--device",
+        type=cli.STANDING["device"].kind,
+        default="auto",
+        metavar="auto|cpu|gpu",
+        help=cli.STANDING["device"].help,
+    )
     parser.add_argument("--report", action="store_true", help="train nothing: score and compare what is trained")
-    parser.add_argument("-o", dest="overrides", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-                        type=_override, help="set any key of the configuration for all runs")
+    parser.add_argument(
+        "-o",
+        dest="overrides",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        type=_override,
+        help="set any key of the configuration for all runs",
+    )
     return parser.parse_args(argv)
 
 
@@ -156,8 +169,13 @@ class Campaign:
         """Every score of a trained run; kept in scores.json together with what it depends on."""
         note = self.place(name, seed) / "scores.json"
         experiment = configuration.as_dict(self.experiment)
-        basis = {"wanted": self.experiment.wanted(), "judges": experiment["judges"], "pictures": experiment["pictures"],
-                 "held_out": configuration.as_dict(self.base)["data"]["validation"], "seed": self.base.seed}
+        basis = {
+            "wanted": self.experiment.wanted(),
+            "judges": experiment["judges"],
+            "pictures": experiment["pictures"],
+            "held_out": configuration.as_dict(self.base)["data"]["validation"],
+            "seed": self.base.seed,
+        }
         if note.is_file():
             saved = json.loads(note.read_text(encoding="utf-8"))
             if saved["basis"] == basis:
@@ -171,14 +189,22 @@ class Campaign:
         system = trained_system(configuration.load(place / "run" / "config.yaml"), place / "run" / LATEST)
         wanted = {key.partition("/")[0] for key in self.experiment.wanted()}
         known = set_metrics.chosen(self.base, system, wanted).factories
-        sets = known | {name: partial(Judged, judge, [*system.scored, "image"], self.experiment.judges[name].paired)
-                        for name, judge in self.judges.items()}
+        sets = known | {
+            name: partial(Judged, judge, [*system.scored, "image"], self.experiment.judges[name].paired)
+            for name, judge in self.judges.items()
+        }
         system.measured = (*system.measured, *self.judges)
         pictures = self.experiment.pictures
         with evaluating(system.networks):
-            found = evaluate(system, system.networks, self.batches, _chosen(experiments.PAIRED, wanted),
-                             pictures.count if pictures else 0, set_metrics=sets,
-                             hole_metrics=_chosen(experiments.IN_HOLE, wanted))
+            found = evaluate(
+                system,
+                system.networks,
+                self.batches,
+                _chosen(experiments.PAIRED, wanted),
+                pictures.count if pictures else 0,
+                set_metrics=sets,
+                hole_metrics=_chosen(experiments.IN_HOLE, wanted),
+            )
         missing = [key for key in self.experiment.wanted() if key not in found["scores"]]
         if missing:
             raise ConfigError(f"scores: no score '{missing[0]}'; there are {', '.join(sorted(found['scores']))}")
@@ -199,8 +225,13 @@ class Campaign:
         runs = self.finished()
         found = ablation_table.compare(self.experiment, runs)
         table = ablation_table.markdown(self.experiment, found)
-        content = {"experiment": configuration.as_dict(self.experiment), "git_commit": git_commit(),
-                   "held_out_pictures": len(self.batches.dataset), "runs": runs, **found}
+        content = {
+            "experiment": configuration.as_dict(self.experiment),
+            "git_commit": git_commit(),
+            "held_out_pictures": len(self.batches.dataset),
+            "runs": runs,
+            **found,
+        }
         write_text(self.folder / "results.json", json.dumps(content, indent=1) + "\n")
         write_text(self.folder / "table.md", table)
         if self.experiment.pictures and runs:

@@ -167,7 +167,8 @@ def _check_scores(experiment, system, path):
             raise ConfigError(
                 f"{path}.scores: '{key}' is not known; expected one of {', '.join([*PAIRED, *IN_HOLE])} of "
                 f"{', '.join(system.scored) or 'nothing'}, or NAME/SCORE of "
-                f"{', '.join([*system.measured, *measured]) or 'no set metric'}")
+                f"{', '.join([*system.measured, *measured]) or 'no set metric'}"
+            )
     for kind in [experiment.pictures.shown, *experiment.pictures.beside] if experiment.pictures else ():
         if kind not in system.shown:
             raise ConfigError(f"{path}.pictures: '{kind}' is not known; expected one of {', '.join(system.shown)}")

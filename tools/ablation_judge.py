@@ -15,8 +15,9 @@ class Judged:
         """`judge`: a trained System; `kinds`: the pictures it is shown; `paired`: see JudgeSettings."""
         self.judge, self.paired = judge, paired
         against = ("", "_paired") if paired else ("",)
-        self.metrics = {(kind, suffix): [SETS[name]() for name in judge.measured]
-                        for kind in kinds for suffix in against}
+        self.metrics = {
+            (kind, suffix): [SETS[name]() for name in judge.measured] for kind in kinds for suffix in against
+        }
 
     def update(self, pictures):
         """Add a batch."""
@@ -32,5 +33,9 @@ class Judged:
 
     def result(self):
         """{score/kind, score_paired/kind: float}."""
-        return {f"{score}{suffix}/{kind}": value for (kind, suffix), metrics in self.metrics.items()
-                for metric in metrics for score, value in metric.result().items()}
+        return {
+            f"{score}{suffix}/{kind}": value
+            for (kind, suffix), metrics in self.metrics.items()
+            for metric in metrics
+            for score, value in metric.result().items()
+        }

@@ -51,6 +51,7 @@ def compare(experiment, runs):
         `baselines` {row: {score: value}} from the first finished run, None before it. Variants that are not
         finished are left out.
     """
+
     def column(name, key):
         return {seed: scores[key] for seed, scores in runs.get(name, {}).items()}
 
@@ -65,8 +66,9 @@ def compare(experiment, runs):
             if own is not None:
                 found["differences"].setdefault(name, {})[key] = own
     any_run = next((scores for own in runs.values() for scores in own.values()), {})
-    found["baselines"] = {row: {column: any_run.get(key) for column, key in cells.items()}
-                          for row, cells in experiment.baselines.items()}
+    found["baselines"] = {
+        row: {column: any_run.get(key) for column, key in cells.items()} for row, cells in experiment.baselines.items()
+    }
     return found
 
 
@@ -83,10 +85,21 @@ def markdown(experiment, found):
     for name in others:
         row = found["differences"].get(name)
         against.append(_line(experiment, name, row, _difference, _seeds(row)))
-    return "\n".join([
-        "Mean +- standard deviation over the seeds.", "", *_table(head, scores), "",
-        f"Difference to `{first}`, seed by seed, mean +- standard deviation; better or worse where the 95 % interval",
-        "of the mean (Student's t) leaves out 0.", "", *_table(head, against)]) + "\n"
+    return (
+        "\n".join(
+            [
+                "Mean +- standard deviation over the seeds.",
+                "",
+                *_table(head, scores),
+                "",
+                f"Difference to `{first}`, seed by seed, mean +- standard deviation; better or worse where the 95 %",
+                "interval of the mean (Student's t) leaves out 0.",
+                "",
+                *_table(head, against),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _table(head, rows):
@@ -95,8 +108,11 @@ def _table(head, rows):
 
 def _line(experiment, name, row, text, seeds):
     """Cells of one row: a figure, "-" where none belongs, "not run" where it is still to come."""
-    figures = {key: text(row[key], own.digits) if row[key] is not None else NOT_RUN
-               for key, own in experiment.scores.items() if row and key in row}
+    figures = {
+        key: text(row[key], own.digits) if row[key] is not None else NOT_RUN
+        for key, own in experiment.scores.items()
+        if row and key in row
+    }
     return [name, seeds, *(figures.get(key, "-" if row else NOT_RUN) for key in experiment.scores)]
 
 

@@ -169,6 +169,7 @@ def metrics(repeats):
     saved.update(rng.normal(size=(2 * 2048, 2048)))
     batches = -(-METRIC_PICTURES // METRIC_BATCH)
     for resize in ("legacy", "clean"):
+
         def distance(resize=resize):
             scorer = SetScorer(InceptionFeatures(network, resize), {}, (*saved.result(), {}))
             for _ in range(batches):
@@ -182,8 +183,12 @@ def metrics(repeats):
     pair = pictures[:2]
     for metric in (psnr, ssim):
         timing = measure(limit, lambda metric=metric: [metric(*pair) for _ in range(METRIC_PICTURES)], 1, warm_up=0)
-        yield Row("metrics", f"{metric.__name__} of {METRIC_PICTURES} pairs, 256 px", timing,
-                  note=f"{METRIC_PICTURES / timing.seconds:.0f} pairs/s")
+        yield Row(
+            "metrics",
+            f"{metric.__name__} of {METRIC_PICTURES} pairs, 256 px",
+            timing,
+            note=f"{METRIC_PICTURES / timing.seconds:.0f} pairs/s",
+        )
 
 
 def _core_row(group, name, function, repeats):
@@ -230,8 +235,9 @@ def table(rows):
 
 def main():
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", choices=GROUPS, help="one group")
     parser.add_argument("--repeats", type=int, default=15, help="of every measurement (default: 15)")
     parser.add_argument("--json", default="benchmark.json", help="file to write (default: benchmark.json)")

@@ -44,8 +44,9 @@ def converted(arguments):
 
 def main(words=None):
     """Read, rename, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     for name in ("input", "encoder", "decoder", "output"):
         parser.add_argument(f"--{name}", metavar="FILE", required=name == "output")
     arguments = parser.parse_args(words)

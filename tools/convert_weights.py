@@ -76,8 +76,9 @@ def choose(arrays, source, name=None, entry=None):
         first = ", ".join(f"{shown(key)} {list(array.shape)}" for key, array in list(arrays.items())[:3])
         raise InputError(f"{source}: no known network among its {len(arrays)} arrays; the first: {first}")
     held = ", ".join(f"{what.network.name}{f' at {shown(place)}' if place else ''}" for place, what in found.items())
-    named = {place: what for place, what in found.items()
-             if name in (None, what.network.name) and entry in (None, place)}
+    named = {
+        place: what for place, what in found.items() if name in (None, what.network.name) and entry in (None, place)
+    }
     if not named:
         raise InputError(f"{source}: no {name or 'network'}{f' at {entry}' if entry else ''}; it holds {held}")
     if len({what.network.name for what in named.values()}) > 1:
@@ -109,11 +110,18 @@ def inspect(sources):
 
 def main(argv=None):
     """Read the command line, convert or inspect."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False, epilog="networks: " + ", ".join(
-                                         network.name for network in NETWORKS if network.builder))
-    parser.add_argument("files", metavar="FILE", nargs="+",
-                        help="SRC [SRC ...] DST: files to read and the one to write; with --inspect only files to read")
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        epilog="networks: " + ", ".join(network.name for network in NETWORKS if network.builder),
+    )
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="SRC [SRC ...] DST: files to read and the one to write; with --inspect only files to read",
+    )
     parser.add_argument("--as", dest="name", metavar="NAME", help="the network it has to be; see the end")
     parser.add_argument("--entry", metavar="PLACE", help="which of several, as --inspect prints it in brackets")
     parser.add_argument("--inspect", action="store_true", help="say what SRC is and list its keys and shapes")

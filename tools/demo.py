@@ -44,8 +44,10 @@ def write_sheet(restored_folder):
     rows = []
     for degraded in images.list_images(DATA / "lq")[:SHEET_ROWS]:
         restored = images.read_image(restored_folder / f"{degraded.stem}_predict.png")
-        before, original = (images.resize(images.read_image(path), restored.shape[:2], "area")
-                            for path in (degraded, DATA / "hq" / degraded.name))
+        before, original = (
+            images.resize(images.read_image(path), restored.shape[:2], "area")
+            for path in (degraded, DATA / "hq" / degraded.name)
+        )
         rows.append([before, restored, original])
     path = FOLDER / "before_after.png"
     images.write_image(path, images.picture_grid(rows, labels=["degraded", "restored", "original"]))

@@ -53,8 +53,9 @@ def download(url, part):
         except OSError as error:
             raise InputError(f"{part}: cannot be written ({error.strerror}); the same command goes on") from None
     have = part.stat().st_size if part.exists() else 0
-    raise InputError(f"{url}: no complete download in {ATTEMPTS} attempts ({reason}); the same command goes on after "
-                     f"{have:,} bytes")
+    raise InputError(
+        f"{url}: no complete download in {ATTEMPTS} attempts ({reason}); the same command goes on after {have:,} bytes"
+    )
 
 
 def _receive(url, part):

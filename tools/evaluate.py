@@ -39,14 +39,23 @@ FLAGS = {
 
 def arguments(argv=None):
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("restored", metavar="RESTORED_DIR", help="pictures to score")
     parser.add_argument("reference", metavar="REFERENCE_DIR", help="what they should be")
     for name, flag in FLAGS.items():
         bare = {"nargs": "?", "const": True} if flag.kind is cli.boolean else {}
-        parser.add_argument(f"--{name}", *flag.aliases, dest=name, type=cli.optional(flag.kind), default=flag.default,
-                            metavar=flag.metavar, help=flag.help, **bare)
+        parser.add_argument(
+            f"--{name}",
+            *flag.aliases,
+            dest=name,
+            type=cli.optional(flag.kind),
+            default=flag.default,
+            metavar=flag.metavar,
+            help=flag.help,
+            **bare,
+        )
     return parser.parse_args(argv)
 
 
@@ -88,8 +97,10 @@ def read_batches(names, files, batch_size, skipped):
                 logger.warning(f"skipped: {error}")
         for _, group in groupby(samples, key=lambda sample: {kind: p.shape for kind, p in sample[1].items()}):
             group = list(group)
-            yield [name for name, _ in group], {kind: np.stack([sample[kind] for _, sample in group])
-                                                for kind in group[0][1]}
+            yield (
+                [name for name, _ in group],
+                {kind: np.stack([sample[kind] for _, sample in group]) for kind in group[0][1]},
+            )
 
 
 def _read(name, files):
@@ -111,8 +122,10 @@ def check_sizes(names, pictures, files):
 
 def list_unmatched(restored, reference, args):
     """Say which files have no partner; returns {folder: names}."""
-    unmatched = {args.restored: sorted(restored.keys() - reference.keys()),
-                 args.reference: sorted(reference.keys() - restored.keys())}
+    unmatched = {
+        args.restored: sorted(restored.keys() - reference.keys()),
+        args.reference: sorted(reference.keys() - restored.keys()),
+    }
     for folder, names in unmatched.items():
         for name in names[:LISTED]:
             logger.warning(f"unmatched: {name} is in {folder} only")
@@ -151,8 +164,13 @@ def main():
     scoring = metric_suite.scoring(args, args.reference)
     unmatched = list_unmatched(files["restored"], files["image"], args)
     skipped = score(scoring, files, args)
-    report = {"restored": args.restored, "pairs": len(scoring.rows), "unmatched": unmatched, "skipped": skipped,
-              **scoring.report()}
+    report = {
+        "restored": args.restored,
+        "pairs": len(scoring.rows),
+        "unmatched": unmatched,
+        "skipped": skipped,
+        **scoring.report(),
+    }
     path = Path(args.result_dir) / "scores.json"
     metric_suite.write_report(path, report)
     alone = sum(map(len, unmatched.values()))

@@ -21,8 +21,9 @@ from engine.onnx_graph import export_onnx  # noqa: E402
 
 def parse_arguments():
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--model_dir", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--model_filename", default="inference.json")
     parser.add_argument("--params_filename", default="inference.pdiparams")

@@ -39,8 +39,10 @@ class Recogniser:
 
     def __call__(self, pictures, landmarks):
         """[N, H, W, 3] uint8 and [N, 68, 2] pixels -> [N, D]."""
-        crops = [face_crop(np.float32(picture) / 255, five_of_68(points), self.template, self.size, self.scale)[0]
-                 for picture, points in zip(pictures, landmarks, strict=True)]
+        crops = [
+            face_crop(np.float32(picture) / 255, five_of_68(points), self.template, self.size, self.scale)[0]
+            for picture, points in zip(pictures, landmarks, strict=True)
+        ]
         return self.embed(np.stack(crops))
 
 
@@ -60,8 +62,9 @@ def open_recogniser(name):
         return sphereface(*SPHEREFACE)
     if name.startswith("insightface:"):
         path = name.partition(":")[2]
-        return Recogniser(f"InsightFace {Path(path).name}", ArcFaceFeatures(session(path)), ARCFACE_TEMPLATE,
-                          ARCFACE_SIZE, 1.0)
+        return Recogniser(
+            f"InsightFace {Path(path).name}", ArcFaceFeatures(session(path)), ARCFACE_TEMPLATE, ARCFACE_SIZE, 1.0
+        )
     return _none("recogniser", name, "sphereface, insightface:FILE, none")
 
 
@@ -78,8 +81,13 @@ def sphereface(config_path, weights):
     system = run.build_system(config)
     graph = DynamicGraph(system.inference(run.trained_networks(system, weights, config_path))[""])
     size, scale = config.recipe.image_size, config.recipe.image_size[1] / 96
-    return Recogniser(f"SphereFace, {weights}", lambda crops: graph.run({"image": to_chw(crops)})["embedding"],
-                      placed_template(scale, 0), size, scale)
+    return Recogniser(
+        f"SphereFace, {weights}",
+        lambda crops: graph.run({"image": to_chw(crops)})["embedding"],
+        placed_template(scale, 0),
+        size,
+        scale,
+    )
 
 
 def session(path):

@@ -67,11 +67,13 @@ def obtain(name, entry, cache, offline=False):
     path = cache / entry.file
     if not path.exists():
         if offline:
-            raise InputError(f"{name}: {path} is not there, and offline nothing is downloaded; it is from "
-                             f"{entry.url or entry.page}")
+            raise InputError(
+                f"{name}: {path} is not there, and offline nothing is downloaded; it is from {entry.url or entry.page}"
+            )
         if entry.page:
-            raise InputError(f"{name}: no program can fetch it; get it from {entry.page}, save it as {path} and repeat "
-                             "the command")
+            raise InputError(
+                f"{name}: no program can fetch it; get it from {entry.page}, save it as {path} and repeat the command"
+            )
         try:
             cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -115,8 +117,9 @@ def listing(manifest, cache):
 
 def main(argv=None):
     """Read the command line, then list or fetch."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("names", metavar="NAME", nargs="*", help="entries of weights/manifest.yaml; none: list them")
     parser.add_argument("--cache", metavar="DIR", help="folder for the files as they were published")
     parser.add_argument("--offline", action="store_true", help="never open a connection")

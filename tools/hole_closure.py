@@ -70,8 +70,10 @@ def largest_closed(size, kernels):
     """Sides of the largest holes that the layers close at every place: (off the edge, at the top or left, at the
     bottom or right); 0 where none."""
     places = (lambda n: range(1, size - n), lambda n: [0], lambda n: [size - n])
-    return [largest(lambda n, place=place: closes(place(n), n, size, kernels), size - 1 - (number == 0))
-            for number, place in enumerate(places)]
+    return [
+        largest(lambda n, place=place: closes(place(n), n, size, kernels), size - 1 - (number == 0))
+        for number, place in enumerate(places)
+    ]
 
 
 def largest(holds, most):
@@ -85,9 +87,11 @@ def largest(holds, most):
 
 def report(size, kernels):
     """Lines of the table: a row a layer."""
-    lines = [f"picture of {size} x {size}; side of the largest square hole that is closed after each layer",
-             f"{'layer':>5} {'kernel':>6} {'map':>5} {'field':>6} {'off the edge':>13} {'top or left':>12} "
-             f"{'bottom or right':>16}"]
+    lines = [
+        f"picture of {size} x {size}; side of the largest square hole that is closed after each layer",
+        f"{'layer':>5} {'kernel':>6} {'map':>5} {'field':>6} {'off the edge':>13} {'top or left':>12} "
+        f"{'bottom or right':>16}",
+    ]
     field, step, side = 1, 1, size
     for number, kernel in enumerate(kernels, 1):
         field, step, side = field + (kernel - 1) * step, step * 2, -(-side // 2)

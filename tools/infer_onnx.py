@@ -22,8 +22,9 @@ from engine.onnx_graph import OnnxPredictor  # noqa: E402
 
 def parse_arguments():
     """Command line. --use_gpu is accepted for TIPC; only False can be had."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--onnx_file", type=Path, help="NAME.onnx with NAME.yaml beside it")
     parser.add_argument("--model_dir", type=Path, help="folder with inference.onnx, instead of a file")
     parser.add_argument("--image_dir", help="folder of pictures, or of the folders image, mask, style")

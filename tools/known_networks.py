@@ -117,6 +117,8 @@ STATISTICS = r".*\.(running_mean|running_var|num_batches_tracked)"
 ABSENT = "this network is not part of the project"
 GFPGAN = ("conv_body_down.0.skip.1.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight")
 CLEAN = ("conv_body_down.0.skip.weight", "condition_scale.0.0.weight", "stylegan_decoder.constant_input.weight")
+
+
 def _one_of_glcic(arrays):
     """A discriminator of the landmark project under GLCIC's keys."""
     return dict(imported("model.landmark.official_discriminator_keys")(arrays))

@@ -50,13 +50,15 @@ OWN = {
     "data_dir": Flag("folder with faces", metavar="DIR"),
     "weights": Flag("weights of the row Ours", aliases=("--pretrained", "-w"), metavar="FILE"),
     "without": Flag("weights of the row No landmark", metavar="FILE"),
-    "gallery": Flag("folder with a sub-folder of other pictures for every person, for faces that are files",
-                    metavar="DIR"),
+    "gallery": Flag(
+        "folder with a sub-folder of other pictures for every person, for faces that are files", metavar="DIR"
+    ),
     "gallery_pictures": Flag("pictures of each drawn person in the gallery", at_least(1), default=3, metavar="N"),
     "detector": Flag("cascade, insightface:FILE or none", default="cascade", metavar="NAME"),
     "recogniser": Flag("sphereface, insightface:FILE or none", default="sphereface", metavar="NAME"),
-    "blend": Flag("how completed holes get into their pictures", choice(*BLENDS), default="composite",
-                  metavar="|".join(BLENDS)),
+    "blend": Flag(
+        "how completed holes get into their pictures", choice(*BLENDS), default="composite", metavar="|".join(BLENDS)
+    ),
     "show": Flag("faces in the sheet", at_least(1), default=8, metavar="N"),
     "output_dir": Flag("where results go", default="results/landmark_tables", metavar="DIR"),
 }
@@ -151,15 +153,18 @@ def chosen_fill(completions, config, dataset, notes):
     for completion in completions.values():
         return completion.system.fill
     known = config.recipe.mean_pixel or tuple(mean_pixel(dataset))
-    notes.append(f"mean pixel {[round(value, 4) for value in known]}: of the "
-                 f"{'configuration' if config.recipe.mean_pixel else 'probes'}")
+    notes.append(
+        f"mean pixel {[round(value, 4) for value in known]}: of the "
+        f"{'configuration' if config.recipe.mean_pixel else 'probes'}"
+    )
     return MeanFill(known)
 
 
 def main(argv=None):
     """Complete, score, write, print."""
-    arguments = parse(__doc__, {"data_dir": "data.validation.root"}, argv, standing=("device", "batch_size", "seed"),
-                      own=OWN)
+    arguments = parse(
+        __doc__, {"data_dir": "data.validation.root"}, argv, standing=("device", "batch_size", "seed"), own=OWN
+    )
     config, section, notes = arguments.config, arguments.config.data.validation, []
     distributed.start(arguments.device)
     if config.system != f"system.landmark.{LandmarkInpainting.__name__}":
@@ -167,8 +172,11 @@ def main(argv=None):
     run.check_writable(arguments.output_dir)
     plain = replaced(config, {"recipe.landmark": "none"})
     given = {"No landmark": (plain, arguments.without), "Ours": (config, arguments.weights)}
-    completions = {row: Completion(which, file, arguments.config_path, arguments.blend)
-                   for row, (which, file) in given.items() if file}
+    completions = {
+        row: Completion(which, file, arguments.config_path, arguments.blend)
+        for row, (which, file) in given.items()
+        if file
+    }
     dataset = run.build_dataset(section, config.seed, training=False)
     landmarks = Landmarks(run.build_system(plain))
     if landmarks.absent:
@@ -178,8 +186,9 @@ def main(argv=None):
     gallery = gallery_of(arguments, section, recogniser, landmarks, notes)
     fill = chosen_fill(completions, config, dataset, notes)
     batches = EvaluationBatches(dataset, config.data.batch_size, 0)
-    table, sheet, count = score(batches, completions, fill, detector, recogniser if gallery else None, landmarks,
-                                gallery, arguments.show)
+    table, sheet, count = score(
+        batches, completions, fill, detector, recogniser if gallery else None, landmarks, gallery, arguments.show
+    )
     notes = [f"{count} faces, {len(batches.skipped)} skipped; blend: {arguments.blend}", *notes]
     write(Path(arguments.output_dir), table, sheet, notes, given, arguments.config_path)
     return 0
@@ -195,8 +204,14 @@ def score(batches, completions, fill, detector, recogniser, landmarks, gallery, 
         points = batch["landmarks"].numpy() if "landmarks" in batch else landmarks(true)
         for row, scores in rows.items():
             found = landmarks(made[row])
-            scores.update(made[row], true, masks, detector, None if found is None else (found, points),
-                          recogniser(made[row], points) if recogniser else None)
+            scores.update(
+                made[row],
+                true,
+                masks,
+                detector,
+                None if found is None else (found, points),
+                recogniser(made[row], points) if recogniser else None,
+            )
         people += [person(name) for name in batch["name"]]
         sheet += [[made[row][i] / 255 for row in rows] for i in range(min(len(true), show - len(sheet)))]
     table = {row: rows[row].result(gallery, people) if row in rows else None for row in ROWS}
@@ -209,8 +224,9 @@ def write(folder, table, sheet, notes, given, config_path):
     images.write_image(folder / "sheet.png", images.picture_grid(sheet, [row for row in table if table[row]]))
     write_text(folder / "tables.md", text)
     weights = {row: str(file) if file else None for row, (_, file) in given.items()}
-    write_report(folder / "tables.json", {"config": str(config_path), "weights": weights, "notes": notes,
-                                          "rows": table})
+    write_report(
+        folder / "tables.json", {"config": str(config_path), "weights": weights, "notes": notes, "rows": table}
+    )
     print(text, end="")
     print(f"results in {folder}")
 

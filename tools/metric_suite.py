@@ -37,18 +37,29 @@ FILE_NAMES = {"ir_se50": ("ir_se50", "model_ir_se50")}  # the second is what tra
 BACKBONES = {"lpips_alex": "alexnet", "lpips_vgg": "vgg16"}  # where the published file holds the linear layers only
 
 FLAGS = {
-    "metrics": Flag(f"comma-separated, of {', '.join((*DEFAULT, *OTHER))}; all: those but the last {len(OTHER)}",
-                    default="all", metavar="NAMES"),
+    "metrics": Flag(
+        f"comma-separated, of {', '.join((*DEFAULT, *OTHER))}; all: those but the last {len(OTHER)}",
+        default="all",
+        metavar="NAMES",
+    ),
     "crop_border": Flag("pixels PSNR and SSIM leave out on each side", cli.at_least(0), default=0, metavar="N"),
     "on_luma": Flag("PSNR and SSIM on Y of YCbCr in place of RGB", cli.boolean, default=False),
-    "fid_resize": Flag("legacy: as pytorch-fid; clean: as clean-fid", cli.choice(*RESIZES), default=RESIZES[0],
-                       metavar="|".join(RESIZES)),
+    "fid_resize": Flag(
+        "legacy: as pytorch-fid; clean: as clean-fid",
+        cli.choice(*RESIZES),
+        default=RESIZES[0],
+        metavar="|".join(RESIZES),
+    ),
     "fid_statistics": Flag("saved statistics (.npz or .pth) as FID's reference", metavar="FILE"),
     "save_fid_statistics": Flag("where statistics of the reference set are kept", metavar="FILE"),
     "metric_weights": Flag("folder with the weights of metrics", default="weights", metavar="DIR"),
     "proxy_weights": Flag("random weights in place of missing ones; names end in _proxy", cli.boolean, default=False),
-    "legacy_seed_metrics": Flag("also PSNR and FID as GPEN's Paddle port printed them", cli.boolean, default=False,
-                                aliases=("--legacy-seed-metrics",)),
+    "legacy_seed_metrics": Flag(
+        "also PSNR and FID as GPEN's Paddle port printed them",
+        cli.boolean,
+        default=False,
+        aliases=("--legacy-seed-metrics",),
+    ),
 }
 
 
@@ -241,8 +252,13 @@ def _niqe(args, name):
     path = weights_file(name, args.metric_weights)
     if path is None:
         return None, name
-    facts = {"colour": "Y", "crop": 0, "block": "96x96", "weights": f"{name} (sha256 {file_hash(path)})",
-             "reference": "none"}
+    facts = {
+        "colour": "Y",
+        "crop": 0,
+        "block": "96x96",
+        "weights": f"{name} (sha256 {file_hash(path)})",
+        "reference": "none",
+    }
     return scorers.NIQEScorer(niqe.load_parameters(path), facts), ""
 
 

@@ -127,5 +127,8 @@ def _search(arrays, name, place, depth=0):
             parts.setdefault(first, {})[rest] = array
     if depth == 3 or len(parts) > MAX_PARTS:
         return {}
-    return {at: found for first, part in parts.items()
-            for at, found in _search(part, name, f"{place}{first}.", depth + 1).items()}
+    return {
+        at: found
+        for first, part in parts.items()
+        for at, found in _search(part, name, f"{place}{first}.", depth + 1).items()
+    }

@@ -149,12 +149,16 @@ def completion_network(arrays):
 
 def context_discriminator(arrays):
     """GLCIC's discriminator: width, and for both branches the largest square picture that fits its linear layer."""
+
     def side(branch):
         inputs = arrays[f"{branch}.linear6.weight"].size / width(arrays, f"{branch}.linear6.bias")
         return (32 * max(1, round((inputs / width(arrays, f"{branch}.conv5.weight")) ** 0.5)),) * 2
 
-    return {"local_size": side("model_ld"), "global_size": side("model_gd"),
-            "width": width(arrays, "model_ld.conv1.weight") / 64}
+    return {
+        "local_size": side("model_ld"),
+        "global_size": side("model_gd"),
+        "width": width(arrays, "model_ld.conv1.weight") / 64,
+    }
 
 
 def landmark_predictor(arrays):

@@ -46,8 +46,9 @@ REFUSED = {
 
 def parse_arguments(words=None):
     """Command line. --use_gpu is accepted for TIPC; only False can be had."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-                                     allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--model_path", type=Path, required=True, help="folder of the exported model")
     parser.add_argument("--output_dir", type=Path, required=True, help="folder of the int8 model")
     parser.add_argument("--data_dir", type=Path, required=True, help="pictures to calibrate and measure on")
@@ -84,9 +85,15 @@ def quantise(fp32_file, int8_file, calibration):
 
     logging.getLogger().setLevel(logging.ERROR)  # it recommends a pre-processing that changes nothing here
     quantization.quantize_static(
-        str(fp32_file), str(int8_file), reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
-        op_types_to_quantize=["Conv"], activation_type=quantization.QuantType.QUInt8,
-        weight_type=quantization.QuantType.QInt8)
+        str(fp32_file),
+        str(int8_file),
+        reader(),
+        quant_format=quantization.QuantFormat.QDQ,
+        per_channel=True,
+        op_types_to_quantize=["Conv"],
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
 
 
 def timed(predictor, arrays, rounds=5):
@@ -124,8 +131,11 @@ def distances(contract, first, second):
     """{"psnr_to_fp32"} of a graph with images among its outputs, {"error_to_fp32"} of one without."""
     pictures = [port["name"] for port in contract["outputs"] if port["kind"] == "image"]
     if pictures:
-        values = [min(psnr(b, a), 99.0) for name in pictures
-                  for a, b in zip(map(images.to_hwc, first[name]), map(images.to_hwc, second[name]), strict=True)]
+        values = [
+            min(psnr(b, a), 99.0)
+            for name in pictures
+            for a, b in zip(map(images.to_hwc, first[name]), map(images.to_hwc, second[name]), strict=True)
+        ]
         return {"psnr_to_fp32": float(np.mean(values))}
     errors = [np.abs(second[name] - first[name]).mean() / max(np.abs(first[name]).mean(), 1e-12) for name in first]
     return {"error_to_fp32": float(np.mean(errors))}
@@ -163,8 +173,9 @@ def main(words=None):
         export_onnx(program, params, fp32_file)
         contract = fp32_file.with_suffix(".yaml").read_text(encoding="utf-8")
         int8_file.with_suffix(".yaml").write_text(contract.replace("precision: fp32", "precision: int8"))
-        calibration = [arrays for _, arrays in batches(OnnxPredictor(fp32_file).contract, args.data_dir,
-                                                       args.batch_size)][: args.batch_num]
+        calibration = [
+            arrays for _, arrays in batches(OnnxPredictor(fp32_file).contract, args.data_dir, args.batch_size)
+        ][: args.batch_num]
         quantise(fp32_file, int8_file, calibration)
         report = measure(fp32_file, int8_file, args.data_dir, args.batch_size, args.target_dir)
         verdict(report)

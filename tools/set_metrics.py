@@ -41,8 +41,10 @@ def of_validation(config, system):
     """
     asked = config.train.measures
     if unknown := [name for name in asked if name not in system.measured]:
-        raise ConfigError(f"train.measures: '{unknown[0]}' is not known; {config.system} is measured by "
-                          f"{', '.join(system.measured) or 'nothing'}")
+        raise ConfigError(
+            f"train.measures: '{unknown[0]}' is not known; {config.system} is measured by "
+            f"{', '.join(system.measured) or 'nothing'}"
+        )
     found = chosen(config, system, asked)
     best = config.train.best.score.partition("/")[0] if config.train.best else None
     if best in found.missing:

@@ -39,10 +39,14 @@ BINS = 8  # of a colour histogram, a channel
 OWN = {
     "pretrained": Flag("weights; {fold} stands for the number of the fold", aliases=("-w",), metavar="FILE"),
     "root": Flag("WebCaricature's folder", metavar="DIR"),
-    "protocol": Flag("how the pairs are chosen", choice("official", "seed", "both"), default="official",
-                     metavar="official|seed|both"),
-    "trained": Flag("people trained on: those of the configuration, none, or a file of names", default="config",
-                    metavar="config|none|FILE"),
+    "protocol": Flag(
+        "how the pairs are chosen", choice("official", "seed", "both"), default="official", metavar="official|seed|both"
+    ),
+    "trained": Flag(
+        "people trained on: those of the configuration, none, or a file of names",
+        default="config",
+        metavar="config|none|FILE",
+    ),
     "output": Flag("file for the figures", metavar="JSON"),
 }
 
@@ -67,7 +71,8 @@ class Faces:
         batches = list(EvaluationBatches(dataset, batch_size, 0))
         self.vectors = np.concatenate([embed(batch["image"].numpy()) for batch in batches])
         self.identities, self.is_caricature = (
-            np.concatenate([batch[key].numpy() for batch in batches]) for key in ("identity", "is_caricature"))
+            np.concatenate([batch[key].numpy() for batch in batches]) for key in ("identity", "is_caricature")
+        )
         self.names = [name for batch in batches for name in batch["name"]]
 
     def unrestricted(self):
@@ -126,7 +131,8 @@ def refuse_leak(trained, tested, fold):
     if leaked:
         raise InputError(
             f"protocol official: {len(leaked)} of the {len(tested)} people of fold {fold} were trained on, such as "
-            f"{leaked[0]}; expected weights trained with data.train.fold set, one a fold, or --trained none")
+            f"{leaked[0]}; expected weights trained with data.train.fold set, one a fold, or --trained none"
+        )
 
 
 class Network:
@@ -155,7 +161,8 @@ def view2_scores(arguments, protocol):
         if protocol == "official":
             refuse_leak(trained_people(arguments.trained, config, fold if per_fold else None), tested, fold)
         settings = webcaricature.FaceSettings(
-            root=arguments.root, fold=fold, filtered=False, image_size=config.recipe.image_size)
+            root=arguments.root, fold=fold, filtered=False, image_size=config.recipe.image_size
+        )
         dataset = webcaricature.LabelledFaces(settings, 0, training=False)
         faces = Faces(dataset, network.embedder(1 if protocol == "seed" else fold), config.data.batch_size)
         if protocol == "seed":
@@ -170,8 +177,11 @@ def validation_figures(arguments):
     """Method -> figures over the configuration's validation people: the network and the colour baselines."""
     config, found = arguments.config, {}
     dataset = run.build_dataset(config.data.validation, config.seed, training=False)
-    methods = {"network": Network(arguments).embedder(1),
-               "mean colour": mean_colour, "colour histogram": colour_histogram}
+    methods = {
+        "network": Network(arguments).embedder(1),
+        "mean colour": mean_colour,
+        "colour histogram": colour_histogram,
+    }
     for name, embed in methods.items():
         faces, metric = Faces(dataset, embed, config.data.batch_size), Verification()
         metric.update({"embedding": faces.vectors, "identity": faces.identities, "is_caricature": faces.is_caricature})
@@ -181,13 +191,20 @@ def validation_figures(arguments):
 
 def line(name, figures):
     """One row of the table: percent but for the area; "-" for what a single fold cannot give."""
+
     def shown(key, scale, digits):
         if key not in figures:
             return "-"
         return f"{figures[key] * scale:.{digits}f} +- {figures[f'{key}_std'] * scale:.{digits}f}"
 
-    return "  ".join([f"{name:22s}", *(shown(key, 100, 2) for key in ("tar_far_0.1", "tar_far_1")),
-                      shown("auc", 1, 3), shown("accuracy", 100, 2)])
+    return "  ".join(
+        [
+            f"{name:22s}",
+            *(shown(key, 100, 2) for key in ("tar_far_0.1", "tar_far_1")),
+            shown("auc", 1, 3),
+            shown("accuracy", 100, 2),
+        ]
+    )
 
 
 def main(argv=None):

@@ -130,8 +130,14 @@ def main(argv=None):
     if (arguments.write is None) == (arguments.report is None):
         raise InputError("give either --write DIR or --report DIR")
     if arguments.write:
-        write(arguments.write, arguments.people, arguments.variants, arguments.config.seed,
-              side_faces=arguments.side_faces, misplaced=arguments.misplaced)
+        write(
+            arguments.write,
+            arguments.people,
+            arguments.variants,
+            arguments.config.seed,
+            side_faces=arguments.side_faces,
+            misplaced=arguments.misplaced,
+        )
     else:
         report(arguments.report, arguments.output)
 

@@ -50,8 +50,10 @@ def main(argv=None):
     masks = Masks(section.masks, (size, size), training)
     lines = write_masks(masks, arguments.count, arguments.config.seed, training, Path(arguments.output))
     ratios = [float(line.split(",")[1]) for line in lines[1:]]
-    print(f"{arguments.output}: {len(ratios)} masks of {size} x {size}, {min(ratios):.1%} to {max(ratios):.1%} hole, "
-          f"mean {np.mean(ratios):.1%}")
+    print(
+        f"{arguments.output}: {len(ratios)} masks of {size} x {size}, {min(ratios):.1%} to {max(ratios):.1%} hole, "
+        f"mean {np.mean(ratios):.1%}"
+    )
 
 
 if __name__ == "__main__":

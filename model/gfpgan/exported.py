@@ -136,8 +136,12 @@ class StyledConv(Folded):
         conv = f"{prefix}.modulated_conv"
         doubled = side is not None
         self.conv = FoldedModulatedConv(
-            weights[f"{conv}.weight"], weights[f"{conv}.modulation.weight"], weights[f"{conv}.modulation.bias"],
-            gain=GAIN, kernel=binomial_kernel(4.0) if doubled and filters else None)
+            weights[f"{conv}.weight"],
+            weights[f"{conv}.modulation.weight"],
+            weights[f"{conv}.modulation.bias"],
+            gain=GAIN,
+            kernel=binomial_kernel(4.0) if doubled and filters else None,
+        )
         self.enlarge = Doubled(weights[f"{conv}.weight"].shape[2], side) if doubled and not filters else None
         self.constant("bias", np.float64(weights[f"{prefix}.activate.bias"]).reshape(-1, 1, 1) * GAIN)
         scale = float(weights[f"{prefix}.weight"][0]) * GAIN
@@ -162,8 +166,12 @@ class ToRGB(Folded):
         super().__init__()
         conv = f"{prefix}.modulated_conv"
         self.conv = FoldedModulatedConv(
-            weights[f"{conv}.weight"], weights[f"{conv}.modulation.weight"], weights[f"{conv}.modulation.bias"],
-            demodulate=False, gain=0.5)
+            weights[f"{conv}.weight"],
+            weights[f"{conv}.modulation.weight"],
+            weights[f"{conv}.modulation.bias"],
+            demodulate=False,
+            gain=0.5,
+        )
         self.constant("bias", 0.5 * np.float64(weights[f"{prefix}.bias"]).reshape(3, 1, 1) + (0.5 if is_last else 0.0))
         self.enlarge = None
         if side is not None:
@@ -193,8 +201,10 @@ class ExportedGFPGAN(Folded):
         self.last = Conv(weights["final_conv.0.weight"], weights["final_conv.1.bias"], GAIN, True)
         self.final_linear = FoldedLinear(weights["final_linear.weight"], weights["final_linear.bias"])
         self.up = nn.LayerList([UpBlock(weights, f"conv_body_up.{i}", side) for i, side in enumerate(sides)])
-        self.scale, self.shift = (nn.LayerList([Condition(weights, f"condition_{kind}.{i}") for i in range(levels)])
-                                  for kind in ("scale", "shift"))
+        self.scale, self.shift = (
+            nn.LayerList([Condition(weights, f"condition_{kind}.{i}") for i in range(levels)])
+            for kind in ("scale", "shift")
+        )
         self.style_dim, self.different_w = generator.style_dim, generator.different_w
         self.mapping = nn.LayerList([] if generator.input_is_latent else mapping_layers(weights))
         self._fold_decoder(weights, filters, sides)
@@ -253,5 +263,7 @@ def mapping_layers(weights, lr_mul=0.01):
     """The mapping network from z to w. Source: style_mlp of BasicSR."""
     prefix = "stylegan_decoder.style_mlp."
     count = sum(key.startswith(prefix) and key.endswith(".bias") for key in weights)
-    return [FoldedLinear(weights[f"{prefix}{i}.weight"], weights[f"{prefix}{i}.bias"], lr_mul, True)
-            for i in range(1, count + 1)]
+    return [
+        FoldedLinear(weights[f"{prefix}{i}.weight"], weights[f"{prefix}{i}.bias"], lr_mul, True)
+        for i in range(1, count + 1)
+    ]

@@ -24,8 +24,17 @@ class GFPGANOriginal(nn.Layer):
     decoder = StyleGAN2Generator
     filters, is_clean = True, False
 
-    def __init__(self, size, style_dim=512, n_mlp=8, channel_multiplier=1, narrow=1.0, input_is_latent=True,
-                 different_w=True, sft_half=True):
+    def __init__(
+        self,
+        size,
+        style_dim=512,
+        n_mlp=8,
+        channel_multiplier=1,
+        narrow=1.0,
+        input_is_latent=True,
+        different_w=True,
+        sft_half=True,
+    ):
         """Build.
 
         Args:
@@ -86,8 +95,10 @@ class GFPGANOriginal(nn.Layer):
             (restored [N, 3, size, size], [pictures of the U-Net at 8, 16, ... size]); linear, trained to [-1, 1].
         """
         latents, features = self.encode(image)
-        conditions = [(scale(x), shift(x))
-                      for scale, shift, x in zip(self.condition_scale, self.condition_shift, features, strict=True)]
+        conditions = [
+            (scale(x), shift(x))
+            for scale, shift, x in zip(self.condition_scale, self.condition_shift, features, strict=True)
+        ]
         pictures = [to_rgb(x) for to_rgb, x in zip(self.toRGB, features, strict=True)]
         return self.stylegan_decoder(latents, noise, conditions=conditions), pictures
 

@@ -37,15 +37,24 @@ class Numbered:
 
 
 def faces(**changes):
-    settings = {"synthetic": {"identities": [0, LENGTH], "variants": 1}, "image_size": 16, "degrade_size": 32,
-                "resize_kernel": "area", "flip_probability": 0.5, "grey_probability": 0.3, "degradation": GPEN}
+    settings = {
+        "synthetic": {"identities": [0, LENGTH], "variants": 1},
+        "image_size": 16,
+        "degrade_size": 32,
+        "resize_kernel": "area",
+        "flip_probability": 0.5,
+        "grey_probability": 0.3,
+        "degradation": GPEN,
+    }
     return DegradedFaces(DegradedFaces.Config(**settings | changes), 3, training=True)
 
 
 def steps(dataset, first=0, last=STEPS, workers=0, rank=0, world=1, seed=1, batch=BATCH):
     batches = TrainingBatches(dataset, seed, batch, workers, rank, world)
-    return [{key: value if isinstance(value, list) else value.numpy() for key, value in found.items()}
-            for found in batches.iterate(first, last)]
+    return [
+        {key: value if isinstance(value, list) else value.numpy() for key, value in found.items()}
+        for found in batches.iterate(first, last)
+    ]
 
 
 def names(*arguments, **options):
@@ -198,6 +207,12 @@ print(len(caught), len(names))
 
 @pytest.mark.slow
 def test_signal_to_the_group_leaves_the_workers_alone():
-    child = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, start_new_session=True, timeout=60,
-                           capture_output=True, text=True)
+    child = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=ROOT,
+        start_new_session=True,
+        timeout=60,
+        capture_output=True,
+        text=True,
+    )
     assert (child.returncode, child.stdout, child.stderr) == (0, "2 100\n", "")

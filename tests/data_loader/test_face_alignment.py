@@ -101,8 +101,9 @@ def test_what_is_at_the_landmarks_comes_to_the_template(size, margin):
         peak = np.unravel_index(found[..., channel].argmax(), found.shape[:2])[::-1]
         assert min(np.abs(five_points(points) - peak).max(1)) <= 0.9
     eye = five_points(points)[0]
-    window = found[..., 0] * (np.hypot(*(np.mgrid[: found.shape[0], : found.shape[1]][::-1] - eye[:, None, None]))
-                              < 6 * scale)
+    window = found[..., 0] * (
+        np.hypot(*(np.mgrid[: found.shape[0], : found.shape[1]][::-1] - eye[:, None, None])) < 6 * scale
+    )
     y, x = np.mgrid[: found.shape[0], : found.shape[1]]
     centre = np.array([(window * x).sum(), (window * y).sum()]) / window.sum()
     np.testing.assert_allclose(centre, eye, atol=0.34)

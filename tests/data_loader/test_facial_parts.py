@@ -15,8 +15,15 @@ from loss import facial_parts
 from tests.data_loader.test_degrade import NOTHING
 
 CIRCLES = np.array([[190.0, 240.0, 20.0], [320.0, 244.0, 25.0], [256.0, 370.0, 50.0]])
-PLAIN = {"image_size": 64, "degrade_size": 64, "resize_kernel": "area", "flip_probability": 0.0,
-         "grey_probability": 0.0, "degradation": NOTHING, "gives_parts": True}
+PLAIN = {
+    "image_size": 64,
+    "degrade_size": 64,
+    "resize_kernel": "area",
+    "flip_probability": 0.0,
+    "grey_probability": 0.0,
+    "degradation": NOTHING,
+    "gives_parts": True,
+}
 
 
 def landmarks():
@@ -77,8 +84,16 @@ def test_table_is_read_as_written(tmp_path, name):
     assert np.isnan(table.circles("unknown", 512)).all()
 
 
-@pytest.mark.parametrize("content", ["{", '{"size": 512}', '{"size": 512, "faces": {"a": {"left_eye": [1, 2, 3]}}}',
-                                     '{"size": 0, "faces": {}}', '{"size": 1, "faces": [1]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        '{"size": 512}',
+        '{"size": 512, "faces": {"a": {"left_eye": [1, 2, 3]}}}',
+        '{"size": 0, "faces": {}}',
+        '{"size": 1, "faces": [1]}',
+    ],
+)
 def test_other_files_are_one_line(tmp_path, content):
     (tmp_path / "t.json").write_text(content)
     with pytest.raises(InputError, match="t.json: no table of facial parts") as error:

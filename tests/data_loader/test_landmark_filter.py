@@ -19,22 +19,25 @@ def test_a_frontal_face_is_kept():
     assert rejections(3 * landmarks() @ turn.T + 500) == []  # where and how it stands in the picture does not matter
 
 
-@pytest.mark.parametrize(("points", "rule"), [
-    (changed(0, 1, 70), "0 is the topmost"),
-    (changed(2, 1, 50), "2 is the lowest"),
-    (changed(1, 0, 60), "1 is the leftmost"),
-    (changed(3, 0, 40), "3 is the rightmost"),
-    (changed(5, 0, 70), "brows 4 < 5 < 6 < 7"),
-    (changed(9, 0, 20), "eyes 8 < 9 < 10 < 11"),
-    (changed(13, 0, 70), "mouth corners enclose"),
-    (changed(12, 1, 94), "nose above the mouth"),
-    (changed(1, 0, 35), "between the ears"),
-    (changed(3, 0, 55), "between the ears"),
-    (changed(0, 1, 41), "hairline above the brows"),
-    (changed(4, 1, 56), "brows above the eyes"),
-    (changed(10, 1, 90), "eyes above nose and mouth"),
-    (changed(2, 1, 95), "nose and mouth above the chin"),
-])
+@pytest.mark.parametrize(
+    ("points", "rule"),
+    [
+        (changed(0, 1, 70), "0 is the topmost"),
+        (changed(2, 1, 50), "2 is the lowest"),
+        (changed(1, 0, 60), "1 is the leftmost"),
+        (changed(3, 0, 40), "3 is the rightmost"),
+        (changed(5, 0, 70), "brows 4 < 5 < 6 < 7"),
+        (changed(9, 0, 20), "eyes 8 < 9 < 10 < 11"),
+        (changed(13, 0, 70), "mouth corners enclose"),
+        (changed(12, 1, 94), "nose above the mouth"),
+        (changed(1, 0, 35), "between the ears"),
+        (changed(3, 0, 55), "between the ears"),
+        (changed(0, 1, 41), "hairline above the brows"),
+        (changed(4, 1, 56), "brows above the eyes"),
+        (changed(10, 1, 90), "eyes above nose and mouth"),
+        (changed(2, 1, 95), "nose and mouth above the chin"),
+    ],
+)
 def test_each_rule_of_the_order(points, rule):
     assert any(rule in reason for reason in rejections(points)), rejections(points)
 

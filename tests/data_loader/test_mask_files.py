@@ -99,11 +99,13 @@ def test_what_cannot_be_read(tmp_path, folder):
         file.writestr("readme.txt", "")
     with zipfile.ZipFile(tmp_path / "broken.zip", "w") as file:
         file.writestr("m/a.png", b"no picture")
-    for root, white, line in ((folder, None, "white_means is missing"),
-                              (tmp_path / "bad.zip", "hole", "not a readable .zip"),
-                              (tmp_path / "empty.zip", "hole", "holds no image"),
-                              (tmp_path / "no.zip", "hole", "No such file"),
-                              (tmp_path / "broken.zip", "hole", "broken.zip: m/a.png: not a readable image")):
+    for root, white, line in (
+        (folder, None, "white_means is missing"),
+        (tmp_path / "bad.zip", "hole", "not a readable .zip"),
+        (tmp_path / "empty.zip", "hole", "holds no image"),
+        (tmp_path / "no.zip", "hole", "No such file"),
+        (tmp_path / "broken.zip", "hole", "broken.zip: m/a.png: not a readable image"),
+    ):
         with pytest.raises(InputError, match=line):
             MaskFiles(root, (8, 8), white)
 
@@ -133,5 +135,12 @@ def test_masks_of_files_by_ratio_and_in_turn(folder):
         write(folder / f"empty{i}.png", hole(side=0))
     with pytest.raises(InputError, match="empty1.png holds no hole"):
         Masks(MaskSettings(files=folder, white_means="hole"), (64, 64), False).draw(3, None)
-    assert min(Masks(MaskSettings(files=folder, white_means="hole"), (64, 64), True).draw(
-        0, np.random.default_rng(i))[0].mean() for i in range(20)) > 0
+    assert (
+        min(
+            Masks(MaskSettings(files=folder, white_means="hole"), (64, 64), True)
+            .draw(0, np.random.default_rng(i))[0]
+            .mean()
+            for i in range(20)
+        )
+        > 0
+    )

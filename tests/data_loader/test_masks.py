@@ -50,8 +50,11 @@ def test_shapes():
     assert box.sum() == len(rows) * len(columns) and np.ptp(rows) == len(rows) - 1
     middle = drawn_hole("centre", size, None, 0, rng(0))
     assert middle[10:30, 15:45].all() and middle.sum() == 20 * 30
-    bands = {(hole[0].all(), hole[-1].all(), hole[:, 0].all(), hole[:, -1].all())
-             for hole in (drawn_hole("half", size, None, 0, rng(i)) for i in range(40)) if hole.mean() == 0.5}
+    bands = {
+        (hole[0].all(), hole[-1].all(), hole[:, 0].all(), hole[:, -1].all())
+        for hole in (drawn_hole("half", size, None, 0, rng(i)) for i in range(40))
+        if hole.mean() == 0.5
+    }
     assert bands == {tuple(edge == i for i in range(4)) for edge in range(4)}
     path = drawn_hole("walk", size, (0.2, 0.3), 0, rng(4))
     assert connected(path) == 1 and path.sum() != len(np.flatnonzero(path.any(1))) * len(np.flatnonzero(path.any(0)))
@@ -75,8 +78,10 @@ def test_validation_takes_every_case_in_turn_and_training_draws():
         mask, border = masks(**kinds).draw(i, rng(i))
         found.append((mask.mean() > 0.3, border))
     assert found == [(False, "free"), (False, "inside"), (True, "free"), (True, "inside")] * 2
-    drawn = {(bool(mask.mean() > 0.3), border) for mask, border in
-             (masks(training=True, **kinds).draw(0, rng(i)) for i in range(40))}
+    drawn = {
+        (bool(mask.mean() > 0.3), border)
+        for mask, border in (masks(training=True, **kinds).draw(0, rng(i)) for i in range(40))
+    }
     assert len(drawn) == 4
 
 
@@ -88,21 +93,29 @@ def test_a_mask_is_float_zeros_and_ones():
 
 def test_kinds_come_by_weight():
     settings = {"kinds": {"centre": 3, "half": 1}}
-    centred = [masks(**settings).draw(0, rng(i))[0][0, 0, 0] + masks(**settings).draw(0, rng(i))[0][-1, -1, 0] == 0
-               for i in range(200)]
+    centred = [
+        masks(**settings).draw(0, rng(i))[0][0, 0, 0] + masks(**settings).draw(0, rng(i))[0][-1, -1, 0] == 0
+        for i in range(200)
+    ]
     assert np.mean(centred) == pytest.approx(0.75, abs=0.08)
 
 
-@pytest.mark.parametrize("settings, line", [
-    ({}, "either 'kinds'"),
-    ({"kinds": {"strokes": 1}, "files": "x"}, "either 'kinds'"),
-    ({"kinds": {"strokes": 1}, "white_means": "hole"}, "are for 'files'"),
-    ({"kinds": {"strokes": 0}}, "greater than 0"),
-    ({"kinds": {"circle": 1}}, "composition"),
-    ({"kinds": {"strokes": 1}, "ratios": [(0.5, 0.6)], "margins": [0.2]}, "ratio 0.6 does not fit inside margin 0.2"),
-    ({"kinds": {"strokes": 1}, "ratios": [(0.3, 0.2)]}, "low <= high"),
-    ({"files": "x", "margins": [0.1]}, "margins is"),
-])
+@pytest.mark.parametrize(
+    "settings, line",
+    [
+        ({}, "either 'kinds'"),
+        ({"kinds": {"strokes": 1}, "files": "x"}, "either 'kinds'"),
+        ({"kinds": {"strokes": 1}, "white_means": "hole"}, "are for 'files'"),
+        ({"kinds": {"strokes": 0}}, "greater than 0"),
+        ({"kinds": {"circle": 1}}, "composition"),
+        (
+            {"kinds": {"strokes": 1}, "ratios": [(0.5, 0.6)], "margins": [0.2]},
+            "ratio 0.6 does not fit inside margin 0.2",
+        ),
+        ({"kinds": {"strokes": 1}, "ratios": [(0.3, 0.2)]}, "low <= high"),
+        ({"files": "x", "margins": [0.1]}, "margins is"),
+    ],
+)
 def test_settings_that_contradict_themselves(settings, line):
     with pytest.raises(ValidationError, match=line):
         MaskSettings(**settings)

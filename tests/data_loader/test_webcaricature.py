@@ -82,8 +82,10 @@ def test_unpaired_samples_show_a_photo_and_a_caricature(root):
 
 def test_same_identity_sampling(root):
     always = pairs(root=root, same_identity=1.0)
-    assert all(sample["identity"] == sample["caricature_identity"]
-               for sample in (always[(epoch, index)] for epoch in range(3) for index in range(9)))
+    assert all(
+        sample["identity"] == sample["caricature_identity"]
+        for sample in (always[(epoch, index)] for epoch in range(3) for index in range(9))
+    )
     names = {always[(epoch, 0)]["name"] for epoch in range(12)}
     assert len(names) == 2  # either caricature of the person
 
@@ -157,8 +159,9 @@ def test_side_faces_are_drawn_as_they_are_marked_and_filtered_out(monkeypatch):
     entry = moved[0]
     picture, marks = faulty.drawn(entry), faulty.landmarks(entry)
     found = [i for i, place in enumerate(caricature_sources.LANDMARKS) if place < 68]
-    np.testing.assert_allclose(faces[0].landmarks[[caricature_sources.LANDMARKS[i] for i in found]], marks[found],
-                               atol=1e-3)
+    np.testing.assert_allclose(
+        faces[0].landmarks[[caricature_sources.LANDMARKS[i] for i in found]], marks[found], atol=1e-3
+    )
     assert np.abs(picture - plain.drawn(entry)).mean() > 0.02
     sides = {np.sign(faulty.landmarks(e)[12, 0] - faulty.landmarks(e)[[1, 3], 0].mean()) for e in moved}
     assert sides == {-1, 1}
@@ -210,8 +213,11 @@ def test_folder_mode(tmp_path):
 
 
 def test_mistakes_in_the_configuration():
-    for settings, message in (({}, "neither 'root'"), ({"synthetic": DRAWN, "image_size": [28, 28]}, "7 : 6"),
-                              ({"synthetic": DRAWN, "fold": 11}, "less than or equal to 10")):
+    for settings, message in (
+        ({}, "neither 'root'"),
+        ({"synthetic": DRAWN, "image_size": [28, 28]}, "7 : 6"),
+        ({"synthetic": DRAWN, "fold": 11}, "less than or equal to 10"),
+    ):
         with pytest.raises(ValidationError, match=message):
             pairs(**settings)
 

@@ -44,12 +44,15 @@ def test_protocols(root):
     assert [len(part) for part in second] == [1, 1]
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("x\n", "DevTest.txt:1: found 'x'; expected a number"),
-    ("2\nBill\t1\t1\n", r"DevTest.txt: ends after line 2"),
-    ("1\nBill 1 1\n", r"DevTest.txt:2: found 'Bill 1 1'; expected 3 fields between tabs"),
-    ("1\nBill\t1\t1\nAda\t1\t1\n", r"DevTest.txt:3: found 'Ada\\t1\\t1'; expected the end of the file"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x\n", "DevTest.txt:1: found 'x'; expected a number"),
+        ("2\nBill\t1\t1\n", r"DevTest.txt: ends after line 2"),
+        ("1\nBill 1 1\n", r"DevTest.txt:2: found 'Bill 1 1'; expected 3 fields between tabs"),
+        ("1\nBill\t1\t1\nAda\t1\t1\n", r"DevTest.txt:3: found 'Ada\\t1\\t1'; expected the end of the file"),
+    ],
+)
 def test_damaged_protocols_name_the_line(tmp_path, text, message):
     write_text(tmp_path / VERIFICATION / "UnRestricted" / "UnRestrictedView1_DevTest.txt", text)
     with pytest.raises(InputError, match=message):

@@ -45,7 +45,20 @@ def write_protocols(root):
     write_text(unrestricted / "UnRestrictedView1_DevTest.txt", f"1\n{four}\t2\t3\n")
     folds = f"2\n2\n{one}\t2\t3\n{four}\t2\t3\n2\n{two}\t2\t3\n{three}\t2\t3\n\n"
     write_text(unrestricted / "UnRestrictedView2.txt", folds)
-    write_text(restricted / "RestrictedView2.txt", "\n".join([
-        "2", "2", f"{one}\tC00001\tP00002", f"{four}\tC00002\tP00003",
-        f"{one}\tC00002\t{four}\tP00001", f"{one}\tP00001\t{four}\tC00001",
-        "1", f"{two}\tC00001\tP00001", f"{two}\tC00001\t{three}\tP00001"]) + "\n")
+    write_text(
+        restricted / "RestrictedView2.txt",
+        "\n".join(
+            [
+                "2",
+                "2",
+                f"{one}\tC00001\tP00002",
+                f"{four}\tC00002\tP00003",
+                f"{one}\tC00002\t{four}\tP00001",
+                f"{one}\tP00001\t{four}\tC00001",
+                "1",
+                f"{two}\tC00001\tP00001",
+                f"{two}\tC00001\t{three}\tP00001",
+            ]
+        )
+        + "\n",
+    )

@@ -46,7 +46,8 @@ class Toy(System):
         paddle.seed(11 + distributed.rank())  # other start values on every rank: rank 0's are broadcast
         self.generator = Generator()
         self.discriminator = paddle.nn.Sequential(
-            paddle.nn.Conv2D(3, 4, 3, padding=1), paddle.nn.LeakyReLU(0.2), paddle.nn.Conv2D(4, 1, SIDE))
+            paddle.nn.Conv2D(3, 4, 3, padding=1), paddle.nn.LeakyReLU(0.2), paddle.nn.Conv2D(4, 1, SIDE)
+        )
         self.networks = {"generator": self.generator, "discriminator": self.discriminator}
         self.trainable = {name: network.parameters() for name, network in self.networks.items()}
         self.state = {"path_length_mean": paddle.zeros([])}
@@ -80,8 +81,10 @@ class Batches:
     """This rank's rows of joint batches that follow from the step alone."""
 
     def __init__(self, joint):
-        self.rows = slice(distributed.rank() * joint // distributed.world_size(),
-                          (distributed.rank() + 1) * joint // distributed.world_size())
+        self.rows = slice(
+            distributed.rank() * joint // distributed.world_size(),
+            (distributed.rank() + 1) * joint // distributed.world_size(),
+        )
         self.joint = joint
 
     def epoch(self, step):
@@ -92,17 +95,24 @@ class Batches:
             random = np.random.default_rng(step)
             image = random.standard_normal((self.joint, 3, SIDE, SIDE)).astype("float32")
             latents = random.standard_normal((self.joint, 2, WIDTH)).astype("float32")
-            yield {"image": paddle.to_tensor(image[self.rows]), "latents": paddle.to_tensor(latents[self.rows]),
-                   "name": [str(step)] * (self.rows.stop - self.rows.start)}
+            yield {
+                "image": paddle.to_tensor(image[self.rows]),
+                "latents": paddle.to_tensor(latents[self.rows]),
+                "name": [str(step)] * (self.rows.stop - self.rows.start),
+            }
 
 
 def main(folder, joint):
     distributed.start("cpu")
     adam = OptimizerConfig(kind="adam", lr=0.01, beta1=0.0, beta2=0.99, clip_norm=5.0)
     config = RunConfig(
-        system="toy", data=DataConfig(train=Settings(), validation=Settings(), batch_size=joint),
-        optimizers={"generator": adam, "discriminator": adam}, ema=EMAConfig(decay=0.5), recipe=Settings(),
-        train=TrainConfig(steps=STEPS, log_every=1, save_every=0, preview_every=0))
+        system="toy",
+        data=DataConfig(train=Settings(), validation=Settings(), batch_size=joint),
+        optimizers={"generator": adam, "discriminator": adam},
+        ema=EMAConfig(decay=0.5),
+        recipe=Settings(),
+        train=TrainConfig(steps=STEPS, log_every=1, save_every=0, preview_every=0),
+    )
     Path(folder).mkdir(parents=True, exist_ok=True)
     Trainer(config, Toy(), folder, Batches(joint)).run()
 

@@ -46,8 +46,13 @@ def test_unknown_flag_names_the_nearest():
         parsed("--iter=3")
 
 
-WORDS = {"pretrained": Flag("weights"), "output_dir": Flag("results", default="results"), "mode": Flag("form"),
-         "image_dir": Flag("pictures"), "degrade": Flag("x", cli.boolean, default=False)}
+WORDS = {
+    "pretrained": Flag("weights"),
+    "output_dir": Flag("results", default="results"),
+    "mode": Flag("form"),
+    "image_dir": Flag("pictures"),
+    "degrade": Flag("x", cli.boolean, default=False),
+}
 
 
 def worded(monkeypatch, *words, script="predict.py"):
@@ -89,13 +94,16 @@ def test_words_that_mean_nothing_are_one_line(monkeypatch, original):
         parsed("W", "--iter=3")
 
 
-@pytest.mark.parametrize("content, line", [
-    ('{"mpv": [0.5, 0.4]}', r"mpv is \[0.5, 0.4\]; expected the mean pixel, three numbers in \[0, 1\]"),
-    ('{"mpv": [120, 100, 90]}', "three numbers in"),
-    ('{"mpv": [0.5, 0.4, 0.3], "input_generator_size": "160"}', "input_generator_size is '160'"),
-    ("[1, 2]", "mpv is None"),
-    ("no json", "cannot be read"),
-])
+@pytest.mark.parametrize(
+    "content, line",
+    [
+        ('{"mpv": [0.5, 0.4]}', r"mpv is \[0.5, 0.4\]; expected the mean pixel, three numbers in \[0, 1\]"),
+        ('{"mpv": [120, 100, 90]}', "three numbers in"),
+        ('{"mpv": [0.5, 0.4, 0.3], "input_generator_size": "160"}', "input_generator_size is '160'"),
+        ("[1, 2]", "mpv is None"),
+        ("no json", "cannot be read"),
+    ],
+)
 def test_original_configurations_are_checked(monkeypatch, original, content, line):
     original.write_text(content)
     with pytest.raises(InputError, match=line):

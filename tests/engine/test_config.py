@@ -30,8 +30,10 @@ def message(path, overrides=()):
 def test_unknown_key_names_the_nearest(tmp_path, content):
     content["train"]["log_evry"] = 3
     path = written(tmp_path, content)
-    known = ("['best', 'keep', 'log_every', 'measures', 'precision', 'preview_every', 'save_every', 'start_step', "
-             "'steps', 'to_static', 'validate_every']")
+    known = (
+        "['best', 'keep', 'log_every', 'measures', 'precision', 'preview_every', 'save_every', 'start_step', "
+        "'steps', 'to_static', 'validate_every']"
+    )
     assert message(path) == f"{path}.train: unknown key 'log_evry'. Did you mean 'log_every'? Known: {known}"
 
 

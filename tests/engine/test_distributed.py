@@ -36,8 +36,10 @@ def test_two_processes_are_one_with_the_joint_batch(tmp_path):
     for key, wanted in one.train_state.items():
         np.testing.assert_allclose(two.train_state[key], wanted, rtol=2e-3, atol=1e-5, err_msg=key)
     assert float(one.train_state["state/path_length_mean"]) > 0
-    records = [[json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
-               for name in ("one", "two")]
+    records = [
+        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    ]
     for mine, joint in zip(*records, strict=True):
         for key in ("generator/loss", "generator/path", "discriminator/loss"):
             assert mine[key] == pytest.approx(joint[key], rel=1e-3), key

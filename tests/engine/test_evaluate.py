@@ -102,9 +102,15 @@ def in_hole(picture, target, mask):
 
 
 def filled(batches):
-    return evaluate(Filling(), {"step": paddle.to_tensor(50 / 255)}, batches, {"difference": difference}, 4,
-                    hole_metrics={"inside": in_hole},
-                    fills={"black": lambda picture, mask: np.where(mask == 1, np.uint8(0), picture)})
+    return evaluate(
+        Filling(),
+        {"step": paddle.to_tensor(50 / 255)},
+        batches,
+        {"difference": difference},
+        4,
+        hole_metrics={"inside": in_hole},
+        fills={"black": lambda picture, mask: np.where(mask == 1, np.uint8(0), picture)},
+    )
 
 
 def test_holes_are_scored_inside_and_beside_fillings():
@@ -141,8 +147,13 @@ def test_observer_gets_masks_where_there_are_some():
             return super().__getitem__(key) | {"mask": np.ones((1, 4, 4), np.float32)}
 
     seen = []
-    evaluate(Brighter(), {"step": paddle.zeros([1])}, EvaluationBatches(Masked(), 3, 0), {},
-             observe=lambda names, pictures: seen.append(pictures["mask"].shape))
+    evaluate(
+        Brighter(),
+        {"step": paddle.zeros([1])},
+        EvaluationBatches(Masked(), 3, 0),
+        {},
+        observe=lambda names, pictures: seen.append(pictures["mask"].shape),
+    )
     assert seen == [(2, 4, 4, 1), (2, 4, 4, 1)]
 
 

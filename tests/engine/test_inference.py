@@ -136,10 +136,13 @@ def test_pixels_outside_the_hole_are_the_files_own(tmp_path, suffix, size, white
     assert (written[inside] == round(0.3 * 255)).all()
 
 
-@pytest.mark.parametrize("size, level, line", [
-    ((20, 20), 0, "mask.png: mask of 20 x 20; expected 33 x 47, the size of .*photo.png"),
-    ((33, 47), 1, r"mask.png: all of it is hole; expected some known pixels \(white means hole\)"),
-])
+@pytest.mark.parametrize(
+    "size, level, line",
+    [
+        ((20, 20), 0, "mask.png: mask of 20 x 20; expected 33 x 47, the size of .*photo.png"),
+        ((33, 47), 1, r"mask.png: all of it is hole; expected some known pixels \(white means hole\)"),
+    ],
+)
 def test_masks_that_cannot_be_meant(tmp_path, size, level, line):
     picture(tmp_path / "photo.png", 0.5, (33, 47))
     picture(tmp_path / "mask.png", level, size)

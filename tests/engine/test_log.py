@@ -35,9 +35,16 @@ def test_training_line_has_the_tokens_tools_look_for(folder, capsys):
     printed = capsys.readouterr().out
     (saved,) = (folder / "train.log").read_text().splitlines()
     assert printed.count("\n") == 1 and saved.endswith(printed.rstrip("\n"))
-    for pattern, value in {r"\bloss: ([-\d.e]+),": 1.5, r" ips: ([-\d.e]+) images/s$": 4, r"\blr: ([-\d.e]+),": 0.002,
-                           r"avg_reader_cost: ([\d.]+) sec": 0.5, r"avg_batch_cost: ([\d.]+) sec": 2,
-                           r"avg_samples: (\d+)": 8, r"iter: (\d+)/10\]": 4, r"\[Epoch (\d+),": 2}.items():
+    for pattern, value in {
+        r"\bloss: ([-\d.e]+),": 1.5,
+        r" ips: ([-\d.e]+) images/s$": 4,
+        r"\blr: ([-\d.e]+),": 0.002,
+        r"avg_reader_cost: ([\d.]+) sec": 0.5,
+        r"avg_batch_cost: ([\d.]+) sec": 2,
+        r"avg_samples: (\d+)": 8,
+        r"iter: (\d+)/10\]": 4,
+        r"\[Epoch (\d+),": 2,
+    }.items():
         assert float(re.search(pattern, printed.rstrip("\n"))[1]) == value, pattern
     assert re.search(r"(\S*)loss: ", printed)[1] == ""  # the first `loss:` is the bare total
     assert "discriminator/loss: 0.75" in printed
@@ -48,8 +55,10 @@ def test_record_holds_every_number(folder):
     out.training(4, 0, SCALARS, {"encoder": 0.002}, TIMING)
     out.record(5, {"validation/psnr": 20.5})
     out.close()
-    assert records(folder) == [{"step": 4, **SCALARS, "lr/encoder": 0.002, "ips": 4.0},
-                               {"step": 5, "validation/psnr": 20.5}]
+    assert records(folder) == [
+        {"step": 4, **SCALARS, "lr/encoder": 0.002, "ips": 4.0},
+        {"step": 5, "validation/psnr": 20.5},
+    ]
 
 
 def test_visualdl_reads_the_same(folder):

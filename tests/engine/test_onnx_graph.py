@@ -89,9 +89,13 @@ def test_weights_are_initializers(extras, program, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slopes, message", [
-    ([0.05, 0.3], "differs from Paddle Inference"), ([0.3], "2 LeakyRelu nodes"),
-])
+@pytest.mark.parametrize(
+    "slopes, message",
+    [
+        ([0.05, 0.3], "differs from Paddle Inference"),
+        ([0.3], "2 LeakyRelu nodes"),
+    ],
+)
 def test_wrong_slopes_are_caught_and_nothing_is_kept(extras, program, tmp_path, monkeypatch, slopes, message):
     listed = [("leaky_relu", {"negative_slope": slope}) for slope in slopes]
     monkeypatch.setattr(onnx_graph, "operators", lambda path: listed)

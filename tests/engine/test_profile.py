@@ -14,10 +14,14 @@ def test_options_are_read():
     assert read_options("") == (10, 20, "All", "model.profile")
 
 
-@pytest.mark.parametrize("text, message", [
-    ("range=[1,2]", "unknown key 'range'"), ("batch_range=[5,5]", r"batch_range \[5,5\]: expected"),
-    ("state=NPU", "state 'NPU': expected one of CPU, GPU, All"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("range=[1,2]", "unknown key 'range'"),
+        ("batch_range=[5,5]", r"batch_range \[5,5\]: expected"),
+        ("state=NPU", "state 'NPU': expected one of CPU, GPU, All"),
+    ],
+)
 def test_wrong_options_are_named(text, message):
     with pytest.raises(ConfigError, match=message):
         read_options(text)

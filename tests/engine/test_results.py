@@ -14,8 +14,10 @@ class Filler:
     """Stands for a model that fills with 0.8 at its own size; the masked picture is shown blue."""
 
     contract = {
-        "inputs": [{"name": "image", "kind": "image", "shape": [-1, 3, 8, 8]},
-                   {"name": "mask", "kind": "image", "shape": [-1, 1, 8, 8]}],
+        "inputs": [
+            {"name": "image", "kind": "image", "shape": [-1, 3, 8, 8]},
+            {"name": "mask", "kind": "image", "shape": [-1, 1, 8, 8]},
+        ],
         "outputs": [{"name": "composite", "kind": "image", "shape": [-1, 3, 8, 8]}],
         "preprocessing": {"resize_kernel": "area"},
         "hole": {"blend": "composite", "colour": [0, 0, 1], "default": "face_box"},
@@ -87,9 +89,13 @@ def test_only_what_fills_holes_has_stacks(folder, tmp_path):
 
 
 def test_names_of_results(tmp_path):
-    contract = {"inputs": [{"name": "image", "kind": "image"}],
-                "outputs": [{"name": "filled", "kind": "image"}, {"name": "edges", "kind": "image"}]}
+    contract = {
+        "inputs": [{"name": "image", "kind": "image"}],
+        "outputs": [{"name": "filled", "kind": "image"}, {"name": "edges", "kind": "image"}],
+    }
     samples = find_samples(contract, files={"image": "x/face.png"})
     paths = output_files(contract, samples, "out")["face.png"]
     assert {port: path.as_posix() for port, path in paths.items()} == {
-        "filled": "out/face_predict.png", "edges": "out/face_predict_edges.png"}
+        "filled": "out/face_predict.png",
+        "edges": "out/face_predict_edges.png",
+    }

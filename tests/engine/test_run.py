@@ -40,8 +40,15 @@ def arrays(network, shift=0.0):
 
 def config(folder=None, **changes):
     data = DataConfig(train=Settings(), validation=Settings(), batch_size=1)
-    return RunConfig(system="toy", data=data, optimizers={}, recipe=Settings(), train=TrainConfig(steps=1),
-                     output=OutputConfig(dir=folder), **changes)
+    return RunConfig(
+        system="toy",
+        data=data,
+        optimizers={},
+        recipe=Settings(),
+        train=TrainConfig(steps=1),
+        output=OutputConfig(dir=folder),
+        **changes,
+    )
 
 
 def saved(folder, step, network=None):
@@ -87,15 +94,32 @@ def test_random_weights_never_pass_for_trained_ones(pair):
 
 def test_a_file_that_fits_nothing_names_the_keys(pair):
     weights.write_weights("other.pdparams", {"weight": np.zeros((2, 4), np.float32), "bias": np.zeros(4, np.float32)})
-    with pytest.raises(InputError, match=r"other.pdparams \(generator\): weights of another size: "
-                                         r"weight is \[2, 4\] in the file, \[2, 3\] in the network"):
+    with pytest.raises(
+        InputError,
+        match=r"other.pdparams \(generator\): weights of another size: "
+        r"weight is \[2, 4\] in the file, \[2, 3\] in the network",
+    ):
         run.load_networks(pair, Path("other.pdparams"))
 
 
 def test_official_training_checkpoint_gives_the_averaged_generator():
-    recipe = {"size": 8, "channel_multiplier": 1, "narrow": 1 / 32, "style_dim": 8, "mapping_layers": 1,
-              "adversarial_weight": 1, "pixel_weight": 1, "pixel_beta": 1, "feature_weight": 0, "identity_weight": 0,
-              "r1_gamma": 10, "r1_every": 16, "path_weight": 2, "path_every": 4, "path_decay": 0.01}
+    recipe = {
+        "size": 8,
+        "channel_multiplier": 1,
+        "narrow": 1 / 32,
+        "style_dim": 8,
+        "mapping_layers": 1,
+        "adversarial_weight": 1,
+        "pixel_weight": 1,
+        "pixel_beta": 1,
+        "feature_weight": 0,
+        "identity_weight": 0,
+        "r1_gamma": 10,
+        "r1_every": 16,
+        "path_weight": 2,
+        "path_every": 4,
+        "path_decay": 0.01,
+    }
     it = GPEN(GPEN.Config(**recipe))
     file = {}
     for entry, network, shift in (("g", "generator", 1), ("g_ema", "generator", 2), ("d", "discriminator", 3)):

@@ -8,9 +8,14 @@ from engine.errors import InputError
 from engine.inference import Sample, load
 from engine.style_codes import described, from_pictures, with_vectors
 
-CONTRACT = {"inputs": [{"name": "image", "kind": "image", "shape": [-1, 3, 4, 6]},
-                       {"name": "style", "kind": "vector", "shape": [-1, 5], "encoder": "../style_of_x"}],
-            "outputs": [{"name": "x", "kind": "image"}], "preprocessing": {"resize_kernel": "area"}}
+CONTRACT = {
+    "inputs": [
+        {"name": "image", "kind": "image", "shape": [-1, 3, 4, 6]},
+        {"name": "style", "kind": "vector", "shape": [-1, 5], "encoder": "../style_of_x"},
+    ],
+    "outputs": [{"name": "x", "kind": "image"}],
+    "preprocessing": {"resize_kernel": "area"},
+}
 PLAIN = CONTRACT | {"inputs": CONTRACT["inputs"][:1]}
 
 

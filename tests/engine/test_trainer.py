@@ -60,9 +60,15 @@ class Batches:
 def config(steps, **train):
     adam = OptimizerConfig(kind="adam", lr=0.01, beta1=0.5, beta2=0.99, milestones=(5,), gamma=0.1)
     settings = {"steps": steps, "log_every": 4, "save_every": 3, "preview_every": 0, "keep": 2} | train
-    return RunConfig(system="toy", data=DataConfig(train=Settings(), validation=Settings(), batch_size=BATCH),
-                     optimizers={"net": adam}, ema=EMAConfig(decay=0.9), recipe=Settings(),
-                     train=TrainConfig(**settings), output=OutputConfig())
+    return RunConfig(
+        system="toy",
+        data=DataConfig(train=Settings(), validation=Settings(), batch_size=BATCH),
+        optimizers={"net": adam},
+        ema=EMAConfig(decay=0.9),
+        recipe=Settings(),
+        train=TrainConfig(**settings),
+        output=OutputConfig(),
+    )
 
 
 def trainer(folder, steps, poison_at=None, resume=False, **train):
@@ -214,13 +220,17 @@ def test_best_weights_by_a_named_score(tmp_path, better, kept):
     best = weights.read_weights(tmp_path / "run" / "best.pdparams")
     np.testing.assert_array_equal(best["net/0.weight"], averages[kept])
     assert json.loads((tmp_path / "run" / "best.json").read_text()) == {
-        "score": "toy", "value": values[kept], "step": kept}
+        "score": "toy",
+        "value": values[kept],
+        "step": kept,
+    }
     with pytest.raises(InputError, match="train.best.score: no score 'toy'; validation gives psnr"):
         it.keep_best({"psnr": 1.0})
 
 
 def test_training_is_prepared_before_the_average_is_made(tmp_path, monkeypatch):
     """A prior that is read for training is in the networks and in their averages from the start."""
+
     def read_prior(self):
         self.net[0].weight.set_value(paddle.full([3, 8], 7.0))
 

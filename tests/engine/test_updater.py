@@ -150,8 +150,16 @@ def test_average_moves_towards_the_parameters():
 
 def test_loss_scale_survives(pair, monkeypatch):
     """On a CPU Paddle's scaler is disabled and keeps no state: the fields of an enabled one are set by hand."""
-    saved = {"scale": np.array([512.0], np.float32), "incr_ratio": 2.0, "decr_ratio": 0.5, "incr_every_n_steps": 7,
-             "decr_every_n_nan_or_inf": 1, "incr_count": 3, "decr_count": 0, "use_dynamic_loss_scaling": True}
+    saved = {
+        "scale": np.array([512.0], np.float32),
+        "incr_ratio": 2.0,
+        "decr_ratio": 0.5,
+        "incr_every_n_steps": 7,
+        "decr_every_n_nan_or_inf": 1,
+        "incr_count": 3,
+        "decr_count": 0,
+        "use_dynamic_loss_scaling": True,
+    }
     update, restored = pair[2], {}
     monkeypatch.setattr(update.scaler, "state_dict", lambda: saved)
     monkeypatch.setattr(update.scaler, "load_state_dict", restored.update)

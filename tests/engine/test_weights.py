@@ -85,8 +85,10 @@ except InputError as error:
 
 
 def test_messages(tmp_path):
-    for path, text in ((tmp_path / "none.pth", "cannot be read (No such file or directory)"),
-                       (tmp_path, "is a folder or a device; expected a weights file")):
+    for path, text in (
+        (tmp_path / "none.pth", "cannot be read (No such file or directory)"),
+        (tmp_path, "is a folder or a device; expected a weights file"),
+    ):
         with pytest.raises(InputError, match=re.escape(f"{path}: {text}")):
             read_weights(path)
     assert refusal(tmp_path, b"") == "is empty"
@@ -109,8 +111,10 @@ def test_select_network():
     assert select_network(arrays, "critic", "W", required=False) is None
     with pytest.raises(InputError) as caught:
         select_network({"d/x": 0, "mapper/x": 1}, "generator", "W.pdparams")
-    assert str(caught.value) == ("W.pdparams: no network 'generator' in the file; found d, mapper; "
-                                 "expected generator, g_ema, g, params_ema, params")
+    assert str(caught.value) == (
+        "W.pdparams: no network 'generator' in the file; found d, mapper; "
+        "expected generator, g_ema, g, params_ema, params"
+    )
 
 
 @pytest.fixture

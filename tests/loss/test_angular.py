@@ -20,8 +20,9 @@ def test_loss_in_closed_form():
     logits = cosine.copy()
     logits[0, 0], logits[1, 1] = (4 * 2.0 - 3.0) / 5, (4 * 1.0 - 1.0) / 5
     wanted = np.mean([np.log(np.exp(row).sum()) - row[label] for row, label in zip(logits, labels, strict=True)])
-    found = angular_softmax(*(paddle.to_tensor(x.astype(np.float32)) for x in (cosine, psi)),
-                            paddle.to_tensor(labels), weight)
+    found = angular_softmax(
+        *(paddle.to_tensor(x.astype(np.float32)) for x in (cosine, psi)), paddle.to_tensor(labels), weight
+    )
     assert float(found) == pytest.approx(wanted, rel=1e-5)
 
 

@@ -66,5 +66,13 @@ def test_style_compares_correlations_the_first_depth_by_half():
     assert float(loss) == pytest.approx(difference)
     loss.backward()
     assert float(twos.grad.sum()) > 0
-    assert float(part_style([ones * paddle.to_tensor([1.0, 9.0]).reshape([2, 1, 1, 1]), ones], [ones, ones],
-                            paddle.to_tensor([1.0, 0.0]))) == 0
+    assert (
+        float(
+            part_style(
+                [ones * paddle.to_tensor([1.0, 9.0]).reshape([2, 1, 1, 1]), ones],
+                [ones, ones],
+                paddle.to_tensor([1.0, 0.0]),
+            )
+        )
+        == 0
+    )

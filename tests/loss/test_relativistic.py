@@ -17,7 +17,8 @@ def test_means_are_of_the_other_set():
     wanted = ((1 - 2 - 1) ** 2 + (3 - 2 - 1) ** 2 + (0 - 2 + 1) ** 2 + (4 - 2 + 1) ** 2) / 4
     assert float(relativistic_discriminator(real, fake)) == pytest.approx(wanted)
     assert float(relativistic_generator(real, fake)) == pytest.approx(
-        ((1 - 2 + 1) ** 2 + (3 - 2 + 1) ** 2 + (0 - 2 - 1) ** 2 + (4 - 2 - 1) ** 2) / 4)
+        ((1 - 2 + 1) ** 2 + (3 - 2 + 1) ** 2 + (0 - 2 - 1) ** 2 + (4 - 2 - 1) ** 2) / 4
+    )
 
 
 @pytest.mark.parametrize(("loss", "sign"), [(relativistic_discriminator, 1), (relativistic_generator, -1)])

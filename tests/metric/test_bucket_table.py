@@ -18,7 +18,13 @@ ROWS = [dict(zip(("name", "hole", "border", *METRICS), row, strict=True)) for ro
 def test_means_by_method_border_and_bucket():
     found = {(row["method"], row["border"], row["bucket"]): row for row in bucket_rows(ROWS)}
     assert found["net", "all", "all"] == {
-        "method": "net", "border": "all", "bucket": "all", "pictures": 4, "l1": 4.0, "psnr": 25.5}
+        "method": "net",
+        "border": "all",
+        "bucket": "all",
+        "pictures": 4,
+        "l1": 4.0,
+        "psnr": 25.5,
+    }
     assert found["telea", "all", "0.1-0.2"]["l1"] == 7 and found["telea", "all", "0.1-0.2"]["pictures"] == 2
     assert found["net", "free", "0.1-0.2"]["psnr"] == 28 and found["net", "inside", "0.1-0.2"]["psnr"] == 24
     assert ("net", "free", "0.2-0.3") not in found and ("net", "inside", "0.01-0.1") not in found
@@ -36,6 +42,6 @@ def test_three_forms_say_the_same(tmp_path):
     for line, row in zip(lines, report["table"], strict=True):
         assert line["method"] == row["method"] and float(line["l1"]) == pytest.approx(row["l1"])
     assert "* l1: mean error" in text and "* fid not computed: no weights" in text
-    free = text[text.index("### holes that may touch the edge"):text.index("### holes kept off")]
+    free = text[text.index("### holes that may touch the edge") : text.index("### holes kept off")]
     assert "| metric | method | all | 0.01-0.1 | 0.1-0.2 |" in free and "| pictures |  | 2 | 1 | 1 |" in free
     assert "| psnr | telea | 19.0000 | 20.0000 | 18.0000 |" in free

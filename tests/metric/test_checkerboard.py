@@ -30,8 +30,12 @@ def scores(made, real):
 
 def test_the_real_pictures_themselves_score_one():
     found = scores(smooth(1), smooth(1))
-    assert found == {f"{domain}_{period}px{kind}": pytest.approx(1) for domain in ("photo", "caricature")
-                     for period in PERIODS for kind in ("", "_peak")}
+    assert found == {
+        f"{domain}_{period}px{kind}": pytest.approx(1)
+        for domain in ("photo", "caricature")
+        for period in PERIODS
+        for kind in ("", "_peak")
+    }
 
 
 @pytest.mark.parametrize("period", PERIODS)

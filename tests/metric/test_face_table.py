@@ -24,8 +24,16 @@ def test_what_is_equal(faces):
     scores = FaceScores()
     scores.update(faces[0], faces[0], faces[1], lambda pictures: np.ones(len(pictures)), (faces[2], faces[2]))
     found = scores.result()
-    assert found == {"mse": 0, "psnr": math.inf, "ssim": pytest.approx(1), "hole_mse": 0, "hole_psnr": math.inf,
-                     "hole_ssim": pytest.approx(1), "face": 100, "nme": 0}
+    assert found == {
+        "mse": 0,
+        "psnr": math.inf,
+        "ssim": pytest.approx(1),
+        "hole_mse": 0,
+        "hole_psnr": math.inf,
+        "hole_ssim": pytest.approx(1),
+        "face": 100,
+        "nme": 0,
+    }
 
 
 def test_what_differs_in_the_hole_only(faces):
@@ -35,8 +43,14 @@ def test_what_differs_in_the_hole_only(faces):
     found_in = iter(([0.0], [1.0]))
     for i in range(2):  # batches of one
         part = slice(i, i + 1)
-        scores.update(other[part], true[part], masks[part], lambda pictures: next(found_in),
-                      (points[part] + [0.5, 0], points[part]), np.eye(3)[part] + 0.1)
+        scores.update(
+            other[part],
+            true[part],
+            masks[part],
+            lambda pictures: next(found_in),
+            (points[part] + [0.5, 0], points[part]),
+            np.eye(3)[part] + 0.1,
+        )
     found = scores.result(gallery, ["a", "c"])
     assert found["mse"] == pytest.approx(0.2**2 / 4) and found["hole_mse"] == pytest.approx(0.2**2)
     assert found["psnr"] - found["hole_psnr"] == pytest.approx(10 * np.log10(4))

@@ -19,16 +19,30 @@ def faces(*vectors):
 
 def scores(people=((0, 1, 2), (0, 1, 2)), **pictures):
     metric = IdentitySimilarity(embed)
-    given = {"photo": faces(ONE, TWO, THREE), "caricature": faces(THREE, ONE, TWO),
-             "to_caricature": faces(ONE, TWO, THREE), "to_photo": faces(THREE, ONE, TWO)} | pictures
+    given = {
+        "photo": faces(ONE, TWO, THREE),
+        "caricature": faces(THREE, ONE, TWO),
+        "to_caricature": faces(ONE, TWO, THREE),
+        "to_photo": faces(THREE, ONE, TWO),
+    } | pictures
     metric.update(given | {"identity": np.array(people[0]), "caricature_identity": np.array(people[1])})
     return metric.result()
 
 
 def test_a_perfect_translation_keeps_every_face():
     found = scores()
-    assert found == pytest.approx({"caricature": 1, "caricature_others": 0, "caricature_auc": 1, "photo": 1,
-                                   "photo_others": 0, "photo_auc": 1, "real_pairs": 0}, abs=1e-6)
+    assert found == pytest.approx(
+        {
+            "caricature": 1,
+            "caricature_others": 0,
+            "caricature_auc": 1,
+            "photo": 1,
+            "photo_others": 0,
+            "photo_auc": 1,
+            "real_pairs": 0,
+        },
+        abs=1e-6,
+    )
 
 
 def test_made_caricatures_are_held_against_photos_and_the_other_way_round():
@@ -49,8 +63,9 @@ def test_one_face_for_everybody_tells_nothing():
 def test_other_pictures_of_the_person_are_no_strangers():
     found = scores(people=((0, 0, 2), (0, 1, 2)), photo=faces(ONE, ONE, THREE), to_caricature=faces(ONE, ONE, THREE))
     assert found["caricature_others"] == pytest.approx(0, abs=1e-6)
-    unknown = scores(people=((-1, -1, -1), (-1, -1, -1)), photo=faces(ONE, ONE, THREE), to_caricature=faces(
-        ONE, ONE, THREE))  # nobody is known, but a picture that occurs twice is still one picture
+    unknown = scores(
+        people=((-1, -1, -1), (-1, -1, -1)), photo=faces(ONE, ONE, THREE), to_caricature=faces(ONE, ONE, THREE)
+    )  # nobody is known, but a picture that occurs twice is still one picture
     assert unknown["caricature_others"] == pytest.approx(0, abs=1e-6) and "real_pairs" not in unknown
 
 

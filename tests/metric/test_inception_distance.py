@@ -18,8 +18,12 @@ def pictures(seed, tint):
     return (np.random.default_rng(seed).random((60, 3, 16, 12)) * np.reshape(tint, (3, 1, 1))).astype(np.float32)
 
 
-SETS = {"photo": pictures(0, (1, 1, 1)), "caricature": pictures(1, (1, 0.5, 0.2)), "to_photo": pictures(2, (1, 1, 1)),
-        "to_caricature": pictures(3, (0.2, 0.5, 1))}
+SETS = {
+    "photo": pictures(0, (1, 1, 1)),
+    "caricature": pictures(1, (1, 0.5, 0.2)),
+    "to_photo": pictures(2, (1, 1, 1)),
+    "to_caricature": pictures(3, (0.2, 0.5, 1)),
+}
 
 
 def result(batches):
@@ -36,10 +40,15 @@ def test_made_against_real_of_the_domain():
         sets = [features(np.moveaxis(SETS[name], 1, 3)) for name in (one, other)]
         return frechet_distance(*(part for each in sets for part in (each.mean(0), np.cov(each, rowvar=False))))
 
-    assert found == pytest.approx({
-        "photo": distance("to_photo", "photo"), "caricature": distance("to_caricature", "caricature"),
-        "photo_untranslated": distance("caricature", "photo"),
-        "caricature_untranslated": distance("photo", "caricature")}, rel=1e-4)
+    assert found == pytest.approx(
+        {
+            "photo": distance("to_photo", "photo"),
+            "caricature": distance("to_caricature", "caricature"),
+            "photo_untranslated": distance("caricature", "photo"),
+            "caricature_untranslated": distance("photo", "caricature"),
+        },
+        rel=1e-4,
+    )
     assert found["photo"] < 0.01 < found["caricature"]
 
 

@@ -14,6 +14,7 @@ RNG = np.random.default_rng(0)
 
 def by_definition(first, second):
     """Double loops over the definition."""
+
     def kernel(x, y):
         return (x @ y / len(x) + 1) ** 3
 

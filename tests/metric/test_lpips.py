@@ -30,8 +30,9 @@ def test_equal_pictures_and_order(distance):
 def test_each_pair_by_itself_and_uint8_as_floats(distance):
     pictures, others = RNG.integers(0, 256, (2, 2, 40, 40, 3), np.uint8)
     together = distance(pictures, others)
-    np.testing.assert_allclose(together, [distance(*pair)[0] for pair in zip(pictures[:, None], others[:, None],
-                                                                            strict=True)], rtol=1e-4)
+    np.testing.assert_allclose(
+        together, [distance(*pair)[0] for pair in zip(pictures[:, None], others[:, None], strict=True)], rtol=1e-4
+    )
     np.testing.assert_allclose(distance(pictures / 255, others / 255), together, rtol=1e-5)
     between = distance.between(distance.embed(pictures), distance.embed(others))
     np.testing.assert_array_equal(between, together)

@@ -83,7 +83,7 @@ def test_local_contrast():
     assert np.abs(contrast_normalised(np.full((20, 20), 77.0))).max() < 1e-3
     grey = np.zeros((15, 15))
     grey[7, 7] = 100
-    taps = np.exp(-np.arange(-3, 4) ** 2 / (2 * (7 / 6) ** 2))
+    taps = np.exp(-(np.arange(-3, 4) ** 2) / (2 * (7 / 6) ** 2))
     centre = (taps / taps.sum())[3] ** 2
     expected = 100 * (1 - centre) / (100 * np.sqrt(centre - centre**2) + 1)
     assert contrast_normalised(grey)[7, 7] == pytest.approx(expected, rel=1e-6)

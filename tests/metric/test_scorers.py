@@ -132,8 +132,9 @@ def test_legacy_numbers_take_unrounded_pictures():
     bright = unit | {"restored": unit["image"] + 0.55, "image": unit["image"] + 0.5}
     found = LegacySeedScorer(features, {"resize": "legacy"}, "_proxy").update(bright)
     assert found["psnr_legacy_seed/restored"] == pytest.approx([20, 20], abs=1e-3)
-    assert found.keys() == {f"{name}/{kind}" for name in ("psnr_legacy_seed", "fid_legacy_seed_proxy")
-                            for kind in ("degraded", "restored")}
+    assert found.keys() == {
+        f"{name}/{kind}" for name in ("psnr_legacy_seed", "fid_legacy_seed_proxy") for kind in ("degraded", "restored")
+    }
 
 
 def test_sets_of_each_hole_ratio_are_those_pictures():

@@ -30,8 +30,9 @@ def test_means_are_over_pictures_not_batches():
     scoring.update(["a", "b", "c"], {"restored": np.full((3, 4, 4, 3), 10, np.uint8), "image": pictures(3, 4)})
     scoring.update(["d"], {"restored": np.full((1, 4, 4, 3), 50, np.uint8), "image": pictures(1, 4)})
     assert scoring.scores() == {"level/restored": 20}
-    assert scoring.rows == [{"name": name, "level/restored": value} for name, value in zip("abcd", (10, 10, 10, 50),
-                                                                                          strict=True)]
+    assert scoring.rows == [
+        {"name": name, "level/restored": value} for name, value in zip("abcd", (10, 10, 10, 50), strict=True)
+    ]
 
 
 def test_floats_are_rounded_to_8_bits_but_for_those_that_want_them():
@@ -151,6 +152,7 @@ def test_shown():
 
 def test_memory_does_not_grow_with_the_number_of_pictures():
     """Nothing keeps a picture: 20 times as many take no more room than their rows of numbers."""
+
     def peak(batches):
         scoring = Scoring([PairScorer("level", level, {}), SetScorer(features, {})])
         batch = pictures(4, 128)

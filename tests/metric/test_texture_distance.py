@@ -30,8 +30,15 @@ def test_features_of_a_flat_picture_are_its_colour():
 def test_compares_what_was_made_with_the_real_set_of_its_domain():
     metric = TextureDistance()
     photo, caricature = pictures(0), pictures(1, contrast=0.3, tint=0.2)
-    metric.update({"photo": photo, "caricature": caricature, "to_photo": pictures(2),
-                   "to_caricature": pictures(3, contrast=0.6, tint=0.1), "name": ["x"] * 80})
+    metric.update(
+        {
+            "photo": photo,
+            "caricature": caricature,
+            "to_photo": pictures(2),
+            "to_caricature": pictures(3, contrast=0.6, tint=0.1),
+            "name": ["x"] * 80,
+        }
+    )
     scores = metric.result()
     assert scores.keys() == {"photo", "caricature", "photo_untranslated", "caricature_untranslated"}
     assert scores["photo"] < 10 < scores["caricature"] < scores["caricature_untranslated"]

@@ -85,8 +85,11 @@ def faces(noise, people=40, seed=0):
     random = np.random.default_rng(seed)
     identities, modes = np.repeat(np.arange(people), 4), np.tile([False, False, True, True], people)
     centres = random.standard_normal([people, 16])
-    return {"embedding": centres[identities] + noise * random.standard_normal([len(identities), 16]),
-            "identity": identities, "is_caricature": modes}
+    return {
+        "embedding": centres[identities] + noise * random.standard_normal([len(identities), 16]),
+        "identity": identities,
+        "is_caricature": modes,
+    }
 
 
 def measured(pictures, parts=3):

@@ -13,9 +13,18 @@ def test_has_the_official_keys_and_gives_512_features():
     network = ResNet18ArcFace()
     network.eval()
     names = [official for official, _ in official_names(network).values()]
-    expected = {"conv1.weight", "bn1.running_mean", "prelu.weight", "layer1.0.bn0.weight", "layer4.1.conv2.weight",
-                "layer2.0.downsample.0.weight", "layer2.0.downsample.1.running_var", "bn4.bias", "fc5.weight",
-                "bn5.running_var"}
+    expected = {
+        "conv1.weight",
+        "bn1.running_mean",
+        "prelu.weight",
+        "layer1.0.bn0.weight",
+        "layer4.1.conv2.weight",
+        "layer2.0.downsample.0.weight",
+        "layer2.0.downsample.1.running_var",
+        "bn4.bias",
+        "fc5.weight",
+        "bn5.running_var",
+    }
     assert expected <= set(names) and not any("layer1.0.downsample" in name or ".se." in name for name in names)
     assert sum(not parameter.stop_gradient for parameter in network.parameters()) == 91
     assert network(paddle.zeros([2, 1, 128, 128])).shape == [2, 512]

@@ -55,9 +55,14 @@ def test_outputs_losses_and_gradients_are_the_official_ones(case):
     assert len(lines) >= 7
 
 
-@pytest.mark.parametrize(("kind", "multiplier", "name", "total"), [
-    (GFPGANOriginal, 1, "original", 76_906_268), (GFPGANBilinear, 1, "original", 76_906_268),
-    (GFPGANClean, 2, "clean", 87_143_276)])
+@pytest.mark.parametrize(
+    ("kind", "multiplier", "name", "total"),
+    [
+        (GFPGANOriginal, 1, "original", 76_906_268),
+        (GFPGANBilinear, 1, "original", 76_906_268),
+        (GFPGANClean, 2, "clean", 87_143_276),
+    ],
+)
 def test_512_has_the_official_keys_and_shapes(kind, multiplier, name, total, monkeypatch):
     monkeypatch.setattr(nn.initializer, "Normal", lambda mean, std: nn.initializer.Constant(0.0))
     network = kind(512, channel_multiplier=multiplier)

@@ -89,8 +89,7 @@ def test_files_to_start_from(networks, tmp_path):
     write_torch(tmp_path / "d", in_the_projects_words(official(networks[1])))
     recipe = {key.partition(".")[2]: value for key, value in LandmarkInpainting.smoke.items() if "recipe." in key}
     recipe |= {"adversarial_weight": 4e-4, "landmark_weight": 0.1, "elsewhere_weight": 0.1}
-    system = LandmarkInpainting(LandmarkInpainting.Config(
-        **recipe, model_G=tmp_path / "g", model_D=tmp_path / "d"))
+    system = LandmarkInpainting(LandmarkInpainting.Config(**recipe, model_G=tmp_path / "g", model_D=tmp_path / "d"))
     assert same(system.completion, networks[0]) and same(system.discriminator, networks[1])
 
 
@@ -135,6 +134,12 @@ def test_inpainting_reads_lafins_predictor(tmp_path):
     network = LaFInPredictor(0.1)
     write_torch(tmp_path / "landmark_detector.pth", {f"detector/{key}": v for key, v in official(network).items()})
     recipe = {key.partition(".")[2]: value for key, value in LandmarkInpainting.smoke.items() if "recipe." in key}
-    recipe |= {"adversarial_weight": 4e-4, "landmark_weight": 0.1, "elsewhere_weight": 0.1, "landmark": "loss",
-               "landmark_network": tmp_path / "landmark_detector.pth", "landmark_width": 0.1}
+    recipe |= {
+        "adversarial_weight": 4e-4,
+        "landmark_weight": 0.1,
+        "elsewhere_weight": 0.1,
+        "landmark": "loss",
+        "landmark_network": tmp_path / "landmark_detector.pth",
+        "landmark_width": 0.1,
+    }
     assert same(LandmarkInpainting(LandmarkInpainting.Config(**recipe)).predictor, network)

@@ -35,8 +35,10 @@ def test_number_of_parameters(monkeypatch):
     monkeypatch.setattr(paddle.nn.initializer, "XavierUniform", lambda *_: zero)
     settings = MaruruSettings(size=256)
     encoder = Encoder(settings)
-    counts = [sum(p.size for p in part.parameters() if not p.stop_gradient)
-              for part in (encoder, Decoder(settings, encoder.channels))]
+    counts = [
+        sum(p.size for p in part.parameters() if not p.stop_gradient)
+        for part in (encoder, Decoder(settings, encoder.channels))
+    ]
     assert counts == [25_820_160 - 2 * (64 + 512), 18_098_499]
 
 

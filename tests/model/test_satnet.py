@@ -69,8 +69,13 @@ def test_shapes():
 
 def test_smallest_maps_are_what_the_last_convolution_gets():
     for size, wanted in (((224, 192), [(28, 24), (14, 12), (7, 6)]), ((112, 96), [(14, 12), (7, 6), (3, 3)])):
-        assert smallest_maps(size, DiscriminatorSettings(dim=64, n_layer=4, num_scales=3, norm="none", init="gaussian",
-                                                         attention=False)) == wanted
+        assert (
+            smallest_maps(
+                size,
+                DiscriminatorSettings(dim=64, n_layer=4, num_scales=3, norm="none", init="gaussian", attention=False),
+            )
+            == wanted
+        )
     logits = discriminator(n_layer=3, num_scales=2)(paddle.rand([1, 3, 28, 24]))
     maps = smallest_maps((28, 24), DiscriminatorSettings(**DISCRIMINATOR | {"n_layer": 3}))
     assert [tuple(one.shape[2:]) for one in logits] == [(h // 2, w // 2) for h, w in maps]

@@ -8,11 +8,14 @@ from model.satnet import AdaINGenerator, DiscriminatorSettings, GeneratorSetting
 from model.satnet_keys import by_network, from_official
 
 STYLE = [f"enc_style.model.{i}.conv" for i in range(5)] + ["enc_style.model.6"]
-SEED_CONTENT = [f"enc_content.model.{i}.conv" for i in range(3)] + [
-    f"enc_content.model.3.model.{i}.model.{j}.conv" for i in range(4) for j in range(2)
-] + [f"enc_content.model.5.model.{j}.conv" for j in range(2)]
+SEED_CONTENT = (
+    [f"enc_content.model.{i}.conv" for i in range(3)]
+    + [f"enc_content.model.3.model.{i}.model.{j}.conv" for i in range(4) for j in range(2)]
+    + [f"enc_content.model.5.model.{j}.conv" for j in range(2)]
+)
 SEED_DECODER = [f"dec.model.0.model.{i}.model.{j}" for i in range(4) for j in range(2)] + [
-    f"dec.model.2.model.{j}" for j in range(2)]
+    f"dec.model.2.model.{j}" for j in range(2)
+]
 MLP = [f"mlp.model.{i}.fc" for i in range(3)]
 SPECTRAL = ("bias", "weight_u", "weight_v", "weight_bar")
 
@@ -30,13 +33,21 @@ def seed_generator_keys():
     statistics = [f"{name}.norm.{kind}" for name in SEED_DECODER for kind in ("running_mean", "running_var")]
     ups = pairs(["dec.model.4.conv", "dec.model.6.conv", "dec.model.7.conv"])
     norms = [f"dec.model.{i}.norm.{kind}" for i in (4, 6) for kind in ("gamma", "beta")]
-    return (pairs(STYLE + SEED_CONTENT + MLP) + attention("enc_content.model.4") + attention("dec.model.1")
-            + decoder + statistics + ups + norms)
+    return (
+        pairs(STYLE + SEED_CONTENT + MLP)
+        + attention("enc_content.model.4")
+        + attention("dec.model.1")
+        + decoder
+        + statistics
+        + ups
+        + norms
+    )
 
 
 def munit_generator_keys():
     content = [f"enc_content.model.{i}.conv" for i in range(3)] + [
-        f"enc_content.model.3.model.{i}.model.{j}.conv" for i in range(4) for j in range(2)]
+        f"enc_content.model.3.model.{i}.model.{j}.conv" for i in range(4) for j in range(2)
+    ]
     blocks = [f"dec.model.0.model.{i}.model.{j}" for i in range(4) for j in range(2)]
     statistics = [f"{name}.norm.{kind}" for name in blocks for kind in ("running_mean", "running_var")]
     convs = [f"{name}.conv" for name in blocks] + [f"dec.model.{i}.conv" for i in (2, 4, 5)]
@@ -54,8 +65,9 @@ def seed_discriminator_keys():
 
 
 def munit_discriminator_keys():
-    return pairs([f"cnns.{scale}.{i}.conv" for scale in range(3) for i in range(4)]
-                 + [f"cnns.{scale}.4" for scale in range(3)])
+    return pairs(
+        [f"cnns.{scale}.{i}.conv" for scale in range(3) for i in range(4)] + [f"cnns.{scale}.4" for scale in range(3)]
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -68,19 +80,23 @@ def build(keys):
     if keys[0].startswith("cnns"):
         norm = "sn" if is_seed else "none"
         return MultiScaleDiscriminator(
-            DiscriminatorSettings(dim=8, n_layer=4, num_scales=3, norm=norm, init="gaussian", attention=is_seed))
-    return AdaINGenerator(
-        GeneratorSettings(dim=4, mlp_dim=8, style_dim=8, n_downsample=2, n_res=4, attention=is_seed))
+            DiscriminatorSettings(dim=8, n_layer=4, num_scales=3, norm=norm, init="gaussian", attention=is_seed)
+        )
+    return AdaINGenerator(GeneratorSettings(dim=4, mlp_dim=8, style_dim=8, n_downsample=2, n_res=4, attention=is_seed))
 
 
-@pytest.mark.parametrize("keys", [seed_generator_keys(), munit_generator_keys(), seed_discriminator_keys(),
-                                  munit_discriminator_keys()], ids=["seed", "munit", "seed dis", "munit dis"])
+@pytest.mark.parametrize(
+    "keys",
+    [seed_generator_keys(), munit_generator_keys(), seed_discriminator_keys(), munit_discriminator_keys()],
+    ids=["seed", "munit", "seed dis", "munit dis"],
+)
 def test_released_keys_are_ours(keys):
     network = build(keys)
     tensors = network.state_dict()
     random = np.random.default_rng(0)
-    released = {key: random.standard_normal(tensors[key].shape if key in tensors else [4]).astype(np.float32)
-                for key in keys}
+    released = {
+        key: random.standard_normal(tensors[key].shape if key in tensors else [4]).astype(np.float32) for key in keys
+    }
     load_into(network, from_official(released), "generated")
     for key, tensor in network.state_dict().items():
         np.testing.assert_array_equal(tensor.numpy(), released[key])

@@ -26,13 +26,28 @@ from system.gfpgan import GFPGAN
 
 TRACE = Path(__file__).resolve().parents[1] / "assets" / "losses" / "gfpgan_smoke.txt"
 SIZE, BATCH = 32, 2
-NO_WEIGHTS = {f"{name}_weight": 0.0 for name in
-              ("pixel", "pyramid", "perceptual", "style", "adversarial", "part", "part_style", "identity")}
+NO_WEIGHTS = {
+    f"{name}_weight": 0.0
+    for name in ("pixel", "pyramid", "perceptual", "style", "adversarial", "part", "part_style", "identity")
+}
 RECIPE = {
-    "form": "original", "size": SIZE, "channel_multiplier": 1, "narrow": 1 / 32, "discriminator_multiplier": 1,
-    "style_dim": 16, "mapping_layers": 2, "fixes_decoder": False, **NO_WEIGHTS, "pixel_weight": 0.1,
-    "pyramid_weight": 1.0, "pyramid_steps": 10, "adversarial_weight": 0.1, "part_weight": 1.0,
-    "part_style_weight": 200.0, "r1_gamma": 10.0, "r1_every": 2,
+    "form": "original",
+    "size": SIZE,
+    "channel_multiplier": 1,
+    "narrow": 1 / 32,
+    "discriminator_multiplier": 1,
+    "style_dim": 16,
+    "mapping_layers": 2,
+    "fixes_decoder": False,
+    **NO_WEIGHTS,
+    "pixel_weight": 0.1,
+    "pyramid_weight": 1.0,
+    "pyramid_steps": 10,
+    "adversarial_weight": 0.1,
+    "part_weight": 1.0,
+    "part_style_weight": 200.0,
+    "r1_gamma": 10.0,
+    "r1_every": 2,
 }
 CRITICS = [f"{part}_discriminator" for part in PARTS]
 SIMPLE = {"part_weight": 0.0, "part_style_weight": 0.0}
@@ -96,8 +111,10 @@ class Gradients:
     def __call__(self, name, loss):
         if name == "generator":
             loss.backward()
-            self.found = {key: np.zeros(p.shape, np.float32) if p.grad is None else p.grad.numpy()
-                          for key, p in self.it.generator.named_parameters()}
+            self.found = {
+                key: np.zeros(p.shape, np.float32) if p.grad is None else p.grad.numpy()
+                for key, p in self.it.generator.named_parameters()
+            }
             others = [p for key, net in self.it.networks.items() if key != "generator" for p in net.parameters()]
             assert all(p.grad is None for p in others)
 
@@ -171,12 +188,21 @@ def test_trained_networks_move_and_decrease_what_they_minimise():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("term", ["pixel", "pyramid", "perceptual", "style", "adversarial", "part", "part_style",
-                                  "identity"])
+@pytest.mark.parametrize(
+    "term", ["pixel", "pyramid", "perceptual", "style", "adversarial", "part", "part_style", "identity"]
+)
 def test_every_term_reaches_the_generator_by_its_weight(term):
     """Doubling one weight adds that term's own gradient; all but the pyramid's pass through decoder and U-Net."""
-    base = {"pixel_weight": 1.0, "pyramid_weight": 1.0, "adversarial_weight": 1.0, "part_weight": 1.0,
-            "part_style_weight": 1.0, "perceptual_weight": 1.0, "style_weight": 1.0, "identity_weight": 1.0}
+    base = {
+        "pixel_weight": 1.0,
+        "pyramid_weight": 1.0,
+        "adversarial_weight": 1.0,
+        "part_weight": 1.0,
+        "part_style_weight": 1.0,
+        "perceptual_weight": 1.0,
+        "style_weight": 1.0,
+        "identity_weight": 1.0,
+    }
     name = f"{term}_weight"
     alone = generator_gradient(**{name: 1.0})
     one, two = generator_gradient(**base), generator_gradient(**base | {name: 2.0})
@@ -193,8 +219,16 @@ def test_every_term_reaches_the_generator_by_its_weight(term):
 
 
 def test_logged_total_is_the_weighted_sum():
-    weights = {"pixel": 0.3, "pyramid": 0.7, "perceptual": 1.1, "style": 5.0, "adversarial": 0.2, "part": 0.4,
-               "part_style": 30.0, "identity": 2.0}
+    weights = {
+        "pixel": 0.3,
+        "pyramid": 0.7,
+        "perceptual": 1.1,
+        "style": 5.0,
+        "adversarial": 0.2,
+        "part": 0.4,
+        "part_style": 30.0,
+        "identity": 2.0,
+    }
     it = with_losses(**{f"{name}_weight": value for name, value in weights.items()})
     scalars = it.train_step(pictures(), 1, updater(it))
     found = {name: float(scalars[f"generator/{name}"]) for name in weights}
@@ -231,10 +265,13 @@ def test_discriminators_judge_the_generators_output_before_its_step():
     with paddle.no_grad():
         fake = it.generator(to_signed(batch["degraded"]), it.noise)[0]
         assert found["discriminator"] == pytest.approx(
-            float(discriminator_logistic(it.discriminator(real), it.discriminator(fake))), rel=1e-5)
+            float(discriminator_logistic(it.discriminator(real), it.discriminator(fake))), rel=1e-5
+        )
         for i, part in enumerate(PARTS):
-            pair = [it.parts[part](crops(picture, batch["boxes"][:, i], crop_size(part, SIZE)))[0]
-                    for picture in (real, fake)]
+            pair = [
+                it.parts[part](crops(picture, batch["boxes"][:, i], crop_size(part, SIZE)))[0]
+                for picture in (real, fake)
+            ]
             assert found[f"{part}_discriminator"] == pytest.approx(float(discriminator_logistic(*pair)), rel=1e-5)
         assert float(l1(fake, real)) > 0
 
@@ -305,8 +342,12 @@ def test_noise_is_drawn_in_training_and_stored_in_evaluation():
 
 
 def test_missing_loss_networks(tmp_path, caplog):
-    missing = {"identity_weight": 1.0, "identity_network": tmp_path / "face.pdparams", "style_weight": 1.0,
-               "perceptual_network": tmp_path / "vgg.pdparams"}
+    missing = {
+        "identity_weight": 1.0,
+        "identity_network": tmp_path / "face.pdparams",
+        "style_weight": 1.0,
+        "perceptual_network": tmp_path / "vgg.pdparams",
+    }
     it = gfpgan(**missing)  # predicting needs none of them
     with pytest.raises(InputError, match="vgg.pdparams: missing; .*recipe.when_missing: skip"):
         it.prepare_training()
@@ -325,12 +366,18 @@ def test_loss_networks_are_read_from_official_files(tmp_path, monkeypatch):
     vgg = {key: value.numpy() for key, value in VGG(19, ["conv2_1"]).state_dict().items()}
     checkpoint.write_weights(tmp_path / "vgg.pdparams", vgg)
     face = TinyFace()
-    checkpoint.write_weights(tmp_path / "face.pdparams",
-                             {"module.project.weight": face.project.weight.numpy().T,
-                              "module.project.bias": face.project.bias.numpy()})
+    checkpoint.write_weights(
+        tmp_path / "face.pdparams",
+        {"module.project.weight": face.project.weight.numpy().T, "module.project.bias": face.project.bias.numpy()},
+    )
     monkeypatch.setattr(module, "ResNet18ArcFace", TinyFace)
-    it = gfpgan(perceptual_weight=1.0, perceptual_network=tmp_path / "vgg.pdparams", identity_weight=1.0,
-                identity_network=tmp_path / "face.pdparams", **SIMPLE)
+    it = gfpgan(
+        perceptual_weight=1.0,
+        perceptual_network=tmp_path / "vgg.pdparams",
+        identity_weight=1.0,
+        identity_network=tmp_path / "face.pdparams",
+        **SIMPLE,
+    )
     it.prepare_training()
     assert it.log_header == {"perceptual": "on", "identity": "on"}
     np.testing.assert_array_equal(it.perceptual.network.features[2].weight.numpy(), vgg["features.2.weight"])
@@ -371,15 +418,22 @@ def part_margin(it, batch, part):
     i = PARTS.index(part)
     paddle.seed(0)
     fake = it.generator(to_signed(batch["degraded"]), it.noise)[0]
-    judged = [it.parts[part](crops(picture, batch["boxes"][:, i], crop_size(part, SIZE)))[0].mean()
-              for picture in (to_signed(batch["image"]), fake)]
+    judged = [
+        it.parts[part](crops(picture, batch["boxes"][:, i], crop_size(part, SIZE)))[0].mean()
+        for picture in (to_signed(batch["image"]), fake)
+    ]
     return float(judged[0] - judged[1])
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_direction_of_the_parts(part):
-    changes = {"r1_every": 0, "pixel_weight": 0.0, "pyramid_weight": 0.0, "adversarial_weight": 0.0,
-               "part_style_weight": 0.0}
+    changes = {
+        "r1_every": 0,
+        "pixel_weight": 0.0,
+        "pyramid_weight": 0.0,
+        "adversarial_weight": 0.0,
+        "part_style_weight": 0.0,
+    }
     batch = pictures(visible=[[float(part == one) for one in PARTS]] * BATCH)
     for name, sign in ((f"{part}_discriminator", 1), ("generator", -1)):
         it = gfpgan(**changes)

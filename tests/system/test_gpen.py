@@ -23,9 +23,21 @@ ROOT = Path(__file__).resolve().parents[2]
 TRACE = ROOT / "tests" / "assets" / "losses" / "gpen_smoke.txt"
 SIZE, BATCH = 8, 2
 RECIPE = {
-    "size": SIZE, "channel_multiplier": 1, "narrow": 1 / 32, "style_dim": 16, "mapping_layers": 2,
-    "adversarial_weight": 1.0, "pixel_weight": 1.0, "pixel_beta": 1.0, "feature_weight": 0.0, "identity_weight": 0.0,
-    "r1_gamma": 10.0, "r1_every": 2, "path_weight": 2.0, "path_every": 4, "path_decay": 0.01,
+    "size": SIZE,
+    "channel_multiplier": 1,
+    "narrow": 1 / 32,
+    "style_dim": 16,
+    "mapping_layers": 2,
+    "adversarial_weight": 1.0,
+    "pixel_weight": 1.0,
+    "pixel_beta": 1.0,
+    "feature_weight": 0.0,
+    "identity_weight": 0.0,
+    "r1_gamma": 10.0,
+    "r1_every": 2,
+    "path_weight": 2.0,
+    "path_every": 4,
+    "path_decay": 0.01,
 }
 ALWAYS = {"generator/loss", "generator/adversarial", "generator/pixel", "discriminator/loss"}
 
@@ -66,8 +78,10 @@ class Recorder:
     def __call__(self, names, loss):
         before = self._values()
         self.update(names, loss)
-        moved = {name: [i for i, (a, b) in enumerate(zip(before[name], after, strict=True)) if not np.array_equal(a, b)]
-                 for name, after in self._values().items()}
+        moved = {
+            name: [i for i, (a, b) in enumerate(zip(before[name], after, strict=True)) if not np.array_equal(a, b)]
+            for name, after in self._values().items()
+        }
         self.calls.append((names, float(loss), {name: found for name, found in moved.items() if found}))
 
 
@@ -162,8 +176,13 @@ def identity_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize("term", ["adversarial", "pixel", "feature", "identity"])
 def test_every_term_reaches_the_generator_by_its_weight(term, identity_file):
     """Doubling one weight adds that term's own gradient, which is not zero in encoder and decoder."""
-    base = {"adversarial_weight": 1.0, "pixel_weight": 1.0, "feature_weight": 1.0, "identity_weight": 1.0,
-            "identity_network": identity_file}
+    base = {
+        "adversarial_weight": 1.0,
+        "pixel_weight": 1.0,
+        "feature_weight": 1.0,
+        "identity_weight": 1.0,
+        "identity_network": identity_file,
+    }
     name = f"{term}_weight"
     alone = generator_gradient(**{name: 1.0, "identity_network": identity_file})
     one, two = generator_gradient(**base), generator_gradient(**base | {name: 2.0})
@@ -290,8 +309,9 @@ def test_smaller_input_size():
     batch = pictures(size=16)
     small = it.network_input(batch["degraded"])
     assert small.shape == [BATCH, 3, 8, 8]
-    np.testing.assert_allclose(small[:, :, 0, 0].numpy(),
-                               2 * batch["degraded"][:, :, :2, :2].mean([2, 3]).numpy() - 1, atol=1e-6)
+    np.testing.assert_allclose(
+        small[:, :, 0, 0].numpy(), 2 * batch["degraded"][:, :, :2, :2].mean([2, 3]).numpy() - 1, atol=1e-6
+    )
     assert all(np.isfinite(float(value)) for value in it.train_step(batch, 0, updater(it)).values())
     assert it.generate(batch, it.networks)["restored"].shape == [BATCH, 3, 16, 16]
     exported = it.inference(it.networks)[""]
@@ -319,10 +339,22 @@ class Batches:
 
 
 def trainer(folder, steps, resume=False):
-    settings = configuration.load(ROOT / "configs" / "gpen_lite.yaml", [
-        *((f"recipe.{key}", value, key) for key, value in RECIPE.items()),
-        *((f"train.{key}", value, key) for key, value in
-          {"steps": steps, "log_every": 1, "save_every": 0, "preview_every": 0, "validate_every": 0}.items())])
+    settings = configuration.load(
+        ROOT / "configs" / "gpen_lite.yaml",
+        [
+            *((f"recipe.{key}", value, key) for key, value in RECIPE.items()),
+            *(
+                (f"train.{key}", value, key)
+                for key, value in {
+                    "steps": steps,
+                    "log_every": 1,
+                    "save_every": 0,
+                    "preview_every": 0,
+                    "validate_every": 0,
+                }.items()
+            ),
+        ],
+    )
     folder.mkdir(exist_ok=True)
     it = Trainer(settings, run.build_system(settings), folder, Batches())
     if resume:
@@ -339,8 +371,10 @@ def test_path_length_mean_is_resumed(tmp_path):
     assert float(again.system.state["path_length_mean"]) == saved
     again.run()
     for name in ("state/path_length_mean", "optimizer/decoder/0/moment2_0"):
-        values = [checkpoint.load_checkpoint(tmp_path / part / "step_0000007").train_state[name]
-                  for part in ("whole", "parts")]
+        values = [
+            checkpoint.load_checkpoint(tmp_path / part / "step_0000007").train_state[name]
+            for part in ("whole", "parts")
+        ]
         np.testing.assert_array_equal(*values)
 
 

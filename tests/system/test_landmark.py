@@ -28,10 +28,17 @@ def predictor_file(tmp_path_factory):
 @pytest.fixture
 def inpainting(predictor_file):
     def build(**changes):
-        recipe = {key.partition(".")[2]: value for key, value in LandmarkInpainting.smoke.items()
-                  if key.startswith("recipe.")}
-        recipe |= {"adversarial_weight": 4e-4, "landmark_weight": 0.1, "elsewhere_weight": 0.1, "landmark_size": SIZE,
-                   "landmark_width": 0.1, "landmark_network": predictor_file}
+        recipe = {
+            key.partition(".")[2]: value for key, value in LandmarkInpainting.smoke.items() if key.startswith("recipe.")
+        }
+        recipe |= {
+            "adversarial_weight": 4e-4,
+            "landmark_weight": 0.1,
+            "elsewhere_weight": 0.1,
+            "landmark_size": SIZE,
+            "landmark_width": 0.1,
+            "landmark_network": predictor_file,
+        }
         paddle.seed(1)
         return LandmarkInpainting(LandmarkInpainting.Config(**recipe | changes))
 
@@ -44,8 +51,11 @@ def batch():
     mask = np.zeros((2, 1, SIZE, SIZE), np.float32)
     mask[0, :, 16:, 8:24] = 1
     mask[1, :, 4:20, 12:28] = 1
-    return {"image": paddle.to_tensor(rng.uniform(0, 1, (2, 3, SIZE, SIZE)).astype(np.float32)),
-            "mask": paddle.to_tensor(mask), "name": ["a", "b"]}
+    return {
+        "image": paddle.to_tensor(rng.uniform(0, 1, (2, 3, SIZE, SIZE)).astype(np.float32)),
+        "mask": paddle.to_tensor(mask),
+        "name": ["a", "b"],
+    }
 
 
 def arrays_of(network):
@@ -57,8 +67,11 @@ def moved(system, batch, step):
     update = Updater(configuration.load("configs/landmark_lite.yaml").optimizers, system.trainable)
     before = {name: arrays_of(network) for name, network in system.networks.items()}
     system.train_step(batch, step, update)
-    return {name for name, network in system.networks.items()
-            if any(not np.array_equal(before[name][key], value) for key, value in arrays_of(network).items())}
+    return {
+        name
+        for name, network in system.networks.items()
+        if any(not np.array_equal(before[name][key], value) for key, value in arrays_of(network).items())
+    }
 
 
 def test_phases_move_what_they_should(inpainting, batch):
@@ -72,8 +85,9 @@ def test_phases_move_what_they_should(inpainting, batch):
 
 def landmark_gradient(system, batch):
     """Gradient of the landmark term alone at the generator's last layer."""
-    terms = system.completion_terms(system.complete(system.completion, batch["image"], batch["mask"]),
-                                    batch["image"], batch["mask"])
+    terms = system.completion_terms(
+        system.complete(system.completion, batch["image"], batch["mask"]), batch["image"], batch["mask"]
+    )
     if "landmark" not in terms:
         return np.zeros(1)
     terms["landmark"].backward()
@@ -88,6 +102,7 @@ def test_landmark_loss_reaches_the_generator(inpainting, batch, mode, form):
 
 def test_the_original_form_has_no_gradient(inpainting, batch):
     """landmark: numpy changes the critic's printed loss and not one gradient."""
+
     def steps(mode):
         system = inpainting(landmark=mode)
         update = Updater(configuration.load("configs/landmark_lite.yaml").optimizers, system.trainable)
@@ -113,8 +128,9 @@ def test_terms_are_weighted(inpainting, batch):
     system = inpainting(landmark="loss", phase_steps=(0, 0, 1))
     update = Updater(configuration.load("configs/landmark_lite.yaml").optimizers, system.trainable)
     scalars = {key: value.item() for key, value in system.train_step(batch, 0, update).items()}
-    expected = (scalars["completion/hole"] + 4e-4 * scalars["completion/adversarial"]
-                + 0.1 * scalars["completion/landmark"])
+    expected = (
+        scalars["completion/hole"] + 4e-4 * scalars["completion/adversarial"] + 0.1 * scalars["completion/landmark"]
+    )
     assert scalars["completion/loss"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -125,8 +141,9 @@ def test_conditioning_starts_as_the_four_channel_network(inpainting, batch, tmp_
     conditioned = inpainting(landmark="conditioning", model_G=tmp_path / "model_cn.pdparams")
     for system in (plain, conditioned):
         system.completion.eval()
-    pictures = [system.complete(system.completion, batch["image"], batch["mask"]).numpy()
-                for system in (plain, conditioned)]
+    pictures = [
+        system.complete(system.completion, batch["image"], batch["mask"]).numpy() for system in (plain, conditioned)
+    ]
     np.testing.assert_allclose(pictures[0], pictures[1], atol=1e-6)
     weight = arrays_of(conditioned.completion)["conv1.weight"]
     weight[:, 4] = 1.0
@@ -204,6 +221,9 @@ def test_missing_predictor_is_named(inpainting, tmp_path):
 
 def test_official_size():
     """6,072,131 parameters at full width, batch statistics left out."""
-    count = sum(int(np.prod(value.shape)) for key, value in CompletionNetwork().state_dict().items()
-                if not key.endswith(("_mean", "_variance")))
+    count = sum(
+        int(np.prod(value.shape))
+        for key, value in CompletionNetwork().state_dict().items()
+        if not key.endswith(("_mean", "_variance"))
+    )
     assert count == 6_072_131

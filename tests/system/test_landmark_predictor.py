@@ -23,9 +23,12 @@ def batch():
     rng = np.random.default_rng(0)
     mask = np.zeros((2, 1, SIZE, SIZE), np.float32)
     mask[:, :, 16:, 8:24] = 1
-    return {"image": paddle.to_tensor(rng.uniform(0, 1, (2, 3, SIZE, SIZE)).astype(np.float32)),
-            "mask": paddle.to_tensor(mask), "name": ["a", "b"],
-            "landmarks": paddle.to_tensor(rng.uniform(8, 24, (2, 68, 2)).astype(np.float32))}
+    return {
+        "image": paddle.to_tensor(rng.uniform(0, 1, (2, 3, SIZE, SIZE)).astype(np.float32)),
+        "mask": paddle.to_tensor(mask),
+        "name": ["a", "b"],
+        "landmarks": paddle.to_tensor(rng.uniform(8, 24, (2, 68, 2)).astype(np.float32)),
+    }
 
 
 def test_a_few_steps_lower_the_loss(predictor, batch):

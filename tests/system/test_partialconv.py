@@ -33,8 +33,11 @@ def pictures(seed=0, size=16):
     rng = np.random.default_rng(seed)
     mask = np.zeros([2, 1, size, size], np.float32)
     mask[0, :, 2:9, 3:12], mask[1, :, 6:, :5] = 1, 1
-    return {"image": paddle.to_tensor(rng.random([2, 3, size, size], np.float32)), "mask": paddle.to_tensor(mask),
-            "name": ["one", "two"]}
+    return {
+        "image": paddle.to_tensor(rng.random([2, 3, size, size], np.float32)),
+        "mask": paddle.to_tensor(mask),
+        "name": ["one", "two"],
+    }
 
 
 def updater(it, lr=1e-3):
@@ -54,8 +57,9 @@ def values(it):
 
 
 def moved(before, after):
-    return {name for name in before
-            if any(not np.array_equal(a, b) for a, b in zip(before[name], after[name], strict=True))}
+    return {
+        name for name in before if any(not np.array_equal(a, b) for a, b in zip(before[name], after[name], strict=True))
+    }
 
 
 def test_loss_is_the_weighted_sum_of_what_is_logged():
@@ -155,8 +159,10 @@ def test_critics_step_first_and_the_network_answers(network):
 
     log = it.train_step(pictures(size=32), 0, recorded)
     assert calls == [("critics", {"critics"}), ("generator", {"generator"})]
-    total = sum((WEIGHTS | {"adversarial": 0.2})[name] * float(log[f"generator/{name}"])
-                for name in ("hole", "valid", "tv", "adversarial"))
+    total = sum(
+        (WEIGHTS | {"adversarial": 0.2})[name] * float(log[f"generator/{name}"])
+        for name in ("hole", "valid", "tv", "adversarial")
+    )
     assert float(log["generator/loss"]) == pytest.approx(total, rel=1e-5)
     assert all(np.isfinite(float(value)) for value in log.values())
 
@@ -209,8 +215,10 @@ def test_exported_layer_takes_any_size_and_grey_masks():
 
 def test_plain_weights_load_into_a_network_with_residual_branch(tmp_path):
     plain = partialconv()
-    write_weights(tmp_path / "latest.pdparams",
-                  {f"generator/{key}": tensor.numpy() for key, tensor in plain.generator.state_dict().items()})
+    write_weights(
+        tmp_path / "latest.pdparams",
+        {f"generator/{key}": tensor.numpy() for key, tensor in plain.generator.state_dict().items()},
+    )
     it = partialconv(network=NETWORK | {"encoder_residual": "gamma"})
     assert run.load_networks(it, tmp_path / "latest.pdparams") == ["generator"]
     it.generator.eval(), plain.generator.eval()

@@ -17,16 +17,25 @@ from system.satnet import OTHER, VARIANTS, SATNet, named_styles, same_person
 
 SIZE, BATCH, STYLE = (20, 16), 2, 3
 RECIPE = {
-    "image_size": SIZE, "spectral_init": "all", "gan": "hinge",
+    "image_size": SIZE,
+    "spectral_init": "all",
+    "gan": "hinge",
     "generator": {"dim": 4, "mlp_dim": 8, "style_dim": STYLE, "n_downsample": 1, "n_res": 1, "attention": True},
     "discriminator": {"dim": 8, "n_layer": 2, "num_scales": 2, "norm": "sn", "init": "gaussian", "attention": True},
-    "adversarial_weight": 1.0, "image_weight": 10.0, "style_weight": 1.0, "content_weight": 1.0, "cycle_weight": 10.0,
-    "identity": {"mode": "none"}, "identity_weight": 0.0,
+    "adversarial_weight": 1.0,
+    "image_weight": 10.0,
+    "style_weight": 1.0,
+    "content_weight": 1.0,
+    "cycle_weight": 10.0,
+    "identity": {"mode": "none"},
+    "identity_weight": 0.0,
 }
 NONE = {f"{term}_weight": 0.0 for term in ("adversarial", "image", "style", "content", "cycle")}
 GENERATORS, CRITICS = ([f"{domain}_{kind}" for domain in OTHER] for kind in ("generator", "discriminator"))
-PLAIN = {"generator": RECIPE["generator"] | {"attention": False},
-         "discriminator": RECIPE["discriminator"] | {"attention": False, "norm": "none"}}
+PLAIN = {
+    "generator": RECIPE["generator"] | {"attention": False},
+    "discriminator": RECIPE["discriminator"] | {"attention": False, "norm": "none"},
+}
 
 
 def satnet(**changes):
@@ -46,9 +55,13 @@ def pictures(seed=0, people=((0, 1), (0, 2))):
     y, x = np.mgrid[: SIZE[0], : SIZE[1]] / SIZE[0]
     photo = np.stack([random.uniform(0.3, 1, (3, 1, 1)) * y for _ in range(BATCH)])
     caricature = np.stack([random.uniform(0.3, 1, (3, 1, 1)) * (np.sin(20 * x) > 0) for _ in range(BATCH)])
-    return {"photo": paddle.to_tensor(photo, "float32"), "caricature": paddle.to_tensor(caricature, "float32"),
-            "identity": paddle.to_tensor(people[0]), "caricature_identity": paddle.to_tensor(people[1]),
-            "name": [f"{seed}_{i}" for i in range(BATCH)]}
+    return {
+        "photo": paddle.to_tensor(photo, "float32"),
+        "caricature": paddle.to_tensor(caricature, "float32"),
+        "identity": paddle.to_tensor(people[0]),
+        "caricature_identity": paddle.to_tensor(people[1]),
+        "name": [f"{seed}_{i}" for i in range(BATCH)],
+    }
 
 
 def updater(it, lr=1e-3):
@@ -57,8 +70,9 @@ def updater(it, lr=1e-3):
 
 
 def weights_of(it):
-    return {name: {key: p.numpy().copy() for key, p in network.named_parameters()}
-            for name, network in it.networks.items()}
+    return {
+        name: {key: p.numpy().copy() for key, p in network.named_parameters()} for name, network in it.networks.items()
+    }
 
 
 class Recorder:
@@ -108,10 +122,15 @@ def test_discriminators_step_first_and_each_step_moves_its_own_two_networks():
     record = Recorder(it)
     scalars = it.train_step(pictures(), 0, record)
     assert [(names, moved) for names, _, moved in record.calls] == [
-        ("discriminators", set(CRITICS)), ("generators", set(GENERATORS))]
+        ("discriminators", set(CRITICS)),
+        ("generators", set(GENERATORS)),
+    ]
     assert record.calls[0][1] == pytest.approx(sum(float(scalars[f"{name}/loss"]) for name in CRITICS), rel=1e-5)
-    weighted = sum(weight * float(scalars[f"{name}/{term}"]) for name in GENERATORS for term, weight in
-                   (("image", 10), ("style", 1), ("content", 1), ("cycle", 10), ("adversarial", 1)))
+    weighted = sum(
+        weight * float(scalars[f"{name}/{term}"])
+        for name in GENERATORS
+        for term, weight in (("image", 10), ("style", 1), ("content", 1), ("cycle", 10), ("adversarial", 1))
+    )
     assert record.calls[1][1] == pytest.approx(float(scalars["generators/loss"])) == pytest.approx(weighted, rel=1e-5)
 
 
@@ -122,13 +141,16 @@ def test_groups_are_the_four_networks():
         assert {id(p) for p in it.trainable[group]} == wanted and len(it.trainable[group]) == len(wanted)
 
 
-@pytest.mark.parametrize(("term", "wanted"), [
-    ("image", parts("enc_content", "enc_style", "dec", "mlp")),
-    ("style", parts("enc_content", "enc_style", "dec", "mlp")),  # of the made picture, so content too
-    ("content", parts("enc_content", "dec", "mlp")),
-    ("cycle", parts("enc_content", "enc_style", "dec", "mlp")),
-    ("adversarial", parts("enc_content", "dec", "mlp")),
-])
+@pytest.mark.parametrize(
+    ("term", "wanted"),
+    [
+        ("image", parts("enc_content", "enc_style", "dec", "mlp")),
+        ("style", parts("enc_content", "enc_style", "dec", "mlp")),  # of the made picture, so content too
+        ("content", parts("enc_content", "dec", "mlp")),
+        ("cycle", parts("enc_content", "enc_style", "dec", "mlp")),
+        ("adversarial", parts("enc_content", "dec", "mlp")),
+    ],
+)
 def test_every_term_reaches_its_parts_and_no_discriminator(term, wanted):
     assert reached(satnet(**NONE | {f"{term}_weight": 1.0})) == wanted
 
@@ -160,8 +182,10 @@ def test_terms_are_their_definitions(monkeypatch):
         "caricature_generator/cycle": (gen_b.decode(c_b_again, s_b) - x_b).abs().mean(),
         "photo_generator/cycle": (gen_a.decode(c_a_again, s_a) - x_a).abs().mean(),
         "caricature_generator/adversarial": sum((logits - 1).square().mean() for logits in dis_a(x_ba)),
-        "caricature_discriminator/loss": sum((fake.square().mean() + (real - 1).square().mean())
-                                             for fake, real in zip(dis_a(x_ba), dis_a(x_a), strict=True)),
+        "caricature_discriminator/loss": sum(
+            (fake.square().mean() + (real - 1).square().mean())
+            for fake, real in zip(dis_a(x_ba), dis_a(x_a), strict=True)
+        ),
     }
     for key, value in wanted.items():
         assert float(found[key]) == pytest.approx(float(value), rel=1e-4), key
@@ -245,8 +269,10 @@ def test_identity_compares_a_made_picture_with_its_own_source():
 
 
 def test_same_identity_compares_with_the_real_picture_of_the_same_person():
-    changes = NONE | {"same_identity_weight": 3.0, "identity": {"mode": "cosine", "network": "none.pdparams",
-                                                               "when_missing": "skip"}}
+    changes = NONE | {
+        "same_identity_weight": 3.0,
+        "identity": {"mode": "cosine", "network": "none.pdparams", "when_missing": "skip"},
+    }
     it, batch = satnet(**changes), pictures()
     it.identity = Stub()
     it.train_step(batch, 0, lambda names, loss: None)
@@ -329,8 +355,11 @@ def test_released_checkpoint_is_taken_by_its_domains(tmp_path):
     it, other = satnet(), satnet(image_weight=1.0)
     for value in other.networks["photo_generator"].parameters():
         value.set_value(value * 0.5)
-    arrays = {f"{'ab'[i]}/{key}": value.numpy() for i, domain in enumerate(OTHER)
-              for key, value in other.networks[f"{domain}_generator"].state_dict().items()}
+    arrays = {
+        f"{'ab'[i]}/{key}": value.numpy()
+        for i, domain in enumerate(OTHER)
+        for key, value in other.networks[f"{domain}_generator"].state_dict().items()
+    }
     arrays["a/dec.model.0.model.0.model.0.norm.running_mean"] = np.zeros(8, np.float32)
     checkpoint.write_weights(tmp_path / "gen.pdparams", arrays)
     assert sorted(run.load_networks(it, tmp_path / "gen.pdparams")) == sorted(GENERATORS)
@@ -341,8 +370,11 @@ def test_released_checkpoint_is_taken_by_its_domains(tmp_path):
 
 def test_weights_of_a_plain_network_go_into_a_deformable_one(tmp_path):
     plain, bent = satnet(), satnet(generator=RECIPE["generator"] | {"deformable": True})
-    arrays = {f"{name}/{key}": value.numpy() for name in GENERATORS
-              for key, value in plain.networks[name].state_dict().items()}
+    arrays = {
+        f"{name}/{key}": value.numpy()
+        for name in GENERATORS
+        for key, value in plain.networks[name].state_dict().items()
+    }
     checkpoint.write_weights(tmp_path / "plain.pdparams", arrays)
     assert sorted(run.load_networks(bent, tmp_path / "plain.pdparams")) == sorted(GENERATORS)
     batch = pictures()
@@ -353,8 +385,11 @@ def test_weights_of_a_plain_network_go_into_a_deformable_one(tmp_path):
         results.append(it.generate(batch, it.networks)["to_photo"].numpy())
     np.testing.assert_allclose(*results, atol=1e-5)
     bent.train_step(batch, 0, updater(bent))
-    moved = {key for key, value in bent.networks["photo_generator"].named_parameters()
-             if "offset" in key and float(value.abs().max()) > 0}
+    moved = {
+        key
+        for key, value in bent.networks["photo_generator"].named_parameters()
+        if "offset" in key and float(value.abs().max()) > 0
+    }
     assert len(moved) == 4
 
 
@@ -374,8 +409,14 @@ def test_identity_network_is_read_frozen_and_in_no_checkpoint(tmp_path):
     face = Sphere20a(SIZE, 1 / 64, 4)
     arrays = {f"recognizer/{key}": value.numpy() for key, value in face.state_dict().items()}
     checkpoint.write_weights(tmp_path / "face.pdparams", arrays)
-    section = {"mode": "hinge", "network": tmp_path / "face.pdparams", "image_size": SIZE, "width": 1 / 64,
-               "embedding_size": 4, "threshold": 1.0}
+    section = {
+        "mode": "hinge",
+        "network": tmp_path / "face.pdparams",
+        "image_size": SIZE,
+        "width": 1 / 64,
+        "embedding_size": 4,
+        "threshold": 1.0,
+    }
     it = satnet(identity=section, identity_weight=10.0)
     assert it.log_header == {"identity": "hinge"} and it.networks.keys() == {*GENERATORS, *CRITICS}
     scalars = it.train_step(pictures(), 0, updater(it))
@@ -393,13 +434,16 @@ def test_missing_identity_network(tmp_path, caplog):
     assert "identity: off" in caplog.text and it.log_header == {"identity": "off"}
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({"image_size": (21, 16)}, "multiples of 2"),
-    ({"image_size": (16, 12)}, "at least 16"),
-    ({"discriminator": RECIPE["discriminator"] | {"num_scales": 5}}, "too small"),
-    ({"same_identity_weight": 1.0}, "identity.mode"),
-    ({"identity": {"mode": "kd"}}, "num_classes"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"image_size": (21, 16)}, "multiples of 2"),
+        ({"image_size": (16, 12)}, "at least 16"),
+        ({"discriminator": RECIPE["discriminator"] | {"num_scales": 5}}, "too small"),
+        ({"same_identity_weight": 1.0}, "identity.mode"),
+        ({"identity": {"mode": "kd"}}, "num_classes"),
+    ],
+)
 def test_impossible_settings_are_named(change, reason):
     with pytest.raises(ValueError, match=reason):
         satnet(**change)

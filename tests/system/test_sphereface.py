@@ -18,8 +18,14 @@ from system.sphereface import SphereFace
 from tests.model.test_sphereface import released
 
 RECIPE = {
-    "image_size": [28, 24], "width": 1 / 32, "embedding_size": 6, "num_classes": 4, "margin": 4,
-    "annealing_base": 1500.0, "annealing_gamma": 0.1, "annealing_floor": 5.0,
+    "image_size": [28, 24],
+    "width": 1 / 32,
+    "embedding_size": 6,
+    "num_classes": 4,
+    "margin": 4,
+    "annealing_base": 1500.0,
+    "annealing_gamma": 0.1,
+    "annealing_floor": 5.0,
 }
 
 
@@ -33,8 +39,11 @@ def batch(seed=0, count=6):
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 4
     image = random.uniform(size=[count, 3, 28, 24]) * 0.2 + np.linspace(0, 0.8, 4)[labels][:, None, None, None]
-    return {"image": paddle.to_tensor(image.astype(np.float32)), "identity": paddle.to_tensor(labels.astype(np.int64)),
-            "name": [str(label) for label in labels]}
+    return {
+        "image": paddle.to_tensor(image.astype(np.float32)),
+        "identity": paddle.to_tensor(labels.astype(np.int64)),
+        "name": [str(label) for label in labels],
+    }
 
 
 def updater(it, lr=0.01):
@@ -64,8 +73,11 @@ def test_everything_moves_and_is_logged():
 @pytest.mark.parametrize(("start", "stages"), [(4, "4"), (5, ""), (2, "234")])
 def test_fine_tuning_trains_the_later_stages(start, stages):
     it = sphereface(trained_from=start)
-    wanted = {name for name in values(it)
-              if name in ("weight", "fc5.weight", "fc5.bias") or name[4] in stages and name[:4] in ("conv", "relu")}
+    wanted = {
+        name
+        for name in values(it)
+        if name in ("weight", "fc5.weight", "fc5.bias") or name[4] in stages and name[:4] in ("conv", "relu")
+    }
     assert moved(it) == wanted
     assert len(it.trainable["recognizer"]) == len(wanted)
 
@@ -140,15 +152,30 @@ def test_fine_tuning_starts_from_a_released_file(tmp_path, caplog):
 
 def test_predict_prints_vectors(tmp_path, monkeypatch, capsys):
     it = sphereface()
-    write_weights(tmp_path / "w.pdparams", {f"recognizer/{key}": value.numpy()
-                                            for key, value in it.recognizer.state_dict().items()})
+    write_weights(
+        tmp_path / "w.pdparams",
+        {f"recognizer/{key}": value.numpy() for key, value in it.recognizer.state_dict().items()},
+    )
     images = batch()["image"].numpy()
     for i in range(2):
         write_image(tmp_path / "in" / f"{i}.png", to_hwc(images[i]))
     recipe = [f"recipe.{key}={json.dumps(value)}" for key, value in RECIPE.items()]
-    monkeypatch.setattr("sys.argv", ["predict.py", "-c", "configs/sphereface.yaml", "-o", *recipe, "--pretrained",
-                                     str(tmp_path / "w.pdparams"), "--image_dir", str(tmp_path / "in"),
-                                     "--output_dir", str(tmp_path / "out")])
+    monkeypatch.setattr(
+        "sys.argv",
+        [
+            "predict.py",
+            "-c",
+            "configs/sphereface.yaml",
+            "-o",
+            *recipe,
+            "--pretrained",
+            str(tmp_path / "w.pdparams"),
+            "--image_dir",
+            str(tmp_path / "in"),
+            "--output_dir",
+            str(tmp_path / "out"),
+        ],
+    )
     assert predict.main() == 0
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines() if "\t" in line]
     assert [name for name, _ in rows] == ["0.png", "1.png"]

@@ -33,14 +33,29 @@ class ChainFolder:
         lines = (SHIPPED / name).read_text().splitlines()
         changed = {3: f"python:{sys.executable}"}
         if dialect == "full51":
-            changed |= {7: "--iters:lite_train_lite_infer=3", 9: "--batch_size:lite_train_lite_infer=2",
-                        10: "--pretrained:null", 12: "train_infer_img_dir:pictures", 16: "norm_train:train.py",
-                        24: "eval:test.py", 30: "norm_export:export_model.py", 37: "infer_model:start.pdparams",
-                        38: "infer_export:export_model.py", 43: "--cpu_threads:1", 48: "--image_dir:pictures"}
+            changed |= {
+                7: "--iters:lite_train_lite_infer=3",
+                9: "--batch_size:lite_train_lite_infer=2",
+                10: "--pretrained:null",
+                12: "train_infer_img_dir:pictures",
+                16: "norm_train:train.py",
+                24: "eval:test.py",
+                30: "norm_export:export_model.py",
+                37: "infer_model:start.pdparams",
+                38: "infer_export:export_model.py",
+                43: "--cpu_threads:1",
+                48: "--image_dir:pictures",
+            }
         else:
-            changed |= {6: "--iters:lite_train_lite_infer=3", 8: "--batch_size:lite_train_lite_infer=2",
-                        9: "--pretrained:null", 14: "norm_train:train.py", 17: "eval:test.py",
-                        22: "norm_export:export_model.py", 27: "inference:infer.py --image_dir=pictures"}
+            changed |= {
+                6: "--iters:lite_train_lite_infer=3",
+                8: "--batch_size:lite_train_lite_infer=2",
+                9: "--pretrained:null",
+                14: "norm_train:train.py",
+                17: "eval:test.py",
+                22: "norm_export:export_model.py",
+                27: "inference:infer.py --image_dir=pictures",
+            }
         for number, line in (changed | (edits or {})).items():
             lines[number - 1] = line
         path = self.folder / "chain.txt"

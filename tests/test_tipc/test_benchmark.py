@@ -10,9 +10,16 @@ from test_tipc import benchmark
 from tests.test_tipc.conftest import SHIPPED
 
 CASE = "dynamic_bs2_fp32_DP_N1C1"
-ROWS = ["=====to_static_train_benchmark_params=====", "to_static_train:--to_static=True",
-        "=====train_benchmark_params=====", "batch_size:2|4", "fp_items:fp32|fp16", "epoch:40",
-        "--profiler_options:batch_range=[10,20]", "flags:FLAGS_a=1;FLAGS_b=2"]
+ROWS = [
+    "=====to_static_train_benchmark_params=====",
+    "to_static_train:--to_static=True",
+    "=====train_benchmark_params=====",
+    "batch_size:2|4",
+    "fp_items:fp32|fp16",
+    "epoch:40",
+    "--profiler_options:batch_range=[10,20]",
+    "flags:FLAGS_a=1;FLAGS_b=2",
+]
 
 
 def write(chain, edits=None, rows=ROWS):
@@ -70,15 +77,32 @@ def test_speed_file_holds_what_was_printed(chain, monkeypatch):
     record = json.loads(path.read_text())
     assert (record["ips"], record["convergence_value"], record["batch_size"]) == (12.5, 0.25, 2)
     assert set(record) == {
-        "model_branch", "model_commit", "model_name", "batch_size", "fp_item", "run_mode", "convergence_value",
-        "convergence_key", "ips", "speed_unit", "device_num", "model_run_time", "frame_commit", "frame_version"}
+        "model_branch",
+        "model_commit",
+        "model_name",
+        "batch_size",
+        "fp_item",
+        "run_mode",
+        "convergence_value",
+        "convergence_key",
+        "ips",
+        "speed_unit",
+        "device_num",
+        "model_run_time",
+        "frame_commit",
+        "frame_version",
+    }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault, rows, message", [
-    ("stalled", ROWS, "no 'ips: NUMBER' above 0"), ("untraced", ROWS, "the log names no profile"),
-    ("none", [row.replace("epoch:40", "epoch:9") for row in ROWS], "9 records with 'ips: NUMBER', expected 23"),
-])
+@pytest.mark.parametrize(
+    "fault, rows, message",
+    [
+        ("stalled", ROWS, "no 'ips: NUMBER' above 0"),
+        ("untraced", ROWS, "the log names no profile"),
+        ("none", [row.replace("epoch:40", "epoch:9") for row in ROWS], "9 records with 'ips: NUMBER', expected 23"),
+    ],
+)
 def test_a_run_without_a_rate_fails_and_writes_no_speed(chain, monkeypatch, capsys, fault, rows, message):
     monkeypatch.setenv("BENCHMARK_LOG_DIR", str(chain.folder / "bench"))
     path = write(chain, {16: f"norm_train:train.py --fault={fault}"}, rows)

@@ -15,12 +15,20 @@ def compare(tmp_path, recorded, log):
     return main([f"--gt_file={tmp_path}/gt_*.txt", f"--log_file={tmp_path}/run_*.log"])
 
 
-@pytest.mark.parametrize("recorded, log, status", [
-    (METRICS, "some text: here\n" + METRICS, 0), (TABBED, "starting\n" + TABBED, 0),
-    (METRICS, METRICS.replace("23.1", "23.3"), 1), (METRICS, METRICS.replace("23.1000", "nan"), 1),
-    (TABBED, TABBED.replace("0.25", "0.26"), 1), (TABBED, TABBED.replace(", 0.3]", "]"), 1),
-    (TABBED, TABBED.splitlines()[0], 1), (METRICS, "", 1), (METRICS, METRICS.replace("23.1", "23.1001"), 0),
-])
+@pytest.mark.parametrize(
+    "recorded, log, status",
+    [
+        (METRICS, "some text: here\n" + METRICS, 0),
+        (TABBED, "starting\n" + TABBED, 0),
+        (METRICS, METRICS.replace("23.1", "23.3"), 1),
+        (METRICS, METRICS.replace("23.1000", "nan"), 1),
+        (TABBED, TABBED.replace("0.25", "0.26"), 1),
+        (TABBED, TABBED.replace(", 0.3]", "]"), 1),
+        (TABBED, TABBED.splitlines()[0], 1),
+        (METRICS, "", 1),
+        (METRICS, METRICS.replace("23.1", "23.1001"), 0),
+    ],
+)
 def test_status(tmp_path, recorded, log, status):
     assert compare(tmp_path, recorded, log) == status
 

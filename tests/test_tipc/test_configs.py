@@ -13,8 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "test_tipc" / "configs"
 FILES = sorted([*CONFIGS.glob("*/train*infer_python*.txt")])
 FILES = [path for path in FILES if "ptq" not in path.name]
-CHAINS = {"train_amp_infer_python.txt", "train_to_static_python.txt", "train_data_parallel_python.txt",
-          "paddle2onnx_infer_python.txt", "train_ptq_infer_python.txt"}
+CHAINS = {
+    "train_amp_infer_python.txt",
+    "train_to_static_python.txt",
+    "train_data_parallel_python.txt",
+    "paddle2onnx_infer_python.txt",
+    "train_ptq_infer_python.txt",
+}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -37,8 +42,11 @@ def test_planned_without_a_remark(path, mode):
 @pytest.mark.parametrize("folder", sorted({path.parent for path in FILES}), ids=lambda path: path.name)
 def test_every_system_has_its_three_files(folder):
     names = {path.name for path in folder.glob("*.txt")}
-    wanted = {"train_infer_python.txt", "train_infer_python_32.txt",
-              "train_linux_gpu_normal_normal_infer_python_linux_gpu_cpu.txt"}
+    wanted = {
+        "train_infer_python.txt",
+        "train_infer_python_32.txt",
+        "train_linux_gpu_normal_normal_infer_python_linux_gpu_cpu.txt",
+    }
     assert wanted <= names
     assert read_config(folder / "train_infer_python.txt").dialect == "full51"
     assert read_config(folder / "train_infer_python_32.txt").dialect == "lite32"

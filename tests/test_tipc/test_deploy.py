@@ -89,8 +89,14 @@ def run(folder, source, edits, mode, records):
 
 
 def onnx_chain(folder, script):
-    edits = {4: f"2onnx: {sys.executable} {script}", 5: "--model_dir:fp32", 8: "--save_file:out/model.onnx",
-             11: f"inference:{ROOT}/tools/infer_onnx.py", 12: "--onnx_file:out/model.onnx", 13: "--image_dir:pictures"}
+    edits = {
+        4: f"2onnx: {sys.executable} {script}",
+        5: "--model_dir:fp32",
+        8: "--save_file:out/model.onnx",
+        11: f"inference:{ROOT}/tools/infer_onnx.py",
+        12: "--onnx_file:out/model.onnx",
+        13: "--image_dir:pictures",
+    }
     return run(folder, ONNX, edits, "paddle2onnx_infer", "results_paddle2onnx")
 
 
@@ -110,7 +116,8 @@ def test_a_wrong_onnx_file_is_caught_behind_status_0(model):
         "model = onnx.load('out/model.onnx')\n"
         "weight = next(t for t in model.graph.initializer if list(t.dims) == [3, 3, 3, 3])\n"
         "weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * 1.01, weight.name))\n"
-        "onnx.save(model, 'out/model.onnx')\n")
+        "onnx.save(model, 'out/model.onnx')\n"
+    )
     status, reasons, report = onnx_chain(model, "swap.py")
     assert status == 1 and "differs from Paddle Inference by more than 1e-04" in reasons[0], reasons
     assert report["stages"][1]["status"] == "not_run"
@@ -118,12 +125,21 @@ def test_a_wrong_onnx_file_is_caught_behind_status_0(model):
 
 @pytest.mark.slow
 def test_int8_chain_passes_and_a_renamed_fp32_model_is_caught(model):
-    edits = {5: "--model_path:fp32", 6: "--output_dir:int8", 7: "--data_dir:pictures", 12: "PTQ:quantise.py",
-             15: f"inference:{ROOT}/tools/infer_onnx.py", 18: "--model_dir:int8", 19: "--image_dir:pictures"}
-    wrapped = (f"import runpy, shutil, sys\nsys.path.insert(0, '{ROOT}')\n"
-               f"sys.argv[0] = '{ROOT}/tools/quantise.py'\nsys.argv.append('--target_dir=pictures')\n"
-               "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
-               "except SystemExit as stop:\n    if stop.code:\n        raise\n")
+    edits = {
+        5: "--model_path:fp32",
+        6: "--output_dir:int8",
+        7: "--data_dir:pictures",
+        12: "PTQ:quantise.py",
+        15: f"inference:{ROOT}/tools/infer_onnx.py",
+        18: "--model_dir:int8",
+        19: "--image_dir:pictures",
+    }
+    wrapped = (
+        f"import runpy, shutil, sys\nsys.path.insert(0, '{ROOT}')\n"
+        f"sys.argv[0] = '{ROOT}/tools/quantise.py'\nsys.argv.append('--target_dir=pictures')\n"
+        "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit as stop:\n    if stop.code:\n        raise\n"
+    )
     (model / "quantise.py").write_text(wrapped)
     status, reasons, report = run(model, PTQ, edits, "whole_infer", "results_ptq")
     assert (status, reasons) == (0, []) and report["stages"][0]["facts"]["psnr_to_fp32"] > 25

@@ -24,8 +24,11 @@ def test_both_languages_show_the_same_commands():
     def block(page):
         return re.findall(r"^```bash\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
-    wrong = [page.name for page in PAGES if not page.stem.endswith("_cn") and block(page) != block(
-        page.with_stem(f"{page.stem}_cn"))]
+    wrong = [
+        page.name
+        for page in PAGES
+        if not page.stem.endswith("_cn") and block(page) != block(page.with_stem(f"{page.stem}_cn"))
+    ]
     assert not wrong
 
 

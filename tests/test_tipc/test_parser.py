@@ -21,19 +21,31 @@ def test_shipped_files_are_recognised_and_clean(name, dialect):
     assert config.value("train_model_name") == "latest.pdparams"
 
 
-@pytest.mark.parametrize("text, key, value, cut", [
-    ("a:b:c:d", "a", "b", "c:d"), ("no colon", "no colon", "", ""), ("a:", "a", "", ""),
-    ("2onnx: p2o ", "2onnx", " p2o ", ""),
-])
+@pytest.mark.parametrize(
+    "text, key, value, cut",
+    [
+        ("a:b:c:d", "a", "b", "c:d"),
+        ("no colon", "no colon", "", ""),
+        ("a:", "a", "", ""),
+        ("2onnx: p2o ", "2onnx", " p2o ", ""),
+    ],
+)
 def test_line_is_cut_at_the_second_colon(text, key, value, cut):
     line = Line(1, text)
     assert (line.key, line.value, line.cut) == (key, value, cut)
 
 
-@pytest.mark.parametrize("key, value, text", [
-    ("--a", "1", "--a=1"), ("null", "1", " "), ("--a", "null", " "), ("--a", " ", " "), ("--a", "", " "),
-    ("-o x.y", "2", "-o x.y=2"),
-])
+@pytest.mark.parametrize(
+    "key, value, text",
+    [
+        ("--a", "1", "--a=1"),
+        ("null", "1", " "),
+        ("--a", "null", " "),
+        ("--a", " ", " "),
+        ("--a", "", " "),
+        ("-o x.y", "2", "-o x.y=2"),
+    ],
+)
 def test_setting(key, value, text):
     assert setting(key, value) == text
 
@@ -52,8 +64,10 @@ def test_choices_split_as_bash_splits(chain):
 
 def test_inserted_line_is_named(chain):
     path = chain.write_config(edits={16: "norm_train:train.py\nextra:1"})
-    assert any("chain.txt:25: error: misplaced: 'eval:' belongs to slot 24, stands in slot 25" in e
-               for e in errors(read_config(path)))
+    assert any(
+        "chain.txt:25: error: misplaced: 'eval:' belongs to slot 24, stands in slot 25" in e
+        for e in errors(read_config(path))
+    )
 
 
 def test_line_inserted_above_trainer_is_named(chain):
@@ -62,13 +76,16 @@ def test_line_inserted_above_trainer_is_named(chain):
         read_config(path)
 
 
-@pytest.mark.parametrize("line, text, message", [
-    (24, "eval:", "24: error: empty command: write 'eval:null'"),
-    (6, "--precision:", "6: error: empty list: '--precision:' would run nothing"),
-    (14, "key:value", "14: error: misplaced: slot 14 should be a separator"),
-    (41, "--use_gpu:xpu", "41: error: unknown device word 'xpu'; known: False, cpu, True, gpu"),
-    (16, "norm_train:train.py && rm -r x", "16: error: shell syntax & in a command"),
-])
+@pytest.mark.parametrize(
+    "line, text, message",
+    [
+        (24, "eval:", "24: error: empty command: write 'eval:null'"),
+        (6, "--precision:", "6: error: empty list: '--precision:' would run nothing"),
+        (14, "key:value", "14: error: misplaced: slot 14 should be a separator"),
+        (41, "--use_gpu:xpu", "41: error: unknown device word 'xpu'; known: False, cpu, True, gpu"),
+        (16, "norm_train:train.py && rm -r x", "16: error: shell syntax & in a command"),
+    ],
+)
 def test_slot_errors_name_file_and_line(chain, line, text, message):
     found = errors(read_config(chain.write_config(edits={line: text})))
     assert any(f"chain.txt:{message}" in error for error in found), found

@@ -16,8 +16,10 @@ def test_full51_commands_in_order(chain):
     path = chain.write_config(edits={3: "python:python", 10: "--pretrained:start.pdparams", 13: "--seed:1"})
     save = "./test_tipc/output/norm_train_gpus_0_autocast_fp32"
     log = "./test_tipc/output/python_infer_cpu_usemkldnn_{}_threads_1_precision_fp32_batchsize_1.log"
-    infer = (f"python infer.py --use_gpu=False --use_mkldnn={{}} --cpu_threads=1 --model_dir={save} --batch_size=1"
-             f" --image_dir=pictures --benchmark=True --precision=fp32 > {log} 2>&1")
+    infer = (
+        f"python infer.py --use_gpu=False --use_mkldnn={{}} --cpu_threads=1 --model_dir={save} --batch_size=1"
+        f" --image_dir=pictures --benchmark=True --precision=fp32 > {log} 2>&1"
+    )
     assert commands(path)[0] == [
         f"python train.py --device=auto --output_dir={save} --iters=3 --pretrained=start.pdparams --precision=fp32"
         " --batch_size=2 --seed=1",
@@ -29,9 +31,15 @@ def test_full51_commands_in_order(chain):
 
 
 def test_full51_whole_infer_exports_beside_the_weights(chain):
-    path = chain.write_config(edits={
-        3: "python:python", 37: "infer_model:a/b.pdparams|c", 38: "infer_export:export.py|null",
-        39: "infer_quant:False|False", 42: "--use_mkldnn:True"})
+    path = chain.write_config(
+        edits={
+            3: "python:python",
+            37: "infer_model:a/b.pdparams|c",
+            38: "infer_export:export.py|null",
+            39: "infer_quant:False|False",
+            42: "--use_mkldnn:True",
+        }
+    )
     lines, config = commands(path, "whole_infer")
     assert lines[0] == "python export.py --pretrained=a/b.pdparams --save_inference_dir=a"
     assert "--model_dir=a " in lines[1] and "--model_dir=c " in lines[2] and len(lines) == 3
@@ -39,8 +47,14 @@ def test_full51_whole_infer_exports_beside_the_weights(chain):
 
 
 def test_folder_of_a_model_is_what_dirname_says(chain):
-    path = chain.write_config(edits={37: "infer_model:../a/b/|c.pdparams", 38: "infer_export:export.py|export.py",
-                                     39: "infer_quant:False|False", 42: "--use_mkldnn:True"})
+    path = chain.write_config(
+        edits={
+            37: "infer_model:../a/b/|c.pdparams",
+            38: "infer_export:export.py|export.py",
+            39: "infer_quant:False|False",
+            42: "--use_mkldnn:True",
+        }
+    )
     lines, _ = commands(path, "whole_infer")
     exports = [line.split("--save_inference_dir=")[1] for line in lines if "--save_inference_dir=" in line]
     assert exports == ["../a", "."]
@@ -64,35 +78,65 @@ def test_lite32_leaves_out_device_precision_and_data(chain):
 
 
 def test_two_trainers_two_cards_and_precisions_multiply(chain):
-    path = chain.write_config(edits={4: "gpu_list:0|0,1", 5: "--device:cpu|gpu", 6: "--precision:fp32|bf16",
-                                     15: "trainer:norm_train|to_static_train", 24: "eval:null", 30: "norm_export:null",
-                                     20: "to_static_train:train.py --to_static=True", 34: "to_static_export:null"})
+    path = chain.write_config(
+        edits={
+            4: "gpu_list:0|0,1",
+            5: "--device:cpu|gpu",
+            6: "--precision:fp32|bf16",
+            15: "trainer:norm_train|to_static_train",
+            24: "eval:null",
+            30: "norm_export:null",
+            20: "to_static_train:train.py --to_static=True",
+            34: "to_static_export:null",
+        }
+    )
     lines, _ = commands(path)
     assert len(lines) == 8
     assert all("launch --gpus=0,1 train.py" in line and "--device=gpu" in line for line in lines[4:])
     assert all("--device=cpu" in line and "launch" not in line for line in lines[:4])
     assert [("--to_static=True" in line, "bf16" in line) for line in lines[:4]] == [
-        (False, False), (True, False), (False, True), (True, True)]
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
 
 
 def test_pruning_starts_from_the_normal_run(chain):
-    path = chain.write_config(edits={15: "trainer:norm_train|fpgm_train", 18: "fpgm_train:prune.py", 24: "eval:null",
-                                     30: "norm_export:null", 32: "fpgm_export:null"})
+    path = chain.write_config(
+        edits={
+            15: "trainer:norm_train|fpgm_train",
+            18: "fpgm_train:prune.py",
+            24: "eval:null",
+            30: "norm_export:null",
+            32: "fpgm_export:null",
+        }
+    )
     lines, _ = commands(path)
     assert "--pretrained=./test_tipc/output/norm_train_gpus_0_autocast_fp32/latest.pdparams" in lines[1]
 
 
 def test_axes_that_the_official_rules_leave_out(chain):
-    path = chain.write_config(edits={
-        41: "--use_gpu:False|True", 42: "--use_mkldnn:True|False", 45: "--use_trt:False|True",
-        46: "--precision:fp32|fp16|int8", 24: "eval:null"})
+    path = chain.write_config(
+        edits={
+            41: "--use_gpu:False|True",
+            42: "--use_mkldnn:True|False",
+            45: "--use_trt:False|True",
+            46: "--precision:fp32|fp16|int8",
+            24: "eval:null",
+        }
+    )
     lines, _ = commands(path)
     labels = [line.split("python_infer_")[1].split("_batchsize")[0] for line in lines[2:]]
     assert labels == [
-        "cpu_usemkldnn_True_threads_1_precision_fp32", "cpu_usemkldnn_True_threads_1_precision_fp16",
-        "cpu_usemkldnn_True_threads_1_precision_int8", "cpu_usemkldnn_False_threads_1_precision_fp32",
-        "cpu_usemkldnn_False_threads_1_precision_int8", "gpu_usetrt_False_precision_fp32",
-        "gpu_usetrt_True_precision_fp32", "gpu_usetrt_True_precision_fp16",
+        "cpu_usemkldnn_True_threads_1_precision_fp32",
+        "cpu_usemkldnn_True_threads_1_precision_fp16",
+        "cpu_usemkldnn_True_threads_1_precision_int8",
+        "cpu_usemkldnn_False_threads_1_precision_fp32",
+        "cpu_usemkldnn_False_threads_1_precision_int8",
+        "gpu_usetrt_False_precision_fp32",
+        "gpu_usetrt_True_precision_fp32",
+        "gpu_usetrt_True_precision_fp16",
     ]
 
 

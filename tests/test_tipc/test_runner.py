@@ -57,33 +57,42 @@ def test_whole_infer_passes(chain):
     assert status == 0 and [stage["kind"] for stage in report["stages"]] == ["export", "infer", "infer"]
 
 
-@pytest.mark.parametrize("line, command, message", [
-    (16, "norm_train:train.py --fault=crash", "exit status 1: no data found"),
-    (16, "norm_train:train.py --fault=nan", "a loss is not finite"),
-    (16, "norm_train:train.py --fault=stalled", "no 'ips: NUMBER' above 0"),
-    (16, "norm_train:train.py --fault=frozen", "no weight changed against the averages in"),
-    (16, "norm_train:train.py --fault=unsaved", "latest.pdparams: was not written"),
-    (24, "eval:test.py --fault=silent", "no 'Metric NAME: NUMBER' in the log"),
-    (30, "norm_export:export_model.py --fault=half", "inference.pdiparams: was not written"),
-    (40, "inference:infer.py --fault=forgets", "no result printed for face0"),
-    (40, "inference:infer.py --fault=onednn", "grey levels apart"),
-    (16, "norm_train:trian.py", "chain.txt:16: trian.py: no such file"),
-    (16, "norm_train:train.py --data_dir none*/x", "chain.txt:16: 'none*/x' matches no file"),
-    (40, "inference:infer.py --fault=unwritten", "_predict.png: was not written"),
-    (40, "inference:infer.py --fault=short", "face0.png: 2 numbers, the contract promises 3"),
-    (16, "norm_train:train.py --precision=bf16 --fault=boasts", "bf16 on a CPU: the log does not say"),
-    (48, "--image_dir:pictures", None),
-])
+@pytest.mark.parametrize(
+    "line, command, message",
+    [
+        (16, "norm_train:train.py --fault=crash", "exit status 1: no data found"),
+        (16, "norm_train:train.py --fault=nan", "a loss is not finite"),
+        (16, "norm_train:train.py --fault=stalled", "no 'ips: NUMBER' above 0"),
+        (16, "norm_train:train.py --fault=frozen", "no weight changed against the averages in"),
+        (16, "norm_train:train.py --fault=unsaved", "latest.pdparams: was not written"),
+        (24, "eval:test.py --fault=silent", "no 'Metric NAME: NUMBER' in the log"),
+        (30, "norm_export:export_model.py --fault=half", "inference.pdiparams: was not written"),
+        (40, "inference:infer.py --fault=forgets", "no result printed for face0"),
+        (40, "inference:infer.py --fault=onednn", "grey levels apart"),
+        (16, "norm_train:trian.py", "chain.txt:16: trian.py: no such file"),
+        (16, "norm_train:train.py --data_dir none*/x", "chain.txt:16: 'none*/x' matches no file"),
+        (40, "inference:infer.py --fault=unwritten", "_predict.png: was not written"),
+        (40, "inference:infer.py --fault=short", "face0.png: 2 numbers, the contract promises 3"),
+        (16, "norm_train:train.py --precision=bf16 --fault=boasts", "bf16 on a CPU: the log does not say"),
+        (48, "--image_dir:pictures", None),
+    ],
+)
 def test_faults_are_caught_with_their_cause(chain, line, command, message):
     status, report = run(chain.write_config(edits={line: command}))
     assert status == (0 if message is None else 1) and report["ok"] == (message is None)
     assert message is None or any(message in reason for reason in reasons(report)), reasons(report)
 
 
-@pytest.mark.parametrize("fault, message", [
-    ("none", None), ("onednn", "printed numbers differ"), ("nan", "a result is not finite"),
-    ("short", "3 numbers, the contract promises 4"), ("forgets", "no result printed for face0"),
-])
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ("none", None),
+        ("onednn", "printed numbers differ"),
+        ("nan", "a result is not finite"),
+        ("short", "3 numbers, the contract promises 4"),
+        ("forgets", "no result printed for face0"),
+    ],
+)
 def test_vectors_are_checked_as_numbers(chain, fault, message):
     edits = {30: "norm_export:export_model.py --kind=vector", 40: f"inference:infer.py --fault={fault}"}
     status, report = run(chain.write_config(edits=edits))
@@ -147,9 +156,13 @@ def test_dry_run_prints_the_commands_and_touches_nothing(chain, capsys):
     assert "template" in printed.err and not OUTPUT.exists()
 
 
-@pytest.mark.parametrize("words, message", [
-    (["lite_train"], "mode 'lite_train': unknown"), ([LITE, "npu"], "device 'npu': unknown"),
-])
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["lite_train"], "mode 'lite_train': unknown"),
+        ([LITE, "npu"], "device 'npu': unknown"),
+    ],
+)
 def test_unknown_words_are_refused(chain, words, message):
     with pytest.raises(ConfigError, match=message):
         runner.main([chain.write_config(), *words])

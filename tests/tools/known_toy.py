@@ -12,5 +12,10 @@ class Toy(nn.Sequential):
         super().__init__(nn.Conv2D(3, width, 3), nn.BatchNorm2D(width), nn.PReLU(width), nn.Linear(width, 5))
 
 
-TOY = Network("toy", "toy", "tests.tools.known_toy.Toy", ("0.weight", "3.bias"),
-              lambda arrays: {"width": arrays["0.bias"].shape[0]})
+TOY = Network(
+    "toy",
+    "toy",
+    "tests.tools.known_toy.Toy",
+    ("0.weight", "3.bias"),
+    lambda arrays: {"width": arrays["0.bias"].shape[0]},
+)

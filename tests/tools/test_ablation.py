@@ -17,19 +17,37 @@ from tests.script_calls import call, command
 
 PLAIN, SLOW, KEYS = "plain", "slow.rate", ("psnr/composite", "judge/nme/composite")
 EXPERIMENT = {
-    "config": "configs/landmark_lite.yaml", "seeds": [0, 5],
-    "overrides": LandmarkInpainting.smoke | {
-        "data.num_workers": 0, "data.batch_size": 2, "data.train.synthetic.identities": [0, 4],
+    "config": "configs/landmark_lite.yaml",
+    "seeds": [0, 5],
+    "overrides": LandmarkInpainting.smoke
+    | {
+        "data.num_workers": 0,
+        "data.batch_size": 2,
+        "data.train.synthetic.identities": [0, 4],
         "data.validation.synthetic": {"identities": [90, 94], "variants": 1, "keeps": True},
-        "train.log_every": 1, "train.save_every": 1, "train.validate_every": 0, "train.preview_every": 0},
+        "train.log_every": 1,
+        "train.save_every": 1,
+        "train.validate_every": 0,
+        "train.preview_every": 0,
+    },
     "variants": {PLAIN: {}, SLOW: {"optimizers.completion.lr": 1e-3}},
     "scores": {KEYS[0]: {"better": "higher"}, KEYS[1]: {"better": "lower"}},
     "baselines": {"mean pixel": {KEYS[0]: "psnr/masked"}},
-    "judges": {"judge": {
-        "config": "configs/landmark_predictor_lite.yaml", "seed": 2,
-        "overrides": LandmarkPredictor.smoke | {
-            "data.num_workers": 0, "data.batch_size": 2, "data.train.synthetic.identities": [0, 4], "train.steps": 1,
-            "train.validate_every": 0, "train.preview_every": 0}}},
+    "judges": {
+        "judge": {
+            "config": "configs/landmark_predictor_lite.yaml",
+            "seed": 2,
+            "overrides": LandmarkPredictor.smoke
+            | {
+                "data.num_workers": 0,
+                "data.batch_size": 2,
+                "data.train.synthetic.identities": [0, 4],
+                "train.steps": 1,
+                "train.validate_every": 0,
+                "train.preview_every": 0,
+            },
+        }
+    },
     "pictures": {"shown": "composite", "beside": ["masked", "image"], "count": 3},
 }
 
@@ -152,8 +170,12 @@ def test_sigterm_ends_the_training_too(tmp_path):
     """The training saves its checkpoint and is gone when the command is."""
     path = tmp_path / "long.yaml"
     overrides = EXPERIMENT["overrides"] | {"recipe.phase_steps": [0, 0, 100_000], "train.save_every": 0}
-    path.write_text(yaml.safe_dump(EXPERIMENT | {"overrides": overrides, "judges": {},
-                                                 "scores": {KEYS[0]: {"better": "higher"}}}, sort_keys=False))
+    path.write_text(
+        yaml.safe_dump(
+            EXPERIMENT | {"overrides": overrides, "judges": {}, "scores": {KEYS[0]: {"better": "higher"}}},
+            sort_keys=False,
+        )
+    )
     run = tmp_path / "out" / PLAIN / "seed_0"
     process = subprocess.Popen(command("tools/ablation", path, "--output", tmp_path / "out"), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120

@@ -12,7 +12,9 @@ from tools.ablation_experiment import base_config, read_experiment, variant_conf
 
 EXPERIMENTS = sorted(Path("experiments").glob("*.yaml"))
 GOOD = {
-    "config": "configs/landmark_lite.yaml", "seeds": [3, 4], "overrides": {"train.log_every": 7},
+    "config": "configs/landmark_lite.yaml",
+    "seeds": [3, 4],
+    "overrides": {"train.log_every": 7},
     "variants": {"none": {"recipe.landmark": "none"}, "loss": {"recipe.landmark": "loss"}},
     "scores": {"psnr/composite": {"better": "higher"}, "j/nme/composite": {"better": "lower"}},
     "judges": {"j": {"config": "configs/landmark_predictor_lite.yaml"}},
@@ -55,25 +57,33 @@ def test_who_overrides_whom(tmp_path):
     assert base_config(experiment).seed == 0
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    ({"varants": {}}, "unknown key 'varants'. Did you mean 'variants'"),
-    ({"seeds": [1, 1]}, "a seed stands twice"),
-    ({"seeds": []}, "seeds: .*at least 1"),
-    ({"variants": {"none": {}}}, "variants: .*at least 2"),
-    ({"variants": {"none": {}, "a b": {}}}, "variants.a b"),
-    ({"variants": {"none": {}, "loss": {"recipe.landmrk": "loss"}}},
-     r"variants.loss.recipe.landmrk: .*unknown key 'landmrk'. Did you mean 'landmark'"),
-    ({"variants": {"none": {}, "loss": {"recipe.landmark": "lost"}}}, r"variants.loss.recipe.landmark: .*found 'lost'"),
-    ({"variants": {"none": {}, "loss": {"data.validation.image_size": 32}}}, "scored on one held-out set"),
-    ({"overrides": {"seed": 4}}, "overrides sets seed"),
-    ({"scores": {"psnr/composit": {"better": "higher"}}}, "'psnr/composit' is not known; expected one of psnr"),
-    ({"scores": {"verification/auc": {"better": "higher"}}}, "'verification/auc' is not known"),
-    ({"scores": {"psnr/composite": {"better": "more"}}}, "scores.psnr/composite.better"),
-    ({"baselines": {"plain": {"ssim/composite": "ssim/masked"}}}, "'ssim/composite', which is not in scores"),
-    ({"baselines": {"plain": {"psnr/composite": "psnr/hidden"}}}, "'psnr/hidden' is not known"),
-    ({"judges": {"j": {"config": "configs/gpen_lite.yaml"}}}, "judges.j: GPEN measures nothing"),
-    ({"pictures": {"shown": "nothing"}}, "pictures: 'nothing' is not known; expected one of masked, output"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"varants": {}}, "unknown key 'varants'. Did you mean 'variants'"),
+        ({"seeds": [1, 1]}, "a seed stands twice"),
+        ({"seeds": []}, "seeds: .*at least 1"),
+        ({"variants": {"none": {}}}, "variants: .*at least 2"),
+        ({"variants": {"none": {}, "a b": {}}}, "variants.a b"),
+        (
+            {"variants": {"none": {}, "loss": {"recipe.landmrk": "loss"}}},
+            r"variants.loss.recipe.landmrk: .*unknown key 'landmrk'. Did you mean 'landmark'",
+        ),
+        (
+            {"variants": {"none": {}, "loss": {"recipe.landmark": "lost"}}},
+            r"variants.loss.recipe.landmark: .*found 'lost'",
+        ),
+        ({"variants": {"none": {}, "loss": {"data.validation.image_size": 32}}}, "scored on one held-out set"),
+        ({"overrides": {"seed": 4}}, "overrides sets seed"),
+        ({"scores": {"psnr/composit": {"better": "higher"}}}, "'psnr/composit' is not known; expected one of psnr"),
+        ({"scores": {"verification/auc": {"better": "higher"}}}, "'verification/auc' is not known"),
+        ({"scores": {"psnr/composite": {"better": "more"}}}, "scores.psnr/composite.better"),
+        ({"baselines": {"plain": {"ssim/composite": "ssim/masked"}}}, "'ssim/composite', which is not in scores"),
+        ({"baselines": {"plain": {"psnr/composite": "psnr/hidden"}}}, "'psnr/hidden' is not known"),
+        ({"judges": {"j": {"config": "configs/gpen_lite.yaml"}}}, "judges.j: GPEN measures nothing"),
+        ({"pictures": {"shown": "nothing"}}, "pictures: 'nothing' is not known; expected one of masked, output"),
+    ],
+)
 def test_mistakes_are_one_line(tmp_path, changes, said):
     with pytest.raises(ConfigError, match=said) as caught:
         read(tmp_path, **changes)

@@ -26,8 +26,14 @@ class Shifting:
 
 def judged(paired):
     metric = Judged(Shifting(), ["composite", "image"], paired)
-    metric.update({"image": paddle.zeros([2, 3, 8, 8]), "composite": paddle.full([2, 3, 8, 8], 0.2),
-                   "mask": paddle.ones([2, 1, 8, 8]), "landmarks": paddle.to_tensor(TRUE)})
+    metric.update(
+        {
+            "image": paddle.zeros([2, 3, 8, 8]),
+            "composite": paddle.full([2, 3, 8, 8], 0.2),
+            "mask": paddle.ones([2, 1, 8, 8]),
+            "landmarks": paddle.to_tensor(TRUE),
+        }
+    )
     return metric.result()
 
 

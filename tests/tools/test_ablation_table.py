@@ -13,9 +13,12 @@ FIRST, SECOND = {0: 20.0, 1: 21.5, 2: 20.5}, {0: 20.4, 1: 22.0, 2: 20.8}
 @pytest.fixture
 def experiment():
     return Experiment(
-        config="x.yaml", seeds=[0, 1, 2], variants={"plain": {}, "more": {}},
+        config="x.yaml",
+        seeds=[0, 1, 2],
+        variants={"plain": {}, "more": {}},
         scores={"psnr/composite": {"better": "higher", "title": "PSNR (dB)", "digits": 2}, "nme": {"better": "lower"}},
-        baselines={"mean pixel": {"psnr/composite": "psnr/masked"}})
+        baselines={"mean pixel": {"psnr/composite": "psnr/masked"}},
+    )
 
 
 def rows(values, nme=0.0):
@@ -36,13 +39,25 @@ def test_differences_are_paired_by_seed():
     low, high = stats.t.interval(0.95, 2, 0.4, stats.sem([0.4, 0.5, 0.3]))
     assert found["half_width"] == pytest.approx((high - low) / 2)
     assert difference({0: 1.0, 7: 5.0}, {0: 0.5, 8: 1.0}, "higher") == {
-        "n": 1, "mean": 0.5, "sd": None, "half_width": None, "verdict": "unclear"}
+        "n": 1,
+        "mean": 0.5,
+        "sd": None,
+        "half_width": None,
+        "verdict": "unclear",
+    }
     assert difference({1: 1.0}, {0: 0.5}, "higher") is None
 
 
-@pytest.mark.parametrize(("values", "better", "verdict"), [
-    (SECOND, "higher", "better"), (SECOND, "lower", "worse"), ({0: 21.0, 1: 21.4, 2: 20.6}, "higher", "unclear"),
-    ({0: 19.6, 1: 21.0, 2: 20.2}, "higher", "worse"), ({0: 19.6, 1: 21.0, 2: 20.2}, "lower", "better")])
+@pytest.mark.parametrize(
+    ("values", "better", "verdict"),
+    [
+        (SECOND, "higher", "better"),
+        (SECOND, "lower", "worse"),
+        ({0: 21.0, 1: 21.4, 2: 20.6}, "higher", "unclear"),
+        ({0: 19.6, 1: 21.0, 2: 20.2}, "higher", "worse"),
+        ({0: 19.6, 1: 21.0, 2: 20.2}, "lower", "better"),
+    ],
+)
 def test_verdict_needs_the_interval_and_the_right_side(values, better, verdict):
     assert difference(values, FIRST, better)["verdict"] == verdict
 

@@ -23,7 +23,8 @@ def test_there_and_back(tmp_path):
     write_weights(tmp_path / "latest.pdparams", {f"generator/{key}": a for key, a in arrays.items()} | others)
     clean = convert(tmp_path / "latest.pdparams", tmp_path / "clean.pdparams", "clean")
     assert {key: a.shape for key, a in clean.items()} == {
-        key: tuple(value.shape) for key, value in GFPGANClean(16, 8, 1, 1, 1 / 32).state_dict().items()}
+        key: tuple(value.shape) for key, value in GFPGANClean(16, 8, 1, 1, 1 / 32).state_dict().items()
+    }
     write_weights(tmp_path / "official.pdparams", {f"params_ema/{key}": array for key, array in clean.items()})
     back = convert(tmp_path / "official.pdparams", tmp_path / "back.pdparams", "bilinear")
     assert back.keys() == arrays.keys()

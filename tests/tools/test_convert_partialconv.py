@@ -9,8 +9,10 @@ from tools.convert_partialconv import main
 
 
 def test_two_files_become_one(tmp_path):
-    encoder = {"ec_1.conv.input_conv.weight": np.ones([2, 3, 7, 7], np.float32),
-               "ec_1.conv.mask_conv.weight": np.ones([1, 1, 7, 7], np.float32)}
+    encoder = {
+        "ec_1.conv.input_conv.weight": np.ones([2, 3, 7, 7], np.float32),
+        "ec_1.conv.mask_conv.weight": np.ones([1, 1, 7, 7], np.float32),
+    }
     write_weights(tmp_path / "en.pdparams", encoder)
     write_weights(tmp_path / "de.pdparams", {"dc_1.model.1.weight": np.full([2, 2], 3.0, np.float32)})
     words = [f"--encoder={tmp_path}/en.pdparams", f"--decoder={tmp_path}/de.pdparams", f"--output={tmp_path}/both"]
@@ -29,8 +31,15 @@ def test_one_file_is_scaled(tmp_path):
         main(["--input", str(tmp_path / "ours"), "--output", str(tmp_path / "again")])
 
 
-@pytest.mark.parametrize("words", [[], ["--encoder", "en"], ["--input", "a", "--decoder", "b"],
-                                   ["--input", "a", "--encoder", "en", "--decoder", "de"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--encoder", "en"],
+        ["--input", "a", "--decoder", "b"],
+        ["--input", "a", "--encoder", "en", "--decoder", "de"],
+    ],
+)
 def test_files_that_do_not_go_together(words):
     with pytest.raises(InputError, match="either --input FILE, or --encoder FILE and --decoder FILE"):
         main([*words, "--output", "x"])

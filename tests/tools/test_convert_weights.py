@@ -30,8 +30,10 @@ TINY = {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 128}
 def random_arrays(layer, seed=0):
     """Values for a network's parameters and buffers, kernels left as they are."""
     draw = np.random.default_rng(seed)
-    return {key: tensor.numpy() if key.endswith("kernel") else draw.normal(size=tensor.shape).astype("f4")
-            for key, tensor in layer.state_dict().items()}
+    return {
+        key: tensor.numpy() if key.endswith("kernel") else draw.normal(size=tensor.shape).astype("f4")
+        for key, tensor in layer.state_dict().items()
+    }
 
 
 def run(*words):
@@ -108,8 +110,10 @@ def test_recorded_official_weights_give_the_recorded_output(tmp_path):
 
 def test_halves_become_float32_and_doubles_too(tmp_path):
     arrays = random_arrays(GPENDiscriminator(8, narrow=1 / 128))
-    write_torch(tmp_path / "h.pth", {key: array.astype("f2" if i % 2 else "f8") for i, (key, array) in
-                                     enumerate(arrays.items())})
+    write_torch(
+        tmp_path / "h.pth",
+        {key: array.astype("f2" if i % 2 else "f8") for i, (key, array) in enumerate(arrays.items())},
+    )
     run(tmp_path / "h.pth", tmp_path / "h.pdparams")
     assert {array.dtype for array in read_weights(tmp_path / "h.pdparams").values()} == {np.dtype("f4")}
 
@@ -144,9 +148,11 @@ def test_inspect_says_what_a_file_is_and_lists_it(gpen, capsys):
     run(source, "--inspect")
     lines = capsys.readouterr().out.splitlines()
     places = [re.match(r".*gpen\.pth \[(\w+)\]: (.*) \(size 8.*; --as (\w+)$", line).groups() for line in lines[:3]]
-    assert places == [("g", "GPEN generator", "gpen_generator"),
-                      ("d", "StyleGAN2 discriminator as of GPEN and rosinality", "gpen_discriminator"),
-                      ("g_ema", "GPEN generator", "gpen_generator")]
+    assert places == [
+        ("g", "GPEN generator", "gpen_generator"),
+        ("d", "StyleGAN2 discriminator as of GPEN and rosinality", "gpen_discriminator"),
+        ("g_ema", "GPEN generator", "gpen_generator"),
+    ]
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     assert lines[3] == f"{source}: sha256 {digest}"
     keys = [line.split() for line in lines[4:]]
@@ -203,7 +209,8 @@ def test_two_generators_without_an_average_need_an_entry(tmp_path):
     arrays = random_arrays(GPENDiscriminator(8, narrow=1 / 128))
     write_torch(tmp_path / "ab.pt", {f"{part}/{key}": array for part in "ab" for key, array in arrays.items()})
     assert "holds gpen_discriminator at a, gpen_discriminator at b; say which with --entry" in refusal(
-        tmp_path / "ab.pt", tmp_path / "out.pdparams")
+        tmp_path / "ab.pt", tmp_path / "out.pdparams"
+    )
     run(tmp_path / "ab.pt", tmp_path / "out.pdparams", "--entry", "b")
     assert (tmp_path / "out.pdparams").exists()
 

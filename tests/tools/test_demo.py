@@ -23,8 +23,10 @@ def report(tmp_path, monkeypatch):
     for name, level in (("lite_data/val/lq/a", 0.2), ("lite_data/val/hq/a", 0.8), ("restored/a_predict", 0.6)):
         images.write_image(f"{name}.png", np.full((8, 8, 3), level, np.float32))
     stages = [
-        stage("train", start="", steps=10, weights="out/latest.pdparams"), stage("eval", **SCORES),
-        stage("export", folder="out"), stage("infer", ips=4.0, folder="restored"),
+        stage("train", start="", steps=10, weights="out/latest.pdparams"),
+        stage("eval", **SCORES),
+        stage("export", folder="out"),
+        stage("infer", ips=4.0, folder="restored"),
         stage("infer", ips=9.0, folder="restored") | {"name": "infer_fast"},
     ]
     return {"ok": True, "stages": stages}
@@ -40,7 +42,9 @@ def test_table_of_a_run_from_random_weights(report, capsys):
     assert demo.main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[-2:] for line in lines if line.startswith(("degraded", "restored"))] == [
-        ["20.00", "0.5000"], ["23.00", "0.7500"]]
+        ["20.00", "0.5000"],
+        ["23.00", "0.7500"],
+    ]
     assert any("random weights" in line for line in lines)
     assert any(line.startswith("images per second") and "9.0 (infer_fast" in line for line in lines)
     sheet = images.read_image("results/demo/before_after.png")

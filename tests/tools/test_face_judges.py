@@ -45,8 +45,9 @@ def test_faces_are_aligned_as_in_training():
     """The five points of 68 landmarks are those of WebCaricature's 17, so are the crops."""
     face = render(3, 0, 64)
     seen = []
-    recogniser = Recogniser("x", lambda crops: seen.append(crops) or crops.mean((1, 2)), 0.375 * TEMPLATE, (42, 36),
-                            0.375)
+    recogniser = Recogniser(
+        "x", lambda crops: seen.append(crops) or crops.mean((1, 2)), 0.375 * TEMPLATE, (42, 36), 0.375
+    )
     vectors = recogniser(to_uint8(face.image)[None], face.landmarks[None])
     assert vectors.shape == (1, 3)
     points = np.zeros((17, 2))

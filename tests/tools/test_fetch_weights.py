@@ -114,8 +114,11 @@ def test_a_cut_connection_goes_on_where_it_ended(server, tmp_path):
 
 def test_a_later_call_goes_on_where_the_first_gave_up(server, tmp_path):
     server.script["cuts"] = [70_000] + [0] * (download.ATTEMPTS - 1)
-    with pytest.raises(InputError, match=r"/file: no complete download in 4 attempts \(cut off after 70,000 of 300,000 "
-                                         r"bytes\); the same command goes on after 70,000 bytes$"):
+    with pytest.raises(
+        InputError,
+        match=r"/file: no complete download in 4 attempts \(cut off after 70,000 of 300,000 "
+        r"bytes\); the same command goes on after 70,000 bytes$",
+    ):
         obtain(tmp_path, entry(server))
     assert left(tmp_path) == ["W.pth.part", "W.pth.part.tag"]
     server.seen.clear()

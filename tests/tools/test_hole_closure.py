@@ -49,11 +49,14 @@ def test_largest_holes_are_those_of_the_networks_masks(unet, number):
     assert inside == size - 2 or stays_open(inside + 1, range(1, size - inside - 1))
 
 
-@pytest.mark.parametrize("size, kernels, expected", [
-    (256, [7, 5, 5, 3, 3, 3], (142, 71, 134)),
-    (256, [7, 5, 5, 3, 3, 3, 3], (254, 135, 255)),
-    (512, [7, 5, 5, 3, 3, 3, 3, 3], (510, 263, 511)),
-])
+@pytest.mark.parametrize(
+    "size, kernels, expected",
+    [
+        (256, [7, 5, 5, 3, 3, 3], (142, 71, 134)),
+        (256, [7, 5, 5, 3, 3, 3, 3], (254, 135, 255)),
+        (512, [7, 5, 5, 3, 3, 3, 3, 3], (510, 263, 511)),
+    ],
+)
 def test_published_encoders(size, kernels, expected):
     """Of the Paddle port with 6 layers, of 7 layers at 256, of the paper's 8 at 512; measured with masks before."""
     assert tuple(largest_closed(size, kernels)) == expected
@@ -66,7 +69,8 @@ def test_follows_a_hole_of_any_size_as_the_network_does(unet):
     for number, empty in enumerate(masks(unet, padded)[1:], 1):
         if number < len(lines):
             assert lines[number - 1] == (
-                f"layer {number}: {empty.mean():.1%} of {empty.shape[0]} x {empty.shape[1]} cells are empty")
+                f"layer {number}: {empty.mean():.1%} of {empty.shape[0]} x {empty.shape[1]} cells are empty"
+            )
     assert followed(np.ones((16, 16), bool), [3])[-1].startswith("NOT closed")
 
 

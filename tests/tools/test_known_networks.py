@@ -80,8 +80,10 @@ def official(layer):
 
 
 SLOW = "satnet_generator", "munit_generator", "ir_se50", "arcface_resnet18", "sphere20a"  # large Linear layers
-CASES = [pytest.param(*case, marks=pytest.mark.slow) if case[0] in SLOW or case[1].get("size", 0) > 512 else case
-         for case in PUBLISHED]
+CASES = [
+    pytest.param(*case, marks=pytest.mark.slow) if case[0] in SLOW or case[1].get("size", 0) > 512 else case
+    for case in PUBLISHED
+]
 
 
 @pytest.mark.slow
@@ -93,7 +95,8 @@ def test_every_row_tells_its_network_and_size_in_both_forms(name, arguments, cou
         found = match(arrays, name)
         assert (found.network.name, found.arguments, found.problem) == (name, arguments, "")
         assert {key: list(array.shape) for key, array in found.ours.items()} == {
-            key: tensor.shape for key, tensor in layer.state_dict().items()}
+            key: tensor.shape for key, tensor in layer.state_dict().items()
+        }
         if name != "gfpgan_bilinear":
             assert match(arrays).network.name == name
     if count is not None:
@@ -109,8 +112,12 @@ def test_gpen_256_by_the_keys_of_its_authors():
     for part in ("generator", "discriminator"):
         lines = (ASSETS.parent / f"keys_gpen_256_{part}.txt").read_text().splitlines()
         shapes = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
-        arrays = {key: np.broadcast_to(np.float32(0), json.loads(shape.replace("(", "[").replace(",)", "]").replace(
-            ")", "]"))) for key, shape in shapes.items()}
+        arrays = {
+            key: np.broadcast_to(
+                np.float32(0), json.loads(shape.replace("(", "[").replace(",)", "]").replace(")", "]"))
+            )
+            for key, shape in shapes.items()
+        }
         found = match(arrays)
         assert (found.network.name, found.problem, found.arguments["size"]) == (f"gpen_{part}", "", 256)
         assert (found.arguments["narrow"], found.arguments["channel_multiplier"]) == (0.5, 1)
@@ -171,11 +178,17 @@ def small_gpen():
 
 def test_networks_are_found_where_checkpoints_keep_them():
     gpen, shape = small_gpen(), {"a": np.zeros(1), "b": np.zeros(2)}
-    found = networks_in({f"g_ema/{key}": array for key, array in gpen.items()}
-                        | {f"state_dict/module.netG.{key}": array for key, array in gpen.items()}
-                        | {f"state_dict/loss.{key}": array for key, array in shape.items()} | shape)
+    found = networks_in(
+        {f"g_ema/{key}": array for key, array in gpen.items()}
+        | {f"state_dict/module.netG.{key}": array for key, array in gpen.items()}
+        | {f"state_dict/loss.{key}": array for key, array in shape.items()}
+        | shape
+    )
     assert {place: getattr(what, "network", what) for place, what in found.items()} == {
-        "g_ema": BY_NAME["gpen_generator"], "state_dict/module.netG.": BY_NAME["gpen_generator"], "": 2}
+        "g_ema": BY_NAME["gpen_generator"],
+        "state_dict/module.netG.": BY_NAME["gpen_generator"],
+        "": 2,
+    }
 
 
 def test_what_does_not_fit_is_said():
@@ -187,8 +200,7 @@ def test_what_does_not_fit_is_said():
     gpen = small_gpen() | {"generator.input.input": np.zeros((1, 5, 4, 4))}
     assert "follow no StyleGAN2 table" in match(gpen).problem
     gpen = {key: array for key, array in small_gpen().items() if key != "generator.conv1.conv.modulation.weight"}
-    assert match(gpen).problem == ("generator.conv1.conv.modulation.weight is missing, empty or has too few "
-                                    "dimensions")
+    assert match(gpen).problem == ("generator.conv1.conv.modulation.weight is missing, empty or has too few dimensions")
     assert match({"conv1.weight": np.zeros(3)}) is None
 
 
@@ -240,14 +252,21 @@ SMALL = {
     "gfpgan_clean": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 64},
     "vgg16": {"depth": 16, "layers": ("pool5",)},
     "partialconv": {"size": 8, "layers": 2, "width": 2},
-    "satnet_discriminator": {"dim": 8, "n_layer": 1, "num_scales": 1, "norm": "sn", "attention": True,
-                             "init": "gaussian"},
+    "satnet_discriminator": {
+        "dim": 8,
+        "n_layer": 1,
+        "num_scales": 1,
+        "norm": "sn",
+        "attention": True,
+        "init": "gaussian",
+    },
 }
 SHAPES = ((), (0,), (1,), (2, 3), (0, 5, 3), (1, 8, 8, 3, 3), (1, 1 << 40, 0, 4), (1 << 40, 0), (64, 3, 11, 11))
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if i else name
-                                  for i, name in enumerate(SMALL)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if i else name for i, name in enumerate(SMALL)]
+)
 def test_no_set_of_keys_and_shapes_brings_it_down(name):
     """Keys lost, renumbered and repeated, shapes changed: a Match, fitting or saying why not, or nothing."""
     whole, problems = official(build(row(name), SMALL[name])), 0

@@ -16,9 +16,13 @@ from system.landmark import LandmarkInpainting
 from tools import landmark_tables
 from tools.landmark_tables import drawn_gallery, person
 
-SMALLEST = ["-o", *(f"{key}={value}" for key, value in LandmarkInpainting.smoke.items() if "mean_pixel" not in key),
-            "data.validation.synthetic={identities: [100000, 100003], variants: 1}", "recipe.landmark_width=0.1",
-            "recipe.landmark_size=32"]
+SMALLEST = [
+    "-o",
+    *(f"{key}={value}" for key, value in LandmarkInpainting.smoke.items() if "mean_pixel" not in key),
+    "data.validation.synthetic={identities: [100000, 100003], variants: 1}",
+    "recipe.landmark_width=0.1",
+    "recipe.landmark_size=32",
+]
 LITE = ["-c", "configs/landmark_lite.yaml", *SMALLEST]
 MEAN = np.float32([0.5, 0.4, 0.3])
 
@@ -44,8 +48,17 @@ def tables(capsys, tmp_path, *words):
 
 
 def test_rows_and_notes(files, tmp_path, capsys):
-    report, text = tables(capsys, tmp_path, f"recipe.landmark_network={files / 'p.pdparams'}", "--weights",
-                          files / "w.pdparams", "--gallery_pictures", 2, "--recogniser", "insightface:none.onnx")
+    report, text = tables(
+        capsys,
+        tmp_path,
+        f"recipe.landmark_network={files / 'p.pdparams'}",
+        "--weights",
+        files / "w.pdparams",
+        "--gallery_pictures",
+        2,
+        "--recogniser",
+        "insightface:none.onnx",
+    )
     rows = report["rows"]
     assert list(rows) == ["RAW", "MASK", "No landmark", "Ours"] and rows["No landmark"] is None
     assert "| No landmark | not run |" in text
@@ -59,8 +72,17 @@ def test_rows_and_notes(files, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_drawn_people_are_identified_among_other_pictures(files, tmp_path, capsys):
-    report, _ = tables(capsys, tmp_path, f"recipe.landmark_network={files / 'none'}", "--without",
-                       files / "w.pdparams", "--gallery_pictures", 2, "--blend", "none")
+    report, _ = tables(
+        capsys,
+        tmp_path,
+        f"recipe.landmark_network={files / 'none'}",
+        "--without",
+        files / "w.pdparams",
+        "--gallery_pictures",
+        2,
+        "--blend",
+        "none",
+    )
     assert report["rows"]["Ours"] is None and "gallery: 6 pictures of 3 people" in " ".join(report["notes"])
     assert report["rows"]["No landmark"]["top5"] == 100  # three people
     raw, whole = report["rows"]["RAW"], report["rows"]["No landmark"]
@@ -80,14 +102,30 @@ def test_files_in_folders_of_people(files, tmp_path, capsys):
     for i in range(2):
         write_image(tmp_path / "probes" / f"p{i}" / "1.png", render(i, 0, 32).image)
         write_image(tmp_path / "gallery" / f"p{i}" / "2.png", render(i, 1, 32).image)
-    report, _ = tables(capsys, tmp_path, f"recipe.landmark_network={files / 'p.pdparams'}", "--data_dir",
-                       tmp_path / "probes", "--gallery", tmp_path / "gallery", "--detector", "none")
+    report, _ = tables(
+        capsys,
+        tmp_path,
+        f"recipe.landmark_network={files / 'p.pdparams'}",
+        "--data_dir",
+        tmp_path / "probes",
+        "--gallery",
+        tmp_path / "gallery",
+        "--detector",
+        "none",
+    )
     rows, notes = report["rows"], " ".join(report["notes"])
     assert rows["Ours"] is None and rows["RAW"]["nme"] == 0 and rows["MASK"]["nme"] > 0
     assert "gallery: 2 pictures of 2 people" in notes and "of the probes" in notes
     assert rows["RAW"]["top5"] == 100 and "face" not in rows["RAW"]
-    report, _ = tables(capsys, tmp_path, f"recipe.landmark_network={files / 'none'}", "--data_dir",
-                       tmp_path / "probes", "--detector", "none")
+    report, _ = tables(
+        capsys,
+        tmp_path,
+        f"recipe.landmark_network={files / 'none'}",
+        "--data_dir",
+        tmp_path / "probes",
+        "--detector",
+        "none",
+    )
     assert "nme" not in report["rows"]["RAW"] and "top1" not in report["rows"]["RAW"]
     assert "Top-1 and Top-5 not run: landmark predictor not there" in " ".join(report["notes"])
 

@@ -15,8 +15,14 @@ from engine.images import write_image
 from engine.weight_formats import TORCH_MAGIC, TORCH_PROTOCOL
 from tools import make_part_boxes
 
-OFFICIAL = {f"{i:08d}": {"left_eye": [np.float64(190.5 + i), np.float64(240), np.float64(20)],
-                         "right_eye": [np.float32(320), 241.0, 21], "mouth": [256.0, 370.0, 50.25]} for i in range(3)}
+OFFICIAL = {
+    f"{i:08d}": {
+        "left_eye": [np.float64(190.5 + i), np.float64(240), np.float64(20)],
+        "right_eye": [np.float32(320), 241.0, 21],
+        "mouth": [256.0, 370.0, 50.25],
+    }
+    for i in range(3)
+}
 
 
 def table(tmp_path, landmarks, *words):

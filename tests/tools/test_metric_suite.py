@@ -61,7 +61,8 @@ def test_without_weights_each_metric_names_its_command(tmp_path, monkeypatch):
     found = scoring(args(tmp_path), "val")
     assert names(found) == ["psnr", "ssim", "l1", "mse"]
     assert found.skipped == {
-        name: f"{tmp_path}/{file} is missing; python tools/fetch_weights.py {file}" for name, file in NEEDS.items()}
+        name: f"{tmp_path}/{file} is missing; python tools/fetch_weights.py {file}" for name, file in NEEDS.items()
+    }
 
 
 def test_proxies_are_named_so_and_are_repeatable(tmp_path, tiny):
@@ -86,8 +87,10 @@ def test_weights_are_used_and_hashed(tmp_path, tiny, form):
     path = tmp_path / "ir_se50.pdparams"
     write_weights(path, stored)
     found = scoring(args(tmp_path, metrics="identity"), "val")
-    found.update(list("ab"), {"restored": np.zeros((2, 256, 256, 3), np.uint8), "image": np.full((2, 256, 256, 3), 255,
-                                                                                                 np.uint8)})
+    found.update(
+        list("ab"),
+        {"restored": np.zeros((2, 256, 256, 3), np.uint8), "image": np.full((2, 256, 256, 3), 255, np.uint8)},
+    )
     black, white = (arrays["fc.weight"].sum(axis=0) * sign + 1 for sign in (-1, 1))
     expected = black @ white / np.linalg.norm(black) / np.linalg.norm(white)
     assert found.scores()["identity/restored"] == pytest.approx(expected, rel=1e-4)

@@ -9,10 +9,16 @@ from engine.errors import InputError
 from tools import quantise
 
 
-@pytest.mark.parametrize("route, message", [
-    ("onednn-int8", "fast and wrong"), ("paddle-pir", "garbage"), ("paddle-legacy", "slower than fp32"),
-    ("paddle-qat", "TypeError"), ("int4", "unknown; expected onnxruntime"),
-])
+@pytest.mark.parametrize(
+    "route, message",
+    [
+        ("onednn-int8", "fast and wrong"),
+        ("paddle-pir", "garbage"),
+        ("paddle-legacy", "slower than fp32"),
+        ("paddle-qat", "TypeError"),
+        ("int4", "unknown; expected onnxruntime"),
+    ],
+)
 def test_broken_routes_are_refused_with_the_reason(route, message):
     with pytest.raises(InputError, match=message):
         quantise.check_route(route)
@@ -22,10 +28,14 @@ def test_the_good_route_is_open():
     assert quantise.check_route("onnxruntime") is None
 
 
-@pytest.mark.parametrize("report, message", [
-    ({"psnr_to_fp32": 12.0}, "12.0 dB from fp32"), ({"psnr_to_fp32": float("nan")}, "nan dB"),
-    ({"error_to_fp32": 0.5}, "0.500 from fp32"),
-])
+@pytest.mark.parametrize(
+    "report, message",
+    [
+        ({"psnr_to_fp32": 12.0}, "12.0 dB from fp32"),
+        ({"psnr_to_fp32": float("nan")}, "nan dB"),
+        ({"error_to_fp32": 0.5}, "0.500 from fp32"),
+    ],
+)
 def test_a_model_far_from_fp32_is_refused(report, message):
     with pytest.raises(InputError, match=message):
         quantise.verdict(report)
@@ -60,8 +70,13 @@ def test_int8_model_is_int8_and_its_report_is_written(tmp_path):
     for index in range(4):
         picture = np.random.default_rng(index).random((16, 16, 3)).astype(np.float32)
         images.write_image(tmp_path / "pictures" / f"{index}.png", picture)
-    words = [f"--model_path={tmp_path / 'fp32'}", f"--output_dir={tmp_path / 'int8'}",
-             f"--data_dir={tmp_path / 'pictures'}", f"--target_dir={tmp_path / 'pictures'}", "--batch_size=2"]
+    words = [
+        f"--model_path={tmp_path / 'fp32'}",
+        f"--output_dir={tmp_path / 'int8'}",
+        f"--data_dir={tmp_path / 'pictures'}",
+        f"--target_dir={tmp_path / 'pictures'}",
+        "--batch_size=2",
+    ]
     assert quantise.main(words) == 0
     graph = onnx.load(str(tmp_path / "int8" / "inference.onnx")).graph
     assert "QuantizeLinear" in {node.op_type for node in graph.node}

@@ -23,16 +23,21 @@ CHEAP = {"texture_distance", "checkerboard"}
 
 
 def config(tmp_path, measures=(), best=None):
-    identity = IdentitySettings(mode="none", network=tmp_path / "face.pdparams", image_size=(14, 12), width=1 / 32,
-                                embedding_size=4)
+    identity = IdentitySettings(
+        mode="none", network=tmp_path / "face.pdparams", image_size=(14, 12), width=1 / 32, embedding_size=4
+    )
     best = best and SimpleNamespace(score=best, better="lower")
-    return SimpleNamespace(system="system.satnet.SATNet", recipe=SimpleNamespace(identity=identity),
-                           train=SimpleNamespace(measures=tuple(measures), best=best))
+    return SimpleNamespace(
+        system="system.satnet.SATNet",
+        recipe=SimpleNamespace(identity=identity),
+        train=SimpleNamespace(measures=tuple(measures), best=best),
+    )
 
 
 def args(folder, **given):
-    return argparse.Namespace(**{name: flag.default for name, flag in FLAGS.items()} | {"metric_weights": str(folder)}
-                              | given)
+    return argparse.Namespace(
+        **{name: flag.default for name, flag in FLAGS.items()} | {"metric_weights": str(folder)} | given
+    )
 
 
 class Tiny(nn.Layer):
@@ -58,7 +63,8 @@ def test_all_known_measures_without_weights_say_why_they_are_missing(tmp_path):
     assert found.missing == {
         "identity_similarity": f"recipe.identity.network: {tmp_path}/face.pdparams is missing",
         "fid": f"{tmp_path}/inception_fid is missing; python tools/fetch_weights.py inception_fid",
-        "variety/lpips": f"{tmp_path}/lpips_alex is missing; python tools/fetch_weights.py lpips_alex"}
+        "variety/lpips": f"{tmp_path}/lpips_alex is missing; python tools/fetch_weights.py lpips_alex",
+    }
 
 
 def test_weights_that_are_there_are_used_and_named(tmp_path, monkeypatch):
@@ -66,8 +72,11 @@ def test_weights_that_are_there_are_used_and_named(tmp_path, monkeypatch):
     write_weights(tmp_path / "face.pdparams", {f"recognizer/{k}": v.numpy() for k, v in face.state_dict().items()})
     monkeypatch.setattr(metric_suite, "FIDInception", Tiny)
     found = set_metrics.chosen(config(tmp_path), SATNet, SATNet.measured, args(tmp_path, proxy_weights=True))
-    assert "fid_proxy" in found.factories and "fid" not in found.factories and "a proxy" in found.facts["fid_proxy"][
-        "weights"]
+    assert (
+        "fid_proxy" in found.factories
+        and "fid" not in found.factories
+        and "a proxy" in found.facts["fid_proxy"]["weights"]
+    )
     image = paddle.to_tensor(np.random.default_rng(0).random((2, 3, 28, 24)), "float32")
     embed = found.factories["identity_similarity"]().embed
     small = nn.functional.avg_pool2d(image, 3, stride=2, padding=1, exclusive=True)
@@ -88,11 +97,14 @@ def test_a_network_that_was_trained_against_is_told(tmp_path):
     assert set_metrics.of_validation(asked, SATNet).facts["identity_similarity"]["trained_against"] == "hinge"
 
 
-@pytest.mark.parametrize(("measures", "best", "text"), [
-    (["lpips"], None, "train.measures: 'lpips' is not known; system.satnet.SATNet is measured by texture_distance"),
-    ([], "fid/caricature", "train.best.score: fid is not computed; add it to train.measures"),
-    (["fid"], "fid/caricature", "train.best.score: fid is not computed, .*inception_fid is missing"),
-])
+@pytest.mark.parametrize(
+    ("measures", "best", "text"),
+    [
+        (["lpips"], None, "train.measures: 'lpips' is not known; system.satnet.SATNet is measured by texture_distance"),
+        ([], "fid/caricature", "train.best.score: fid is not computed; add it to train.measures"),
+        (["fid"], "fid/caricature", "train.best.score: fid is not computed, .*inception_fid is missing"),
+    ],
+)
 def test_what_cannot_be_computed_is_said_before_training(tmp_path, monkeypatch, measures, best, text):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=text):

@@ -76,20 +76,34 @@ def test_the_seeds_pairs_mix_the_kinds(root):
 def command(root, tmp_path):
     """Arguments of a small network with trained (random) weights on the small tree."""
     it = sphereface()
-    arrays = {f"{name}/{key}": value.numpy() for name, network in it.networks.items()
-              for key, value in network.state_dict().items()}
+    arrays = {
+        f"{name}/{key}": value.numpy()
+        for name, network in it.networks.items()
+        for key, value in network.state_dict().items()
+    }
     for name in ("one", "fold_1", "fold_2"):
         write_weights(tmp_path / f"{name}.pdparams", arrays)
     recipe = [f"recipe.{key}={json.dumps(value)}" for key, value in RECIPE.items()]
-    data = [f"data.{split}.{key}={value}" for split in ("train", "validation")
-            for key, value in (("root", root), ("image_size", "[28, 24]"))]
+    data = [
+        f"data.{split}.{key}={value}"
+        for split in ("train", "validation")
+        for key, value in (("root", root), ("image_size", "[28, 24]"))
+    ]
     return ["-c", "configs/sphereface.yaml", "-o", *recipe, *data, "data.train.jitter=0"], tmp_path
 
 
 def run(command, *words, weights="one"):
     arguments, folder = command
-    return verify_faces.main([*arguments, "--pretrained", str(folder / f"{weights}.pdparams"), *words,
-                              "--output", str(folder / "figures.json")])
+    return verify_faces.main(
+        [
+            *arguments,
+            "--pretrained",
+            str(folder / f"{weights}.pdparams"),
+            *words,
+            "--output",
+            str(folder / "figures.json"),
+        ]
+    )
 
 
 def test_official_protocol_refuses_people_that_were_trained_on(command, root):
@@ -119,8 +133,9 @@ def test_the_seeds_protocol_is_named_leaky(command, root, capsys, monkeypatch):
 
 
 def test_a_single_fold_has_no_accuracy():
-    shown = verify_faces.line("network", {f"{key}{end}": 0.5 for key in ("tar_far_0.1", "tar_far_1", "auc")
-                                          for end in ("", "_std")})
+    shown = verify_faces.line(
+        "network", {f"{key}{end}": 0.5 for key in ("tar_far_0.1", "tar_far_1", "auc") for end in ("", "_std")}
+    )
     found = [part.strip() for part in shown.split("  ") if part.strip()]
     assert found[1:] == ["50.00 +- 50.00", "50.00 +- 50.00", "0.500 +- 0.500", "-"]
 

@@ -13,8 +13,16 @@ def generator_values(kind):
     """The function that computes a generator's case: picture, pyramid, and gradients of their scalar."""
 
     def values(config, inputs, weights):
-        network = kind(config["size"], config["num_style_feat"], config["num_mlp"], config["channel_multiplier"],
-                       config["narrow"], config["input_is_latent"], config["different_w"], config["sft_half"])
+        network = kind(
+            config["size"],
+            config["num_style_feat"],
+            config["num_mlp"],
+            config["channel_multiplier"],
+            config["narrow"],
+            config["input_is_latent"],
+            config["different_w"],
+            config["sft_half"],
+        )
         network, given = loaded(network, weights), tensors(inputs, "x")
         image, pictures = network(given["x"])
         found = {"out:image": image.numpy()}
@@ -27,8 +35,9 @@ def generator_values(kind):
 
 def decoder_values(config, inputs, weights):
     """The clean decoder alone, its top levels without conditions."""
-    network = CleanStyleGAN2Generator(config["size"], config["num_style_feat"], config["num_mlp"],
-                                      config["channel_multiplier"], config["narrow"])
+    network = CleanStyleGAN2Generator(
+        config["size"], config["num_style_feat"], config["num_mlp"], config["channel_multiplier"], config["narrow"]
+    )
     network, given = loaded(network, weights), tensors(inputs)
     count = sum(name.startswith("cond_") for name in given)
     conditions = [(given[f"cond_{i}"], given[f"cond_{i + 1}"]) for i in range(0, count, 2)]

@@ -29,7 +29,8 @@ def discriminator_values(config, inputs, weights):
     fake = F.binary_cross_entropy_with_logits(logits, paddle.zeros_like(logits))
     values = {
         "out:eval_local_feat": network.model_ld(given["local"]).numpy(),
-        "out:eval": F.sigmoid(logits).numpy(), "out:eval_bce_fake": fake.numpy(),
+        "out:eval": F.sigmoid(logits).numpy(),
+        "out:eval_bce_fake": fake.numpy(),
     }
     values |= gradients(network, 100 * fake, "grad")
     network.train()

@@ -40,8 +40,14 @@ def nvidia_layer_values(config, inputs, weights):
     whole, _ = layer.renormalised(layer.convolved(given["x"]), valid)
     (y * y).sum().backward()
     mask = after.numpy().repeat(channels, 1)
-    return {"out:y": y.numpy(), "out:mask": mask, "out:y_nomask": whole.numpy(), "out:mask_nomask": mask,
-            "grad:weight": layer.weight.grad.numpy(), "grad:bias": layer.bias.grad.numpy()}
+    return {
+        "out:y": y.numpy(),
+        "out:mask": mask,
+        "out:y_nomask": whole.numpy(),
+        "out:mask_nomask": mask,
+        "grad:weight": layer.weight.grad.numpy(),
+        "grad:bias": layer.bias.grad.numpy(),
+    }
 
 
 def naoto_layer_values(config, inputs, weights):
@@ -51,9 +57,12 @@ def naoto_layer_values(config, inputs, weights):
     layer = layer_of(config, weight / window, weights["input_conv.bias"], given["mask"].shape[1])
     y, after = layer(in_parts(layer, given["x"]), in_parts(layer, given["mask"]))
     (y * y).sum().backward()
-    return {"out:y": y.numpy(), "out:mask": after.numpy().repeat(config["out"], 1),
-            "grad:input_conv.weight": layer.weight.grad.numpy() / window,
-            "grad:input_conv.bias": layer.bias.grad.numpy()}
+    return {
+        "out:y": y.numpy(),
+        "out:mask": after.numpy().repeat(config["out"], 1),
+        "grad:input_conv.weight": layer.weight.grad.numpy() / window,
+        "grad:input_conv.bias": layer.bias.grad.numpy(),
+    }
 
 
 def unet_values(config, inputs, weights):
@@ -91,8 +100,11 @@ def loss_values(config, inputs, weights):
     output, image, mask = given["output"], given["gt"], 1 - given["mask"]
     filled = mask * output + (1 - mask) * given["input"]
     features = losses.network(image)
-    terms = losses(output, filled, image) | {"hole": hole_loss(output, image, mask), "tv": total_variation(filled),
-                                             "valid": valid_loss(output, image, mask)}
+    terms = losses(output, filled, image) | {
+        "hole": hole_loss(output, image, mask),
+        "tv": total_variation(filled),
+        "valid": valid_loss(output, image, mask),
+    }
     loss = sum(terms[name] * weight for name, weight in WEIGHTS.items())
     loss.backward()
     values = {f"out:feat{i}_mean_c": features[layer].mean([2, 3]).numpy() for i, layer in enumerate(LAYERS)}
@@ -101,5 +113,9 @@ def loss_values(config, inputs, weights):
     return values | {"out:loss_total_1_6_.05_120_.1": loss.numpy(), "grad:in:output": output.grad.numpy()}
 
 
-CASES = {"pconv_layer_nvidia": nvidia_layer_values, "pconv_layer_naoto": naoto_layer_values,
-         "pconv_unet_naoto": unet_values, "pconv_losses_vgg16": loss_values}
+CASES = {
+    "pconv_layer_nvidia": nvidia_layer_values,
+    "pconv_layer_naoto": naoto_layer_values,
+    "pconv_unet_naoto": unet_values,
+    "pconv_losses_vgg16": loss_values,
+}

@@ -38,8 +38,11 @@ def as_overwritten(network, forwards):
     before = spectral_vectors(network)
     with paddle.no_grad():
         forwards()
-    last = {id(layer): (layer.module.weight_u.clone(), layer.module.weight_v.clone())
-            for layer in network.sublayers() if isinstance(layer, SpectralConv2D)}
+    last = {
+        id(layer): (layer.module.weight_u.clone(), layer.module.weight_v.clone())
+        for layer in network.sublayers()
+        if isinstance(layer, SpectralConv2D)
+    }
     for key, tensor in network.state_dict().items():
         if key in before:
             tensor.set_value(before[key])

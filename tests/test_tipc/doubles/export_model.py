@@ -18,8 +18,10 @@ args.save_inference_dir.mkdir(parents=True, exist_ok=True)
 image = {"name": "image", "kind": "image", "shape": [-1, 3, 8, 8]}
 mask = {"name": "mask", "kind": "image", "shape": [-1, 1, 8, 8]}
 vector = {"name": "code", "kind": "vector", "shape": [-1, 4]}
-ports = {"inputs": [image, mask] if args.kind == "masked" else [image],
-         "outputs": [vector] if args.kind == "vector" else [image | {"name": "restored"}]}
+ports = {
+    "inputs": [image, mask] if args.kind == "masked" else [image],
+    "outputs": [vector] if args.kind == "vector" else [image | {"name": "restored"}],
+}
 (args.save_inference_dir / "inference.yaml").write_text(yaml.safe_dump(ports))
 if args.fault != "half":
     write_weights(args.save_inference_dir / "inference.pdiparams", weights)
