@@ -7,11 +7,13 @@ python export_model.py --model_path W.pdparams --save_dir inference/GPEN
 from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
-from engine import cli, distributed, run
+from deploy.export import export
+from engine import cli, distributed
+from engine.build import build_system
 from engine.cli import Flag
 from engine.config import digest
-from engine.export import export
 from engine.log import logger, to_console
+from engine.weights.networks import trained_networks
 
 FLAGS = {
     "pretrained": Flag("trained weights", aliases=("--model_path", "-w", "--w"), metavar="FILE"),
@@ -31,8 +33,8 @@ def main():
     args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed", "original_config"))
     distributed.start(args.device)
     to_console()
-    system = run.build_system(args.config)
-    networks = run.trained_networks(system, args.pretrained, args.config_path)
+    system = build_system(args.config)
+    networks = trained_networks(system, args.pretrained, args.config_path)
     folder = Path(args.save_dir or args.save_inference_dir or f"inference/{args.config_path.stem}")
     facts = {
         "system": args.config.system,

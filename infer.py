@@ -7,12 +7,12 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from engine import inference, style_codes, timing
-from engine.blending import MODES as BLENDS
+from deploy import inference, style_codes, timing
+from deploy.blending import MODES as BLENDS
+from deploy.predictor import PRECISIONS, Predictor, keep_memory
 from engine.cli import Parser, boolean, choice, guarded, optional
 from engine.errors import InputError
 from engine.files import write_text
-from engine.predictor import PRECISIONS, Predictor, keep_memory
 
 
 def parse():

@@ -12,13 +12,16 @@ import numpy as np
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.degrade import degrade
-from engine import cli, distributed, images, inference, run, style_codes
-from engine.blending import MODES as BLENDS
+from deploy import inference, style_codes
+from deploy.blending import MODES as BLENDS
+from deploy.timing import Stopwatch
+from deploy.training_form import DynamicGraph
+from engine import cli, distributed, images
+from engine.build import build_system
 from engine.cli import Flag
-from engine.dynamic_graph import DynamicGraph
 from engine.errors import InputError
 from engine.log import logger, to_console
-from engine.timing import Stopwatch
+from engine.weights.networks import trained_networks
 from metric.psnr_ssim import psnr
 
 FLAGS = {
@@ -101,8 +104,8 @@ def main():
     distributed.start(args.device)
     to_console()
     config = args.config
-    system = run.build_system(config)
-    graphs = system.inference(run.trained_networks(system, args.pretrained, args.config_path))
+    system = build_system(config)
+    graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = DynamicGraph(chosen(graphs, wanted(args)))
     if args.degrade:
         ranges = getattr(config.data.validation, "degradation", None)

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.batches import EvaluationBatches
-from engine import cli, distributed, images, run
+from engine import cli, distributed, images
+from engine.build import build_dataset, build_system
 from engine.cli import Flag
-from engine.evaluate import evaluate
-from engine.files import write_text
+from engine.files import check_writable, write_text
 from engine.log import logger, to_console
-from metric.bucket_table import write_bucket_tables
-from model.fill import mean_colour_fill, telea_fill
-from tools import metric_suite, set_metrics
+from engine.weights.networks import trained_networks
+from metric.evaluation import set_metrics
+from metric.evaluation import suite as metric_suite
+from metric.evaluation.baselines import mean_colour_fill, telea_fill
+from metric.evaluation.bucket_table import write_bucket_tables
+from metric.evaluation.evaluate import evaluate
 
 FILLS = {"mean_colour": mean_colour_fill, "telea": telea_fill}
 FLAGS = {
@@ -38,11 +41,11 @@ def main():
     distributed.start(args.device)
     to_console()
     config = args.config
-    run.check_writable(args.result_dir)
-    dataset = run.build_dataset(config.data.validation, config.seed, training=False)
+    check_writable(args.result_dir)
+    dataset = build_dataset(config.data.validation, config.seed, training=False)
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
-    system = run.build_system(config)
-    networks = run.trained_networks(system, args.pretrained, args.config_path)
+    system = build_system(config)
+    networks = trained_networks(system, args.pretrained, args.config_path)
     wanted = metric_suite.named_metrics(args, system.measured)
     sets = set_metrics.chosen(config, system, wanted, args)
     scoring = metric_suite.scoring(args, reference_of(config), wanted if system.scored else ())

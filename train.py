@@ -8,14 +8,18 @@ import sys
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.batches import EvaluationBatches, TrainingBatches
-from engine import cli, distributed, profile, run
+from engine import cli, distributed
+from engine.build import build_dataset, build_system
 from engine.cli import Flag
-from engine.evaluate import evaluate
+from engine.files import check_writable
 from engine.log import logger, to_console
-from engine.trainer import Stopped, Trainer
+from engine.training import profile
+from engine.training.run_folder import make_run_folder, resume_point, run_folder, save_config, settled, with_folder
+from engine.training.trainer import Stopped, Trainer
+from metric.evaluation import set_metrics
+from metric.evaluation.evaluate import evaluate
 from metric.holes import hole_psnr
 from metric.psnr_ssim import psnr, ssim
-from tools import set_metrics
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -37,22 +41,22 @@ def main():
     to_console()
     config, checkpoint = args.config, None
     if args.resume:
-        checkpoint = run.resume_point(args.resume, config, args.config_path)
+        checkpoint = resume_point(args.resume, config, args.config_path)
         if checkpoint is None:
             logger.info("--resume auto: no checkpoint yet, starting at step 0")
-    folder = checkpoint.parent if checkpoint else run.run_folder(config, args.config_path)
-    config = run.with_folder(config, folder)
+    folder = checkpoint.parent if checkpoint else run_folder(config, args.config_path)
+    config = with_folder(config, folder)
 
     world, rank = distributed.world_size(), distributed.rank()
-    training = run.build_dataset(config.data.train, config.seed, training=True)
-    config = run.settled(config, training, checkpoint)
-    validation = run.build_dataset(config.data.validation, config.seed, training=False)
+    training = build_dataset(config.data.train, config.seed, training=True)
+    config = settled(config, training, checkpoint)
+    validation = build_dataset(config.data.validation, config.seed, training=False)
     workers = config.data.num_workers
     batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
     if args.profiler_options and distributed.is_main():
         batches = profile.ProfiledBatches(batches, args.profiler_options, folder)
     checks = EvaluationBatches(validation, config.data.batch_size, 0)
-    system = run.build_system(config)
+    system = build_system(config)
     metrics, hole_metrics = {"psnr": psnr, "ssim": ssim}, {"hole_psnr": hole_psnr}
     sets = set_metrics.of_validation(config, system)
     for name, reason in sets.missing.items():
@@ -72,10 +76,10 @@ def main():
     elif args.pretrained:
         trainer.load_pretrained(args.pretrained)
     if distributed.is_main():
-        run.check_writable(config.output.samples or folder)
+        check_writable(config.output.samples or folder)
         if checkpoint is None:
-            run.make_run_folder(folder)
-        run.save_config(config, folder)
+            make_run_folder(folder)
+        save_config(config, folder)
     together = f", {world} processes" if world > 1 else ""
     logger.info(
         f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}{together}"

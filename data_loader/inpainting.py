@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field, model_validator
 
+from data_loader.drawn_faces.rendering import flip_landmarks
 from data_loader.folder import ImageFolder, ResizeKernel, split_folder
 from data_loader.masks import Masks, MaskSettings
 from data_loader.restoration import SyntheticSettings, SyntheticSource
-from data_loader.synthetic_faces import flip_landmarks
 from engine.images import to_chw
 from engine.settings import Settings
 

@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 
 from data_loader import colour
 from data_loader.degrade import DegradationRanges, degrade
+from data_loader.drawn_faces.rendering import face_landmarks, render
 from data_loader.facial_parts import boxes_of, circles_of, flipped, read_table
 from data_loader.folder import ImageFolder, ResizeKernel, split_folder
-from data_loader.synthetic_faces import face_landmarks, render
 from engine.errors import InputError
 from engine.images import resize, to_chw, to_uint8
 from engine.settings import Settings

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import config as configuration
+from engine import yaml_files
 from engine.errors import ConfigError, InputError
 
 DEFAULT_CONFIG = "configs/gpen_256.yaml"
@@ -165,7 +166,7 @@ def _config_path(argv):
 
 def _declared_flags(path):
     """Flag name -> dotted keys (`flags`), and key -> value that using one of them implies (`flags_imply`)."""
-    content = configuration.read_yaml(path)
+    content = yaml_files.read_yaml(path)
     declared = content.get("flags") or {}
     if not isinstance(declared, dict):
         raise ConfigError(f"{path}.flags: expected flag names with their keys, found {declared!r}")
@@ -235,7 +236,7 @@ def _declared_overrides(namespace, declared, implied):
     found = []
     for name, keys in declared.items():
         text = getattr(namespace, f"declared_{name}", None)
-        value = None if text is None else configuration.parse_value(text)
+        value = None if text is None else yaml_files.parse_value(text)
         if value is not None:
             found += [(key, value, f"--{name}={text}") for key in keys]
     return [(key, value, f"flags_imply.{key}") for key, value in implied.items()] * bool(found) + found
@@ -252,7 +253,7 @@ def _standing_overrides(namespace, table, script_keys):
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise ConfigError(f"-o {word}: expected KEY=VALUE")
-        found.append((key, configuration.parse_value(text), f"-o {word}"))
+        found.append((key, yaml_files.parse_value(text), f"-o {word}"))
     return found
 
 

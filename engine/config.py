@@ -9,162 +9,14 @@ import hashlib
 import importlib
 import json
 import typing
-from pathlib import Path
-from typing import Literal
 
 import yaml
-from pydantic import BaseModel, Field, SerializeAsAny, ValidationError, create_model, model_validator
+from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
 from engine.errors import ConfigError
-from engine.settings import Settings
-
-
-class DecayConfig(Settings):
-    """A learning rate that falls on a line from step `start` on, down from 1.
-
-    linear: factor 1 - (step - start) / (steps - start), 0 at `steps`. linear_seed: divided by `steps` instead, as
-    SATNet's released code does, which ends at 0.889 for start 400000 of 450000.
-    """
-
-    kind: Literal["linear", "linear_seed"]
-    start: int = Field(ge=0)
-    steps: int = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _ends_later(self):
-        if self.steps <= self.start:
-            raise ValueError(f"steps is {self.steps}; expected more than start, {self.start}")
-        return self
-
-
-class OptimizerConfig(Settings):
-    """One optimizer. Every number is written in the YAML; none is left to the framework's default."""
-
-    kind: Literal["adam", "adadelta", "momentum"]
-    lr: float = Field(gt=0)
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
-    epsilon: float = Field(default=1e-8, gt=0)
-    rho: float = Field(default=0.9, ge=0, lt=1)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)  # L2: added to the gradient, as torch does
-    milestones: tuple[int, ...] = ()
-    gamma: float = Field(default=0.5, gt=0)
-    decay: DecayConfig | None = None
-    clip_norm: float | None = Field(default=None, gt=0)
-
-
-class EMAConfig(Settings):
-    """Moving average of the networks a system lists in `averaged`: average = decay * average + (1 - decay) * new."""
-
-    decay: float = Field(ge=0, lt=1)
-
-
-class DataConfig(Settings):
-    """Training and validation sets; batch size is a process's, so data-parallel runs multiply it."""
-
-    train: SerializeAsAny[Settings]
-    validation: SerializeAsAny[Settings]
-    batch_size: int = Field(gt=0)
-    num_workers: int | None = Field(default=None, ge=0)
-
-
-class BestConfig(Settings):
-    """Which validation score decides the weights that are kept as best.pdparams, e.g. texture_distance/caricature."""
-
-    score: str
-    better: Literal["lower", "higher"]
-
-
-class TrainConfig(Settings):
-    """Length of a run and how often things happen, in steps; 0 means never.
-
-    `steps` may be null where the system finds it from the training set. `measures` names costly measures of the system
-    that a validation computes too.
-    """
-
-    steps: int | None = Field(ge=0)
-    start_step: int = Field(default=0, ge=0)
-    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
-    to_static: bool = False
-    log_every: int = Field(default=100, gt=0)
-    save_every: int = Field(default=10000, ge=0)
-    validate_every: int = Field(default=0, ge=0)
-    preview_every: int = Field(default=1000, ge=0)
-    keep: int = Field(default=3, gt=0)
-    measures: tuple[str, ...] = ()
-    best: BestConfig | None = None
-
-
-class OutputConfig(Settings):
-    """Where a run writes. Without `dir` a numbered folder below runs/; without `samples` the run's own samples/."""
-
-    dir: Path | None = None
-    samples: Path | None = None
-
-
-class RunConfig(Settings):
-    """Everything a run depends on. `recipe` is the system's own Config, `data.*` that of the dataset's class."""
-
-    system: str
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    data: DataConfig
-    optimizers: dict[str, OptimizerConfig]
-    ema: EMAConfig | None = None
-    recipe: SerializeAsAny[Settings]
-    train: TrainConfig
-    output: OutputConfig = OutputConfig()
-    flags: dict[str, str | tuple[str, ...]] = {}
-    flags_imply: dict[str, str] = {}
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a repeated key instead of keeping the last one."""
-
-    def construct_mapping(self, node, deep=False):
-        """Build the mapping, or name the line of the second occurrence."""
-        seen = set()
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                continue
-            if key_node.value in seen:
-                line = key_node.start_mark.line + 1
-                raise ConfigError(f"{self.name}:{line}: key '{key_node.value}' stands twice")
-            seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path):
-    """The mapping in a YAML file. ConfigError where it is missing, not YAML, not a mapping, or repeats a key."""
-    path = Path(path)
-    try:
-        loader = _UniqueKeyLoader(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a YAML file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8 text; expected a YAML file") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML ({_flat(error)})") from None
-    loader.name = str(path)
-    try:
-        content = loader.get_single_data()
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML ({_flat(error)})") from None
-    finally:
-        loader.dispose()
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
-    return content
-
-
-def parse_value(text):
-    """The value of a flag or `-o` in YAML's reading; `None` and `null` mean nothing."""
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    return None if value == "None" else value
+from engine.run_config import RunConfig
+from engine.yaml_files import read_yaml
 
 
 def set_value(content, dotted, value, label):
@@ -338,7 +190,3 @@ def differences(one, other, prefix=""):
         elif a != b:
             keys.append(prefix + name)
     return keys
-
-
-def _flat(error):
-    return " ".join(str(error).split())

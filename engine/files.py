@@ -31,3 +31,18 @@ def write_text(path, text):
     """Write UTF-8 text, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_writable(folder):
+    """Make a folder and try that a file can be written there.
+
+    Raises:
+        InputError: it cannot be made or written.
+    """
+    trial = Path(folder) / f".writable_{os.getpid()}"
+    try:
+        trial.parent.mkdir(parents=True, exist_ok=True)
+        trial.write_bytes(b"")
+        trial.unlink()
+    except OSError as error:
+        raise InputError(f"{folder}: output folder cannot be written ({error.strerror})") from None

@@ -31,9 +31,9 @@ class Hole:
     """What scripts make of the holes of a graph with an input `mask` and an output `composite`.
 
     Attributes:
-        blend: how the output gets into the picture, of engine.blending.MODES.
+        blend: how the output gets into the picture, of deploy.blending.MODES.
         colour: RGB in [0, 1] that stands for a hole where the masked picture is shown.
-        default: hole where no mask is given, a name of engine.filling.DEFAULTS; "": a mask has to be given.
+        default: hole where no mask is given, a name of deploy.filling.DEFAULTS; "": a mask has to be given.
     """
 
     blend: str = "composite"
@@ -117,7 +117,7 @@ class System:
         """Weights as a file has them -> as `networks` want them, for published checkpoints with keys of their own.
 
         Args:
-            arrays: {key: array} of `engine.weights.read_weights`; what is not recognised is returned as it is.
+            arrays: {key: array} of `engine.weights.files.read_weights`; what is not recognised is returned as it is.
 
         Returns:
             {key: array}; where the file is one of several networks, `<network>/<key>`.

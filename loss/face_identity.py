@@ -10,7 +10,7 @@ import paddle
 import paddle.nn.functional as F
 
 from model.shared.constant import as_constant
-from model.sphereface import network_input
+from model.sphereface.network import network_input
 
 
 def similarity(one, other):

@@ -1,6 +1,6 @@
 """Identity losses: a frozen recognition network compares output and target."""
 
-from model.ir_se50 import face_crop
+from model.backbones.ir_se50 import face_crop
 from model.shared.constant import as_constant
 from model.shared.resample import bilinear_resize
 
@@ -36,7 +36,7 @@ class IdentityLoss:
     """
 
     def __init__(self, backbone):
-        """`backbone`: an `IRSE50` with its weights loaded (see `model.shared.official_keys.from_official`)."""
+        """`backbone`: an `IRSE50` with its weights loaded (see `engine.weights.official_keys.from_official`)."""
         self.backbone = as_constant(backbone)
 
     def features(self, image):

@@ -10,8 +10,8 @@ import paddle
 import paddle.nn.functional as F
 
 from loss.perceptual import gram_matrix
+from model.backbones.vgg import VGG
 from model.shared.constant import as_constant
-from model.vgg import VGG
 
 LAYERS = ("pool1", "pool2", "pool3")
 

@@ -1,8 +1,8 @@
 """Losses on feature maps."""
 
 from engine.images import from_signed
+from model.backbones.vgg import VGG, imagenet_normalised
 from model.shared.constant import as_constant
-from model.vgg import VGG, imagenet_normalised
 
 
 def gram_matrix(features):

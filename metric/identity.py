@@ -15,7 +15,7 @@ import paddle
 from engine.errors import InputError
 from engine.images import to_chw, to_signed, to_uint8
 from metric.psnr_ssim import unit_range
-from model.ir_se50 import face_crop
+from model.backbones.ir_se50 import face_crop
 
 DEG_SIZE = 128
 
@@ -24,7 +24,7 @@ class IRSE50Features:
     """[N, S, S, 3] RGB pictures -> [N, 512] features of IR-SE50, of length 1."""
 
     def __init__(self, network):
-        """`network`: `model.ir_se50.IRSE50` with its weights, in evaluation mode."""
+        """`network`: `model.backbones.ir_se50.IRSE50` with its weights, in evaluation mode."""
         self.network = network
 
     def __call__(self, pictures):

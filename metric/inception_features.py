@@ -9,7 +9,7 @@ import paddle
 from PIL import Image
 
 from engine.images import to_chw
-from model.inception import INPUT_SIZE
+from model.backbones.inception import INPUT_SIZE
 from model.shared.resample import bilinear_resize
 
 RESIZES = ("legacy", "clean")

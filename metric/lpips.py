@@ -1,6 +1,6 @@
 """LPIPS of two pictures, as a function of arrays.
 
-Source: Zhang et al. 2018; see `model.lpips`.
+Source: Zhang et al. 2018; see `model.backbones.lpips`.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ class LPIPSDistance:
     """Distances of pairs of pictures, 0 for equal ones; features of a picture can be computed once and used often."""
 
     def __init__(self, network):
-        """`network`: `model.lpips.LPIPS` with its weights, in evaluation mode."""
+        """`network`: `model.backbones.lpips.LPIPS` with its weights, in evaluation mode."""
         self.network = network
 
     def embed(self, pictures):

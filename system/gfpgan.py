@@ -15,20 +15,20 @@ from engine.images import from_signed, to_signed
 from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights import load_into, read_loss_weights, read_weights, select_network
+from engine.weights.files import load_into, read_loss_weights, read_weights, select_network
+from engine.weights.official_keys import from_official
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.facial_parts import PARTS, crop_size, crops, part_logistic, part_style
 from loss.identity import GreyIdentityLoss
 from loss.perceptual import PerceptualLoss
 from loss.pixel import image_pyramid, l1
 from loss.regularization import r1_penalty
-from model.arcface import ResNet18ArcFace
+from model.backbones.arcface import ResNet18ArcFace
 from model.gfpgan.clean import GFPGANClean
 from model.gfpgan.component import FacialComponentDiscriminator
 from model.gfpgan.exported import ExportedGFPGAN
-from model.gfpgan.generator import GFPGANBilinear, GFPGANOriginal
+from model.gfpgan.network import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
-from model.shared.official_keys import from_official
 
 GENERATORS = {"original": GFPGANOriginal, "bilinear": GFPGANBilinear, "clean": GFPGANClean}
 

@@ -17,16 +17,16 @@ from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights import load_into, read_loss_weights
+from engine.weights.files import load_into, read_loss_weights
+from engine.weights.official_keys import from_official
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.identity import IdentityLoss
 from loss.perceptual import feature_matching
 from loss.pixel import smooth_l1
 from loss.regularization import path_length_penalty, path_lengths, r1_penalty
-from model.gpen import GPENDiscriminator, GPENGenerator
-from model.gpen_export import ExportedGPEN
-from model.ir_se50 import IRSE50
-from model.shared.official_keys import from_official
+from model.backbones.ir_se50 import IRSE50
+from model.gpen.exported import ExportedGPEN
+from model.gpen.network import GPENDiscriminator, GPENGenerator
 
 
 class GPEN(System):

@@ -24,12 +24,12 @@ from engine.images import composite
 from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Hole, Port, System, Words, frozen, prefixed, total
-from engine.weights import load_into, read_weights, select_network
+from engine.weights.files import load_into, read_weights, select_network
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
-from model.landmark import CompletionNetwork, ContextDiscriminator, MeanFill, released_parts
-from model.landmark_predictor import LaFInPredictor, cover, predict
-from model.landmark_predictor import released_parts as released_predictor
+from model.landmark.network import CompletionNetwork, ContextDiscriminator, MeanFill, released_parts
+from model.landmark_predictor.network import LaFInPredictor, cover, predict
+from model.landmark_predictor.network import released_parts as released_predictor
 from model.shared.constant import as_constant
 
 SAMPLE_PIXELS = 255.0  # the original project sees 8-bit pictures

@@ -10,7 +10,7 @@ from engine.images import composite
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
-from model.landmark_predictor import LaFInPredictor, cover, predict, released_parts
+from model.landmark_predictor.network import LaFInPredictor, cover, predict, released_parts
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
 DOT = 0.02  # of the side: how large a point is drawn

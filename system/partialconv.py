@@ -16,13 +16,13 @@ from pydantic import Field, model_validator
 from engine.images import composite, from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights import load_into, read_loss_weights
+from engine.weights.files import load_into, read_loss_weights
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
-from model.partialconv import PartialConvUNet, UNetSettings
-from model.partialconv_keys import from_published
-from model.partialconv_maruru import Critic, MaruruSettings, MaskedUNet
-from model.vgg import imagenet_normalised, imagenet_restored
+from model.backbones.vgg import imagenet_normalised, imagenet_restored
+from model.partialconv.keys import from_published
+from model.partialconv.maruru import Critic, MaruruSettings, MaskedUNet
+from model.partialconv.network import PartialConvUNet, UNetSettings
 
 SPACES = {  # [0, 1] -> the values a network works with, and back
     "unit": (lambda x: x, lambda x: x),

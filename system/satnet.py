@@ -22,7 +22,9 @@ from loss.adversarial import discriminator_loss, generator_loss
 from loss.face_identity import masked_mean
 from loss.pixel import l1
 from loss.regularization import r1_penalty
-from model.satnet import (
+from model.satnet.exported import StyleOf, Translation
+from model.satnet.keys import by_network
+from model.satnet.network import (
     SMALLEST_SIDE,
     AdaINGenerator,
     DiscriminatorSettings,
@@ -30,8 +32,6 @@ from model.satnet import (
     MultiScaleDiscriminator,
     smallest_maps,
 )
-from model.satnet_export import StyleOf, Translation
-from model.satnet_keys import by_network
 from system.satnet_identity import IdentitySettings, identity_loss
 
 OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b

@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 
 from engine.images import to_signed
 from engine.settings import Settings
-from engine.weights import load_into, read_loss_weights, read_weights, select_network
+from engine.weights.files import load_into, read_loss_weights, read_weights, select_network
 from loss.face_identity import TranslationIdentity, face_for_recognition
-from model.sphereface import AngleLinear, Sphere20a, released_parts
+from model.sphereface.network import AngleLinear, Sphere20a, released_parts
 
 
 class IdentitySettings(Settings):

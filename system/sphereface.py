@@ -16,7 +16,7 @@ from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.angular import angular_softmax, annealing, class_accuracy
-from model.sphereface import AngleLinear, Sphere20a, released_parts
+from model.sphereface.network import AngleLinear, Sphere20a, released_parts
 
 Side = Annotated[int, Field(gt=0)]
 

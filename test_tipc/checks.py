@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from engine import images, inference
+from deploy import inference
+from deploy.predictor import read_contract
+from deploy.results import output_files
+from engine import images
 from engine.errors import InputError
-from engine.predictor import read_contract
-from engine.results import output_files
-from engine.weights import read_weights
+from engine.weights.files import read_weights
 
 NUMBER = r"([-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))"
 LOSS = re.compile(rf"(?<![\w/])loss: {NUMBER},?(?=\s|$)", re.IGNORECASE)

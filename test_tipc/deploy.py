@@ -14,9 +14,10 @@ import json
 import sys
 from pathlib import Path
 
-from engine import cli, onnx_graph
+from deploy import onnx as onnx_graph
+from deploy.predictor import model_files
+from engine import cli
 from engine.errors import InputError
-from engine.predictor import model_files
 from test_tipc import checks
 from test_tipc.chain import Stage
 from test_tipc.parser import check_mode, read_config

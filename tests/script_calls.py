@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from data_loader.synthetic_faces import render
+from data_loader.drawn_faces.rendering import render
 from engine.images import write_image
 from system.gpen import GPEN
 

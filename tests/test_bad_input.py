@@ -12,8 +12,9 @@ from unittest import mock
 import paddle
 import pytest
 
-from engine import checkpoint, cli
+from engine import cli
 from engine.log import RunLog
+from engine.training import checkpoint
 from tests.script_calls import LITE, ROOT, call, command, draw_faces, process
 
 

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 
 from data_loader.batches import TrainingBatches
-from engine import checkpoint, run
+from deploy.export import export, seeded_inputs
+from deploy.predictor import Predictor
+from deploy.training_form import DynamicGraph
 from engine import config as configuration
-from engine.dynamic_graph import DynamicGraph
-from engine.export import export, seeded_inputs
-from engine.predictor import Predictor
-from engine.trainer import Trainer
+from engine import yaml_files
+from engine.build import build_dataset, build_system
+from engine.training import checkpoint
+from engine.training.trainer import Trainer
 
 CONFIGS = sorted(Path("configs").glob("*.yaml"))
 
 
 def smallest(path, tmp_path, **more):
     """The configuration with its system's smoke overrides, procedural or drawn data, and two steps."""
-    system = configuration.import_class(configuration.read_yaml(path)["system"], ("system.",), "system")
+    system = configuration.import_class(yaml_files.read_yaml(path)["system"], ("system.",), "system")
     overrides = {
         **system.smoke,
         "data.num_workers": 0,
@@ -32,7 +34,7 @@ def smallest(path, tmp_path, **more):
         **more,
     }
     for split in ("train", "validation"):
-        if "root" in (configuration.read_yaml(path)["data"][split]):
+        if "root" in (yaml_files.read_yaml(path)["data"][split]):
             overrides[f"data.{split}.root"] = None
             overrides[f"data.{split}.synthetic"] = {"identities": [0, 4], "variants": 1}
     return configuration.load(path, [(key, value, key) for key, value in overrides.items()])
@@ -40,9 +42,9 @@ def smallest(path, tmp_path, **more):
 
 def trained(config, folder, resume_from=None):
     folder.mkdir(exist_ok=True)
-    dataset = run.build_dataset(config.data.train, config.seed, training=True)
+    dataset = build_dataset(config.data.train, config.seed, training=True)
     batches = TrainingBatches(dataset, config.seed, config.data.batch_size, num_workers=0)
-    trainer = Trainer(config, run.build_system(config), folder, batches)
+    trainer = Trainer(config, build_system(config), folder, batches)
     if resume_from:
         trainer.resume(resume_from)
     trainer.run()
@@ -93,20 +95,20 @@ def test_trains_resumes_and_exports(path, tmp_path):
 def test_every_key_of_a_recipe_is_read():
     """A field nobody reads would be a setting that does nothing."""
     for path in CONFIGS:
-        module = configuration.read_yaml(path)["system"].rpartition(".")[0].replace(".", "/")
+        module = yaml_files.read_yaml(path)["system"].rpartition(".")[0].replace(".", "/")
         source = Path(f"{module}.py").read_text(encoding="utf-8")
         for key in type(configuration.load(path).recipe).model_fields:
             assert f".{key}" in source, f"{path}: recipe.{key} is read nowhere in {module}.py"
 
 
-ONE_OF_EACH_SYSTEM = list({configuration.read_yaml(path)["system"]: path for path in CONFIGS}.values())
+ONE_OF_EACH_SYSTEM = list({yaml_files.read_yaml(path)["system"]: path for path in CONFIGS}.values())
 
 
 @pytest.mark.parametrize("path", ONE_OF_EACH_SYSTEM, ids=lambda path: path.stem)
 def test_random_seed_makes_the_weights(path, tmp_path):
     config = smallest(path, tmp_path)
-    one, two = (run.build_system(config) for _ in range(2))
-    other = run.build_system(config.model_copy(update={"seed": 1}))
+    one, two = (build_system(config) for _ in range(2))
+    other = build_system(config.model_copy(update={"seed": 1}))
     for name, network in one.networks.items():
         if not network.parameters():
             continue

@@ -10,12 +10,12 @@ import paddle
 import pytest
 
 import infer
+from deploy.export import export
 from engine import images
 from engine.errors import InputError
-from engine.export import export
 from engine.system import Exported, Port
-from model.gpen import GPENGenerator
-from model.gpen_export import ExportedGPEN
+from model.gpen.exported import ExportedGPEN
+from model.gpen.network import GPENGenerator
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_loader.drawn_faces.rendering import render
 from data_loader.masks import drawn_hole
-from data_loader.synthetic_faces import render
 from engine.images import write_image
 from system.partialconv import PartialConv
 from tests.script_calls import call, told

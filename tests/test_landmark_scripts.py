@@ -6,12 +6,12 @@ import numpy as np
 import paddle
 import pytest
 
-from data_loader.synthetic_faces import render
-from engine.blending import MODES
+from data_loader.drawn_faces.rendering import render
+from deploy.blending import MODES
 from engine.images import face_box, read_image, to_uint8, write_image
-from engine.weights import read_weights, write_torch
-from model.landmark import CompletionNetwork
-from model.shared.official_keys import to_official
+from engine.weights.files import read_weights, write_torch
+from engine.weights.official_keys import to_official
+from model.landmark.network import CompletionNetwork
 from system.landmark import LandmarkInpainting
 from tests.script_calls import ROOT, call, told
 

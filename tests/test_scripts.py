@@ -16,10 +16,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from engine import checkpoint, config
+from engine import config
+from engine.build import build_system
 from engine.images import read_image, resize, to_uint8
-from engine.run import build_system
-from engine.weights import read_weights
+from engine.training import checkpoint
+from engine.weights.files import read_weights
 from metric.psnr_ssim import psnr
 from tests.script_calls import LITE, ROOT, SMALLEST, call, command, draw_faces, process, told
 

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from data_loader.synthetic_faces import render
+from data_loader.drawn_faces.rendering import render
 from engine.images import read_image, write_image
 from system.satnet import SATNet
 from tests.script_calls import call

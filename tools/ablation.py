@@ -26,16 +26,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
 import numpy as np  # noqa: E402
 from data_loader.batches import EvaluationBatches  # noqa: E402
-from engine import cli, distributed, images, run  # noqa: E402
-from engine import config as configuration  # noqa: E402
+from engine import yaml_files
+from engine import cli, distributed, images
+from engine import config as configuration
+from engine.build import build_dataset, build_system
 from engine.errors import ConfigError, InputError  # noqa: E402
-from engine.evaluate import evaluate  # noqa: E402
-from engine.files import write_text  # noqa: E402
+from engine.training.run_folder import with_folder
+from engine.weights.networks import load_networks
+from metric.evaluation.evaluate import evaluate  # noqa: E402
+from engine.files import check_writable, write_text  # noqa: E402
 from engine.log import logger, to_console  # noqa: E402
-from engine.trainer import evaluating, git_commit  # noqa: E402
-from tools import ablation_experiment as experiments  # noqa: E402
-from tools import ablation_table, set_metrics  # noqa: E402
-from tools.ablation_judge import Judged  # noqa: E402
+from engine.training.trainer import evaluating, git_commit  # noqa: E402
+from metric.evaluation import ablation_experiment as experiments  # noqa: E402
+from metric.evaluation import ablation_table
+from metric.evaluation import set_metrics  # noqa: E402
+from metric.evaluation.ablation_judge import Judged  # noqa: E402
 
 TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 LATEST = "latest.pdparams"
@@ -71,7 +76,7 @@ def _override(word):
     key, equals, text = word.partition("=")
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"{word}: expected KEY=VALUE")
-    return key, configuration.parse_value(text)
+    return key, yaml_files.parse_value(text)
 
 
 def train(config, folder, device):
@@ -81,7 +86,7 @@ def train(config, folder, device):
         ConfigError: `folder` holds the training of another configuration.
         InputError: the training failed; its last words.
     """
-    config = run.with_folder(config, folder / "run")
+    config = with_folder(config, folder / "run")
     if is_trained(config, folder):
         return
     write_text(folder / "config.yaml", configuration.to_yaml(config))
@@ -115,8 +120,8 @@ def is_trained(config, folder):
 
 def trained_system(config, weights):
     """A system with the trained weights, averaged ones where there are, in evaluation mode."""
-    system = run.build_system(config)
-    run.load_networks(system, weights, system.averaged or None)
+    system = build_system(config)
+    load_networks(system, weights, system.averaged or None)
     for network in system.networks.values():
         network.eval()
     return system
@@ -129,7 +134,7 @@ class Campaign:
         """Read what the runs have in common: the held-out set and the judges that have weights."""
         self.experiment, self.folder, self.device = experiment, Path(folder), device
         self.base = base = experiments.base_config(experiment)
-        held_out = run.build_dataset(base.data.validation, base.seed, training=False)
+        held_out = build_dataset(base.data.validation, base.seed, training=False)
         self.batches = EvaluationBatches(held_out, base.data.batch_size, 0)
         self.runs = [(name, seed) for seed in experiment.seeds for name in experiment.variants]
         self.judges = {}
@@ -267,7 +272,7 @@ def main():
     signal.signal(signal.SIGTERM, _ended)
     experiment = experiments.read_experiment(args.experiment, args.overrides)
     folder = args.output or Path("runs/ablation") / args.experiment.stem
-    run.check_writable(folder)
+    check_writable(folder)
     campaign = Campaign(experiment, folder, args.device)
     campaign.train_judges()
     if not args.report:

@@ -25,23 +25,23 @@ import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 
 from data_loader.degrade import degrade  # noqa: E402
-from data_loader.synthetic_faces import render  # noqa: E402
-from engine import config as configuration  # noqa: E402
+from data_loader.drawn_faces.rendering import render  # noqa: E402
+from engine import config as configuration
 from engine.cli import guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from engine.export import describe, save, seeded_inputs, write_contract  # noqa: E402
+from deploy.export import describe, save, seeded_inputs, write_contract  # noqa: E402
 from engine.files import write_text  # noqa: E402
-from engine.predictor import Predictor, keep_memory  # noqa: E402
-from engine.run import build_system  # noqa: E402
+from deploy.predictor import Predictor, keep_memory  # noqa: E402
+from engine.build import build_system
 from engine.system import Exported, Port  # noqa: E402
-from engine.updater import Updater  # noqa: E402
+from engine.training.updater import Updater  # noqa: E402
 from metric.fid import FeatureStatistics  # noqa: E402
 from metric.inception_features import InceptionFeatures  # noqa: E402
 from metric.psnr_ssim import psnr, ssim  # noqa: E402
-from metric.scorers import SetScorer  # noqa: E402
-from model.gpen import GPENGenerator  # noqa: E402
-from model.gpen_export import ExportedGPEN  # noqa: E402
-from model.inception import FIDInception  # noqa: E402
+from metric.evaluation.scorers import SetScorer  # noqa: E402
+from model.gpen.network import GPENGenerator  # noqa: E402
+from model.gpen.exported import ExportedGPEN  # noqa: E402
+from model.backbones.inception import FIDInception  # noqa: E402
 from tools.machine_limit import THREADS, Limit, Timing, convolution_gflop, dense_gflop, measure  # noqa: E402
 
 METRIC_PICTURES, METRIC_BATCH = 1000, 16

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.cli import Flag, choice, guarded, parse  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from engine.weights import read_weights, select_network, write_weights  # noqa: E402
+from engine.weights.files import read_weights, select_network, write_weights  # noqa: E402
 from model.gfpgan.conversion import to_bilinear, to_clean  # noqa: E402
 
 OWN = {

@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from engine.cli import guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.log import logger, to_console  # noqa: E402
-from engine.weights import read_weights, write_weights  # noqa: E402
-from model.partialconv_keys import from_maruru, from_published  # noqa: E402
+from engine.weights.files import read_weights, write_weights  # noqa: E402
+from model.partialconv.keys import from_maruru, from_published  # noqa: E402
 
 
 def converted(arguments):

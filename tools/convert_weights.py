@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: E402, F401
 from engine.cli import guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from engine.manifest import published_as, sha256  # noqa: E402
-from engine.weights import read_weights, shown, write_arrays, write_torch, write_weights  # noqa: E402
-from tools.known_networks import BY_NAME, NETWORKS  # noqa: E402
-from tools.network_search import Match, networks_in  # noqa: E402
+from engine.weights.files import read_weights, shown, write_arrays, write_torch, write_weights  # noqa: E402
+from engine.weights.known import BY_NAME, NETWORKS  # noqa: E402
+from engine.weights.manifest import published_as, sha256  # noqa: E402
+from engine.weights.recognise import Match, networks_in  # noqa: E402
 
 PREFERRED = ("params_ema", "g_ema", "ema")  # of the places that hold one network, the averaged one
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from engine import images  # noqa: E402
+from engine import images
 from engine.cli import guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from test_tipc.checks import METRIC  # noqa: E402

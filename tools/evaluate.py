@@ -19,12 +19,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
-from engine import cli, distributed, run  # noqa: E402
+from engine import cli, distributed
+from engine.files import check_writable
 from engine.cli import Flag  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.images import list_images, read_image  # noqa: E402
 from engine.log import logger, progress, to_console  # noqa: E402
-from tools import metric_suite  # noqa: E402
+from metric.evaluation import suite as metric_suite  # noqa: E402
 
 LISTED = 10  # files without a partner that are named one by one
 FLAGS = {
@@ -157,7 +158,7 @@ def main():
     args = arguments()
     distributed.start(args.device)
     to_console()
-    run.check_writable(args.result_dir)
+    check_writable(args.result_dir)
     files = {"restored": files_by_name(args.restored, args.suffix), "image": files_by_name(args.reference)}
     if args.masks:
         files["mask"] = files_by_name(args.masks)

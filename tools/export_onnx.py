@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
 from engine.cli import boolean, guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from engine.onnx_graph import export_onnx  # noqa: E402
+from deploy.onnx import export_onnx  # noqa: E402
 
 
 def parse_arguments():

@@ -19,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: E402, F401
 from engine.cli import guarded  # noqa: E402
-from engine.config import did_you_mean  # noqa: E402
+from engine.config import did_you_mean
 from engine.errors import InputError  # noqa: E402
 from engine.files import replacing  # noqa: E402
-from engine.manifest import read_manifest, sha256  # noqa: E402
-from engine.weights import read_weights  # noqa: E402
+from engine.weights.download import discard, download, finish  # noqa: E402
+from engine.weights.files import read_weights  # noqa: E402
+from engine.weights.manifest import read_manifest, sha256  # noqa: E402
 from tools.convert_weights import convert  # noqa: E402
-from tools.download import discard, download, finish  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 

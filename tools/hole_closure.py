@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 from scipy.ndimage import minimum_filter  # noqa: E402
 
+from engine.build import build_system
 from engine.cli import Flag, at_least, choice, guarded, parse  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.images import hole_mask, read_image  # noqa: E402
-from engine.run import build_system  # noqa: E402
 
 OWN = {
     "size": Flag("side of the picture, default: that of the validation data", at_least(2), metavar="N"),

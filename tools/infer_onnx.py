@@ -14,10 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
-from engine import inference, timing  # noqa: E402
+from deploy import inference
+from deploy import timing  # noqa: E402
 from engine.cli import at_least, boolean, guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from engine.onnx_graph import OnnxPredictor  # noqa: E402
+from deploy.onnx import OnnxPredictor  # noqa: E402
 
 
 def parse_arguments():

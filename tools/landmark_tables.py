@@ -14,7 +14,7 @@ landmark predictor finds in RAW. The predictor (recipe.landmark_network) also fi
 was trained to see through holes, so its error rises little for MASK, and where it was part of the training it flatters
 Ours: the column says little about a mouth that is missing.
 
-Writes tables.md, tables.json and sheet.png. Detectors and recognisers: tools/face_judges.py.
+Writes tables.md, tables.json and sheet.png. Detectors and recognisers: metric/evaluation/face_judges.py.
 """
 
 import sys
@@ -29,21 +29,24 @@ import paddle  # noqa: E402
 from data_loader.batches import EvaluationBatches  # noqa: E402
 from data_loader.folder import ImageFolder  # noqa: E402
 from data_loader.restoration import SyntheticSource  # noqa: E402
-from engine import distributed, images, run  # noqa: E402
-from engine.blending import MODES as BLENDS  # noqa: E402
+from engine import distributed, images
+from engine.build import build_dataset, build_system
+from engine.files import check_writable
+from engine.weights.networks import trained_networks
+from deploy.blending import MODES as BLENDS  # noqa: E402
 from engine.cli import Flag, at_least, choice, guarded, parse  # noqa: E402
-from engine.config import replaced  # noqa: E402
+from engine.config import replaced
 from engine.errors import InputError  # noqa: E402
 from engine.files import write_text  # noqa: E402
-from engine.filling import pasted  # noqa: E402
-from metric.face_table import FaceScores, to_markdown  # noqa: E402
+from deploy.filling import pasted  # noqa: E402
+from metric.evaluation.face_table import FaceScores, to_markdown  # noqa: E402
 from metric.identification import Gallery  # noqa: E402
-from model.landmark import MeanFill  # noqa: E402
+from model.landmark.network import MeanFill  # noqa: E402
 from system.landmark import LandmarkInpainting, mean_pixel  # noqa: E402
-from model.landmark_predictor import predict  # noqa: E402
+from model.landmark_predictor.network import predict  # noqa: E402
 from system.landmark_predictor import pixels  # noqa: E402
-from tools.face_judges import Absent, open_detector, open_recogniser  # noqa: E402
-from tools.metric_suite import write_report  # noqa: E402
+from metric.evaluation.face_judges import Absent, open_detector, open_recogniser  # noqa: E402
+from metric.evaluation.suite import write_report  # noqa: E402
 
 ROWS = ("RAW", "MASK", "No landmark", "Ours")
 OWN = {
@@ -69,8 +72,8 @@ class Completion:
 
     def __init__(self, config, weights, config_path, blend):
         """Load the weights."""
-        self.system, self.blend = run.build_system(config), blend
-        self.networks = run.trained_networks(self.system, weights, config_path)
+        self.system, self.blend = build_system(config), blend
+        self.networks = trained_networks(self.system, weights, config_path)
 
     def __call__(self, batch):
         """[N, H, W, 3] uint8."""
@@ -169,7 +172,7 @@ def main(argv=None):
     distributed.start(arguments.device)
     if config.system != f"system.landmark.{LandmarkInpainting.__name__}":
         raise InputError(f"{arguments.config_path}: is of {config.system}; expected system.landmark.LandmarkInpainting")
-    run.check_writable(arguments.output_dir)
+    check_writable(arguments.output_dir)
     plain = replaced(config, {"recipe.landmark": "none"})
     given = {"No landmark": (plain, arguments.without), "Ours": (config, arguments.weights)}
     completions = {
@@ -177,8 +180,8 @@ def main(argv=None):
         for row, (which, file) in given.items()
         if file
     }
-    dataset = run.build_dataset(section, config.seed, training=False)
-    landmarks = Landmarks(run.build_system(plain))
+    dataset = build_dataset(section, config.seed, training=False)
+    landmarks = Landmarks(build_system(plain))
     if landmarks.absent:
         notes.append(f"NME not run: landmark predictor {landmarks.absent}")
     detector = opened(open_detector, arguments.detector, notes)

@@ -20,8 +20,8 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 from data_loader.degrade import degrade  # noqa: E402
+from data_loader.drawn_faces.rendering import SMALLEST_SIZE, render  # noqa: E402
 from data_loader.masks import drawn_hole  # noqa: E402
-from data_loader.synthetic_faces import SMALLEST_SIZE, render  # noqa: E402
 from engine.cli import Flag, guarded, parse  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.files import write_text  # noqa: E402

@@ -25,7 +25,7 @@ from data_loader.facial_parts import PARTS, PartTable, circles_of, write_table  
 from engine.cli import Flag, guarded, parse  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.images import list_images  # noqa: E402
-from engine.weights import read_tree  # noqa: E402
+from engine.weights.files import read_tree  # noqa: E402
 
 OWN = {
     "landmarks": Flag("file of landmarks", default=None, metavar="FILE"),

@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.errors import InputError
 
-MODULES = sorted(path.stem for path in Path(__file__).with_name("parity_cases").glob("[!_]*.py"))
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(path.stem for path in (ROOT / "tests" / "parity").glob("[!_]*.py"))
 MADE_OF_GRADIENTS = ("grad", "out:r1_penalty", "out:path_")
 FLOAT32_LIMIT = 0.05
 STANDARD_DEVIATION = {"he": 2.0, "he2": 4.0, "soft": 0.6}
@@ -36,7 +37,7 @@ STANDARD_DEVIATION = {"he": 2.0, "he2": 4.0, "soft": 0.6}
 
 def functions_of(case):
     """The functions that compute a case, those of the longest matching prefix; several may share its keys."""
-    tables = [import_module(f"tools.parity_cases.{name}").CASES for name in MODULES]
+    tables = [import_module(f"tests.parity.{name}").CASES for name in MODULES]
     prefixes = {prefix for table in tables for prefix in table if case.startswith(prefix)}
     longest = max(prefixes, key=len, default=None)
     return [table[longest] for table in tables if longest in table]

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
+from engine.build import build_dataset
 from engine.cli import Flag, choice, guarded, parse  # noqa: E402
 from engine.images import picture_grid, to_hwc, write_image  # noqa: E402
-from engine.run import build_dataset  # noqa: E402
 
 OWN = {
     "split": Flag("which data", choice("train", "validation"), default="train", metavar="train|validation"),

@@ -3,7 +3,7 @@
 python tools/quantise.py --model_path=inference/GPEN --output_dir=inference/GPEN_int8 --data_dir=lite_data/val/lq
     --target_dir=lite_data/val/hq --batch_num=2 --batch_size=4
 
-The model goes to ONNX first (engine/onnx_graph.py), then through onnxruntime's static quantisation: convolutions only,
+The model goes to ONNX first (deploy/onnx.py), then through onnxruntime's static quantisation: convolutions only,
 weights per channel, activations calibrated on pictures of --data_dir. Needs requirements-onnx.txt.
 
 Source: onnxruntime.quantization.quantize_static, format QDQ.
@@ -24,12 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
 import numpy as np  # noqa: E402
 
-from engine import images, inference  # noqa: E402
+from engine import images
+from deploy import inference  # noqa: E402
 from engine.cli import at_least, guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.files import write_text  # noqa: E402
-from engine.onnx_graph import OnnxPredictor, export_onnx, extra  # noqa: E402
-from engine.predictor import model_files  # noqa: E402
+from deploy.onnx import OnnxPredictor, export_onnx, extra  # noqa: E402
+from deploy.predictor import model_files  # noqa: E402
 from metric.psnr_ssim import psnr  # noqa: E402
 
 NAME = "inference.onnx"

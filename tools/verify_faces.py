@@ -27,11 +27,12 @@ import numpy as np  # noqa: E402
 from data_loader import webcaricature  # noqa: E402
 from data_loader import webcaricature_files as files  # noqa: E402
 from data_loader.batches import EvaluationBatches  # noqa: E402
-from engine import run  # noqa: E402
+from deploy.training_form import DynamicGraph  # noqa: E402
+from engine.build import build_dataset, build_system
 from engine.cli import Flag, choice, guarded, parse  # noqa: E402
-from engine.dynamic_graph import DynamicGraph  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.files import write_text  # noqa: E402
+from engine.weights.networks import trained_networks
 from metric.verification import Verification, cosines, fold_figures, pair_scores, summary, too_few_pairs  # noqa: E402
 
 SEED_PAIRS = 1000  # of each sort a fold
@@ -140,13 +141,13 @@ class Network:
 
     def __init__(self, arguments):
         """`arguments`: of the command line."""
-        self.arguments, self.file, self.system = arguments, None, run.build_system(arguments.config)
+        self.arguments, self.file, self.system = arguments, None, build_system(arguments.config)
 
     def embedder(self, fold):
         """[N, 3, H, W] -> [N, D] with this fold's weights, unit vectors."""
         file = str(self.arguments.pretrained or "").replace("{fold}", str(fold)) or None
         if file != self.file or file is None:
-            networks = run.trained_networks(self.system, file, self.arguments.config_path)
+            networks = trained_networks(self.system, file, self.arguments.config_path)
             self.file, self.graph = file, DynamicGraph(self.system.inference(networks)[""])
         return lambda images: self.graph.run({"image": images})["embedding"]
 
@@ -176,7 +177,7 @@ def view2_scores(arguments, protocol):
 def validation_figures(arguments):
     """Method -> figures over the configuration's validation people: the network and the colour baselines."""
     config, found = arguments.config, {}
-    dataset = run.build_dataset(config.data.validation, config.seed, training=False)
+    dataset = build_dataset(config.data.validation, config.seed, training=False)
     methods = {
         "network": Network(arguments).embedder(1),
         "mean colour": mean_colour,

@@ -13,7 +13,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from model.gfpgan.blocks import BilinearDown
-from model.gfpgan.generator import GFPGANBilinear
+from model.gfpgan.network import GFPGANBilinear
 from model.shared.basicsr_stylegan2 import BilinearStyleGAN2Generator, BilinearUp, noise_map
 from model.shared.convolution import same_conv
 from model.shared.stylegan2 import SQRT2, parameter

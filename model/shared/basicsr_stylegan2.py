@@ -1,8 +1,8 @@
 """StyleGAN2 with the parameter names of BasicSR checkpoints, which GFP-GAN builds on.
 
-The same mathematics as `model.gpen`, other names: no kernel buffers, noise weights beside the convolution, stored
-noise maps, one-channel noise that is added. GFP-GAN's decoder (CS-SFT) is this generator with conditions: features that
-scale and shift what it computes. The bilinear form resamples by interpolation where the original filters.
+The same mathematics as `model.gpen.network`, other names: no kernel buffers, noise weights beside the convolution,
+stored noise maps, one-channel noise that is added. GFP-GAN's decoder (CS-SFT) is this generator with conditions:
+features that scale and shift what it computes. The bilinear form resamples by interpolation where the original filters.
 
 Source: Karras et al. 2020; reference code: XPixelGroup/BasicSR archs/stylegan2_arch.py, stylegan2_bilinear_arch.py;
 TencentARC/GFPGAN archs/gfpganv1_arch.py, gfpgan_bilinear_arch.py (StyleGAN2GeneratorCSFT and its bilinear form).

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from data_loader.batches import collate
+from data_loader.drawn_faces.rendering import flip_landmarks, render
 from data_loader.facial_parts import PARTS, PartTable, boxes_of, circles_of, flipped, read_table, write_table
 from data_loader.restoration import DegradedFaces
-from data_loader.synthetic_faces import flip_landmarks, render
 from engine.errors import InputError
 from engine.images import write_image
 from loss import facial_parts

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from data_loader.drawn_faces.rendering import flip_landmarks, render
 from data_loader.inpainting import PicturesWithHoles
-from data_loader.synthetic_faces import flip_landmarks, render
 from engine.images import to_chw, write_image
 
 PLAIN = {"image_size": 48, "resize_kernel": "area", "flip_probability": 0.0, "masks": {"kinds": {"strokes": 1}}}
@@ -36,7 +36,7 @@ def test_sample(root):
 
 def test_landmarks_without_drawing_are_those_of_the_drawing():
     for size in (48, 200):
-        from data_loader.synthetic_faces import face_landmarks
+        from data_loader.drawn_faces.rendering import face_landmarks
 
         assert np.array_equal(face_landmarks(11, 1, size, seed=2), render(11, 1, size, seed=2).landmarks)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from data_loader.drawn_faces.rendering import face_landmarks
 from data_loader.masks import SHAPES, Masks, MaskSettings, drawn_hole, lower_face
-from data_loader.synthetic_faces import face_landmarks
 
 BUCKETS = [(0.01, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6)]
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_loader.faces import geometry, people, photo
-from data_loader.faces.relief import Relief
-from data_loader.faces.scene import Scene
-from data_loader.synthetic_faces import CARICATURE_FACTOR, SyntheticFaces, flip_landmarks, posed_face, render
+from data_loader.drawn_faces import geometry, people, photo
+from data_loader.drawn_faces.relief import Relief
+from data_loader.drawn_faces.rendering import CARICATURE_FACTOR, flip_landmarks, posed_face, render
+from data_loader.drawn_faces.scene import Scene
+from data_loader.synthetic_faces import SyntheticFaces
 from engine.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from data_loader import caricature_sources
 from data_loader.caricature_sources import FIRST_CARICATURE, DrawnSettings, DrawnSource, WebCaricatureSource
+from data_loader.drawn_faces.rendering import render
 from data_loader.landmark_filter import rejections
-from data_loader.synthetic_faces import render
 from data_loader.webcaricature import FaceSettings, LabelledFaces, PhotosAndCaricatures, subjects
 from data_loader.webcaricature_files import VERIFICATION
 from engine.errors import InputError

@@ -13,10 +13,11 @@ from engine import distributed  # noqa: E402, I001  the engine before Paddle
 import numpy as np  # noqa: E402
 import paddle  # noqa: E402
 
-from engine.config import DataConfig, EMAConfig, OptimizerConfig, RunConfig, TrainConfig  # noqa: E402
+from engine.run_config import DataConfig, EMAConfig, OptimizerConfig, RunConfig
+from engine.run_config import TrainConfig
 from engine.settings import Settings  # noqa: E402
 from engine.system import System, frozen  # noqa: E402
-from engine.trainer import Trainer  # noqa: E402
+from engine.training.trainer import Trainer  # noqa: E402
 from loss.adversarial import discriminator_logistic, generator_logistic  # noqa: E402
 from loss.regularization import path_length_penalty, path_lengths, r1_penalty  # noqa: E402
 

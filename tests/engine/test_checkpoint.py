@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from engine.errors import InputError
-from engine.weights import read_weights
+from engine.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from engine.weights.files import read_weights
 
 ROOT = Path(__file__).parents[2]
 CHANGES = ("mkdir", "replace", "rename", "unlink", "rmdir", "fsync")  # of `os`: every way to change a folder's content
@@ -238,7 +238,7 @@ def test_a_full_disk_at_any_moment_leaves_a_usable_checkpoint(tmp_path, monkeypa
 CHILD = """
 import resource, sys
 import numpy as np
-from engine.checkpoint import save_checkpoint
+from engine.training.checkpoint import save_checkpoint
 from engine.errors import InputError
 run, first, last, size, limit = sys.argv[1], *map(int, sys.argv[2:])
 if limit:

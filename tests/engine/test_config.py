@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from engine import config as configuration
+from engine import yaml_files
 from engine.errors import ConfigError
 
 SOURCE = "configs/gpen_lite.yaml"
@@ -11,7 +12,7 @@ SOURCE = "configs/gpen_lite.yaml"
 
 @pytest.fixture
 def content():
-    return configuration.read_yaml(SOURCE)
+    return yaml_files.read_yaml(SOURCE)
 
 
 def written(tmp_path, content):

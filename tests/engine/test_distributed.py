@@ -10,7 +10,8 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, distributed
+from engine import distributed
+from engine.training import checkpoint
 
 TOY = Path(__file__).with_name("distributed_toy.py")
 JOINT = 6

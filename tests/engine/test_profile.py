@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.errors import ConfigError
-from engine.profile import ProfiledBatches, read_options
+from engine.training.profile import ProfiledBatches, read_options
 
 
 def test_options_are_read():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.weights import read_weights, write_torch
+from engine.weights.files import read_weights, write_torch
 from tests.engine.weight_files import ASSETS
 
 

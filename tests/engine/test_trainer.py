@@ -8,12 +8,13 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, weights
-from engine.config import DataConfig, EMAConfig, OptimizerConfig, OutputConfig, RunConfig, TrainConfig
 from engine.errors import ConfigError, InputError
+from engine.run_config import DataConfig, EMAConfig, OptimizerConfig, OutputConfig, RunConfig, TrainConfig
 from engine.settings import Settings
 from engine.system import System
-from engine.trainer import Stopped, Trainer, due
+from engine.training import checkpoint
+from engine.training.trainer import Stopped, Trainer, due
+from engine.weights import files as weights
 
 LENGTH, BATCH = 12, 4
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import unpickle
+from engine.weights import unpickle
 from tests.engine.weight_files import SIX, call, plain, refusal, row, torch_old, torch_zip, word
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.config import OptimizerConfig
-from engine.ema import EMA
-from engine.updater import Updater, learning_rate
+from engine.run_config import OptimizerConfig
+from engine.training.ema import EMA
+from engine.training.updater import Updater, learning_rate
 
 ADAM = OptimizerConfig(kind="adam", lr=0.1, beta1=0.0, beta2=0.99, epsilon=1e-8)
 

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 from engine.errors import InputError
-from engine.weights import read_weights
+from engine.weights.files import read_weights
 
 ASSETS = Path(__file__).parents[1] / "assets" / "weights"
 SIX = np.arange(6, dtype="<f4")

@@ -9,7 +9,7 @@ import paddle
 import pytest
 
 from loss.regularization import path_length_penalty, path_lengths, r1_penalty
-from model.gpen import GPENDiscriminator, GPENGenerator
+from model.gpen.network import GPENDiscriminator, GPENGenerator
 
 STEP = 1e-5
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from metric.bucket_table import bucket_rows, write_bucket_tables
+from metric.evaluation.bucket_table import bucket_rows, write_bucket_tables
 
 METRICS = ("l1/net", "l1/telea", "psnr/net", "psnr/telea")
 SCORES = [

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_loader.synthetic_faces import render
+from data_loader.drawn_faces.rendering import render
 from engine.images import resize, to_uint8
 from metric.face_detection import CascadeDetector, SCRFDDetector
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from metric.face_table import COLUMNS, FaceScores, to_markdown
+from metric.evaluation.face_table import COLUMNS, FaceScores, to_markdown
 from metric.identification import Gallery
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from engine.errors import InputError
 from metric.lpips import LPIPSDistance
-from model.lpips import LPIPS
+from model.backbones.lpips import LPIPS
 
 RNG = np.random.default_rng(0)
 

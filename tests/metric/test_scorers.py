@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from metric.fid import FeatureStatistics
-from metric.kid import kernel_distance
-from metric.niqe import NaturalStatistics
-from metric.scorers import (
+from metric.evaluation.scorers import (
     FeatureScorer,
     HoleScorer,
     LegacySeedScorer,
@@ -16,6 +13,9 @@ from metric.scorers import (
     SetScorer,
     scored_kinds,
 )
+from metric.fid import FeatureStatistics
+from metric.kid import kernel_distance
+from metric.niqe import NaturalStatistics
 
 RNG = np.random.default_rng(0)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
+from metric.evaluation.scorers import HoleScorer, LegacySeedScorer, PairScorer, SetScorer
+from metric.evaluation.scoring import Fingerprint, Scoring, better, shown, table
 from metric.psnr_ssim import psnr, ssim
-from metric.scorers import HoleScorer, LegacySeedScorer, PairScorer, SetScorer
-from metric.scoring import Fingerprint, Scoring, better, shown, table
 
 RNG = np.random.default_rng(0)
 

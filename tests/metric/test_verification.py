@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from metric.sets import SETS
+from metric.evaluation.sets import SETS
 from metric.verification import (
     Verification,
     acceptance_rate,

@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from model.arcface import IRBlock, ResNet18ArcFace
-from model.shared.official_keys import from_official, official_names
+from engine.weights.official_keys import from_official, official_names
+from model.backbones.arcface import IRBlock, ResNet18ArcFace
 
 
 @pytest.mark.slow

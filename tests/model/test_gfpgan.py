@@ -12,7 +12,7 @@ from model.gfpgan.clean import GFPGANClean
 from model.gfpgan.component import FacialComponentDiscriminator
 from model.gfpgan.conversion import to_bilinear, to_clean
 from model.gfpgan.exported import ExportedGFPGAN
-from model.gfpgan.generator import GFPGANBilinear, GFPGANOriginal
+from model.gfpgan.network import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
 from tests.model.test_gpen import entries, listed, totals
 from tools.parity import case_lines

@@ -7,7 +7,7 @@ import pytest
 from paddle import nn
 
 from engine.errors import ConfigError
-from model.gpen import GPENDiscriminator, GPENGenerator, StyleGAN2Decoder, fixed_noise
+from model.gpen.network import GPENDiscriminator, GPENGenerator, StyleGAN2Decoder, fixed_noise
 from tools.parity import case_lines
 
 ASSETS = Path(__file__).parents[1] / "assets"

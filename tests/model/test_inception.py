@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from model.inception import FIDInception, InceptionE, average_3x3
-from model.shared.official_keys import from_official, official_names
+from engine.weights.official_keys import from_official, official_names
+from model.backbones.inception import FIDInception, InceptionE, average_3x3
 
 
 @pytest.fixture(scope="module")

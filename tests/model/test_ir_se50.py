@@ -2,8 +2,8 @@ import numpy as np
 import paddle
 import pytest
 
-from model.ir_se50 import IRSE50, Bottleneck
-from model.shared.official_keys import official_names
+from engine.weights.official_keys import official_names
+from model.backbones.ir_se50 import IRSE50, Bottleneck
 
 
 @pytest.fixture(scope="module")

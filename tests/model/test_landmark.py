@@ -5,11 +5,11 @@ import paddle
 import pytest
 
 from engine.errors import InputError
-from engine.run import load_networks, trained_networks
-from engine.weights import read_weights, write_torch, write_weights
-from model.landmark import CompletionNetwork, ContextDiscriminator
-from model.landmark_predictor import LaFInPredictor
-from model.shared.official_keys import to_official
+from engine.weights.files import read_weights, write_torch, write_weights
+from engine.weights.networks import load_networks, trained_networks
+from engine.weights.official_keys import to_official
+from model.landmark.network import CompletionNetwork, ContextDiscriminator
+from model.landmark_predictor.network import LaFInPredictor
 from system.landmark import LandmarkInpainting
 from system.landmark_predictor import LandmarkPredictor
 

@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from model.alexnet import alexnet_features
-from model.lpips import LPIPS
+from model.backbones.alexnet import alexnet_features
+from model.backbones.lpips import LPIPS
 
 ALEX = {
     "features.0.weight": [64, 3, 11, 11], "features.3.weight": [192, 64, 5, 5], "features.6.weight": [384, 192, 3, 3],

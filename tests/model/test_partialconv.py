@@ -9,7 +9,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle.amp.amp_lists import white_list
 
-from model.partialconv import PartialConv2D, PartialConvUNet, UNetSettings, doubled, filled, padded
+from model.partialconv.network import PartialConv2D, PartialConvUNet, UNetSettings, doubled, filled, padded
 from tools.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden" / "partialconv"

@@ -4,10 +4,10 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.weights import load_into, read_weights, write_weights
-from model.partialconv import PartialConv2D, PartialConvUNet, UNetSettings
-from model.partialconv_keys import from_maruru, from_published
-from model.partialconv_maruru import MaruruSettings, MaskedUNet
+from engine.weights.files import load_into, read_weights, write_weights
+from model.partialconv.keys import from_maruru, from_published
+from model.partialconv.maruru import MaruruSettings, MaskedUNet
+from model.partialconv.network import PartialConv2D, PartialConvUNet, UNetSettings
 
 
 def unet(bias="last"):

@@ -7,7 +7,7 @@ import numpy as np
 import paddle
 import pytest
 
-from model.satnet import (
+from model.satnet.network import (
     AdaINGenerator,
     DiscriminatorSettings,
     GeneratorSettings,
@@ -46,7 +46,7 @@ def test_values_of_the_official_networks(case):
 @pytest.mark.slow
 def test_parameter_counts_of_the_released_sizes(monkeypatch):
     """Of generator parts and discriminator, spectral vectors included."""
-    monkeypatch.setattr("model.satnet.initialise", lambda *_: None)
+    monkeypatch.setattr("model.satnet.network.initialise", lambda *_: None)
     settings = GeneratorSettings(dim=64, mlp_dim=256, style_dim=8, n_downsample=2, n_res=4, attention=True)
     network = AdaINGenerator(settings)
     parts = [network.enc_style, network.enc_content, network.dec, network.mlp, network]

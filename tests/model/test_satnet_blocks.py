@@ -5,7 +5,7 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 
-from model import satnet_blocks as blocks
+from model.satnet import blocks
 
 
 @pytest.mark.parametrize("pad", [0, 1, 3])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.weights import load_into
-from model.satnet import AdaINGenerator, DiscriminatorSettings, GeneratorSettings, MultiScaleDiscriminator
-from model.satnet_keys import by_network, from_official
+from engine.weights.files import load_into
+from model.satnet.keys import by_network, from_official
+from model.satnet.network import AdaINGenerator, DiscriminatorSettings, GeneratorSettings, MultiScaleDiscriminator
 
 STYLE = [f"enc_style.model.{i}.conv" for i in range(5)] + ["enc_style.model.6"]
 SEED_CONTENT = (
@@ -72,7 +72,7 @@ def munit_discriminator_keys():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr("model.satnet.initialise", lambda *_: None)
+    monkeypatch.setattr("model.satnet.network.initialise", lambda *_: None)
 
 
 def build(keys):

@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.weights import load_into, select_network
-from model.sphereface import AngleLinear, Sphere20a, network_input, released_parts
+from engine.weights.files import load_into, select_network
+from model.sphereface.network import AngleLinear, Sphere20a, network_input, released_parts
 
 
 def small(**changes):

@@ -4,7 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
-from model.vgg import VGG, imagenet_normalised, layer_names
+from model.backbones.vgg import VGG, imagenet_normalised, layer_names
 
 
 def test_numbers_of_the_published_files():

@@ -7,20 +7,20 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint
-from engine.config import OptimizerConfig
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
-from engine.updater import Updater
+from engine.run_config import OptimizerConfig
+from engine.training import checkpoint
+from engine.training.updater import Updater
 from loss.adversarial import discriminator_logistic
 from loss.facial_parts import PARTS, crop_size, crops
 from loss.identity import GreyIdentityLoss
 from loss.perceptual import PerceptualLoss
 from loss.pixel import l1
 from loss.regularization import r1_penalty
-from model.arcface import ResNet18ArcFace
+from model.backbones.arcface import ResNet18ArcFace
+from model.backbones.vgg import VGG
 from model.shared.basicsr_stylegan2 import StyleGAN2Generator
-from model.vgg import VGG
 from system import gfpgan as module
 from system.gfpgan import GFPGAN
 

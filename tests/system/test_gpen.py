@@ -8,14 +8,15 @@ import paddle
 import pytest
 
 import system.gpen
-from engine import checkpoint, run
 from engine import config as configuration
-from engine.config import OptimizerConfig
-from engine.ema import EMA
+from engine.build import build_system
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
-from engine.trainer import Trainer
-from engine.updater import Updater
+from engine.run_config import OptimizerConfig
+from engine.training import checkpoint
+from engine.training.ema import EMA
+from engine.training.trainer import Trainer
+from engine.training.updater import Updater
 from loss.adversarial import discriminator_logistic
 from system.gpen import GPEN
 
@@ -356,7 +357,7 @@ def trainer(folder, steps, resume=False):
         ],
     )
     folder.mkdir(exist_ok=True)
-    it = Trainer(settings, run.build_system(settings), folder, Batches())
+    it = Trainer(settings, build_system(settings), folder, Batches())
     if resume:
         it.resume(checkpoint.newest_checkpoint(folder))
     return it

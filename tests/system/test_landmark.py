@@ -6,10 +6,10 @@ import pytest
 
 from engine import config as configuration
 from engine.errors import InputError
-from engine.updater import Updater
-from engine.weights import write_weights
-from model.landmark import CompletionNetwork, official_discriminator_keys
-from model.landmark_predictor import LaFInPredictor
+from engine.training.updater import Updater
+from engine.weights.files import write_weights
+from model.landmark.network import CompletionNetwork, official_discriminator_keys
+from model.landmark_predictor.network import LaFInPredictor
 from system.landmark import LandmarkInpainting, crop_around, mean_pixel
 
 SIZE = 32

@@ -5,7 +5,7 @@ import paddle
 import pytest
 
 from engine import config as configuration
-from engine.updater import Updater
+from engine.training.updater import Updater
 from metric.landmarks import LandmarkError
 from system.landmark_predictor import LandmarkPredictor, cover, drawn, pixels, units
 

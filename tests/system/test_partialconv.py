@@ -7,14 +7,14 @@ import paddle
 import pytest
 
 import loss.inpainting
-from engine import run
-from engine.config import OptimizerConfig
 from engine.errors import InputError
 from engine.images import to_signed
-from engine.updater import Updater
-from engine.weights import read_weights, write_weights
-from model.partialconv import PartialConvUNet, UNetSettings
-from model.vgg import VGG, imagenet_normalised, imagenet_restored
+from engine.run_config import OptimizerConfig
+from engine.training.updater import Updater
+from engine.weights.files import read_weights, write_weights
+from engine.weights.networks import load_networks
+from model.backbones.vgg import VGG, imagenet_normalised, imagenet_restored
+from model.partialconv.network import PartialConvUNet, UNetSettings
 from system.partialconv import PartialConv
 
 WEIGHTS = {"valid": 1.0, "hole": 6.0, "perceptual": 0.0, "style": 0.0, "tv": 0.1}
@@ -220,7 +220,7 @@ def test_plain_weights_load_into_a_network_with_residual_branch(tmp_path):
         {f"generator/{key}": tensor.numpy() for key, tensor in plain.generator.state_dict().items()},
     )
     it = partialconv(network=NETWORK | {"encoder_residual": "gamma"})
-    assert run.load_networks(it, tmp_path / "latest.pdparams") == ["generator"]
+    assert load_networks(it, tmp_path / "latest.pdparams") == ["generator"]
     it.generator.eval(), plain.generator.eval()
     for batch in (pictures(), pictures(1)):
         found, wanted = (one.generate(batch, one.networks)["output"].numpy() for one in (it, plain))
@@ -237,7 +237,7 @@ def test_a_published_checkpoint_loads_through_the_system(tmp_path):
         key = key.replace(".conv.", ".conv.input_conv.").replace("_mean", "running_mean")
         arrays[f"model/{key.replace('_variance', 'running_var')}"] = array.astype(np.float32)
     write_weights(tmp_path / "1000000.pth", arrays)
-    run.load_networks(it, tmp_path / "1000000.pth")
+    load_networks(it, tmp_path / "1000000.pth")
     source.eval(), it.generator.eval()
     image, valid = to_signed(pictures()["image"]), 1 - pictures()["mask"]
     np.testing.assert_allclose(it.generator(image, valid)[0].numpy(), source(image, valid)[0].numpy(), atol=1e-4)

@@ -6,13 +6,14 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import checkpoint, run
-from engine.config import OptimizerConfig
+from deploy.export import export
 from engine.errors import InputError
-from engine.export import export
-from engine.updater import Updater
+from engine.run_config import OptimizerConfig
+from engine.training import checkpoint
+from engine.training.updater import Updater
+from engine.weights.networks import load_networks
 from loss.adversarial import discriminator_loss
-from model.sphereface import Sphere20a
+from model.sphereface.network import Sphere20a
 from system.satnet import OTHER, VARIANTS, SATNet, named_styles, same_person
 
 SIZE, BATCH, STYLE = (20, 16), 2, 3
@@ -362,7 +363,7 @@ def test_released_checkpoint_is_taken_by_its_domains(tmp_path):
     }
     arrays["a/dec.model.0.model.0.model.0.norm.running_mean"] = np.zeros(8, np.float32)
     checkpoint.write_weights(tmp_path / "gen.pdparams", arrays)
-    assert sorted(run.load_networks(it, tmp_path / "gen.pdparams")) == sorted(GENERATORS)
+    assert sorted(load_networks(it, tmp_path / "gen.pdparams")) == sorted(GENERATORS)
     for name in GENERATORS:
         for key, value in it.networks[name].state_dict().items():
             np.testing.assert_array_equal(value.numpy(), other.networks[name].state_dict()[key].numpy())
@@ -376,7 +377,7 @@ def test_weights_of_a_plain_network_go_into_a_deformable_one(tmp_path):
         for key, value in plain.networks[name].state_dict().items()
     }
     checkpoint.write_weights(tmp_path / "plain.pdparams", arrays)
-    assert sorted(run.load_networks(bent, tmp_path / "plain.pdparams")) == sorted(GENERATORS)
+    assert sorted(load_networks(bent, tmp_path / "plain.pdparams")) == sorted(GENERATORS)
     batch = pictures()
     results = []
     for it in (plain, bent):

@@ -7,12 +7,12 @@ import paddle
 import pytest
 
 import predict
-from engine import run
-from engine.config import OptimizerConfig
 from engine.errors import InputError
 from engine.images import to_hwc, write_image
-from engine.updater import Updater
-from engine.weights import write_weights
+from engine.run_config import OptimizerConfig
+from engine.training.updater import Updater
+from engine.weights.files import write_weights
+from engine.weights.networks import load_networks, trained_networks
 from loss.angular import angular_softmax
 from system.sphereface import SphereFace
 from tests.model.test_sphereface import released
@@ -140,13 +140,13 @@ def test_fine_tuning_starts_from_a_released_file(tmp_path, caplog):
     write_weights(file, released(source.recognizer, source.classifier))
     before = it.classifier.weight.numpy().copy()
     with caplog.at_level("INFO", logger="kintsugi"):
-        assert run.load_networks(it, file) == ["recognizer"]
+        assert load_networks(it, file) == ["recognizer"]
     assert "no classifier of 4 identities" in caplog.text
     np.testing.assert_array_equal(it.classifier.weight.numpy(), before)
     for key, value in source.recognizer.state_dict().items():
         np.testing.assert_array_equal(it.recognizer.state_dict()[key].numpy(), value.numpy())
     same = sphereface(num_classes=9)
-    assert run.load_networks(same, file) == ["recognizer", "classifier"]
+    assert load_networks(same, file) == ["recognizer", "classifier"]
     np.testing.assert_array_equal(same.classifier.weight.numpy(), source.classifier.weight.numpy())
 
 
@@ -187,11 +187,11 @@ def test_a_classifier_alone_is_no_network(tmp_path):
     it = sphereface()
     write_weights(tmp_path / "c.pdparams", {"classifier/weight": it.classifier.weight.numpy()})
     with pytest.raises(InputError, match="hold a classifier but no recognizer"):
-        run.trained_networks(it, tmp_path / "c.pdparams", "configs/sphereface.yaml")
+        trained_networks(it, tmp_path / "c.pdparams", "configs/sphereface.yaml")
 
 
 def test_a_file_of_another_width_is_refused(tmp_path):
     source = sphereface(width=1 / 16)
     write_weights(tmp_path / "w.pdparams", released(source.recognizer, source.classifier))
     with pytest.raises(InputError, match="weights of another size"):
-        run.load_networks(sphereface(), tmp_path / "w.pdparams")
+        load_networks(sphereface(), tmp_path / "w.pdparams")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine import images
-from engine.weights import write_arrays
+from engine.weights.files import write_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 DOUBLES = Path(__file__).parent / "doubles"

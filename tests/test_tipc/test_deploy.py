@@ -63,8 +63,8 @@ def model(tmp_path, monkeypatch):
         pytest.importorskip(name, reason="requirements-onnx.txt is not installed")
     import paddle
 
+    from deploy.export import export
     from engine import images
-    from engine.export import export
     from engine.system import Exported, Port
 
     monkeypatch.chdir(tmp_path)

@@ -5,9 +5,9 @@ import paddle
 import pytest
 
 from engine.errors import InputError
-from engine.weights import read_weights, write_weights
+from engine.weights.files import read_weights, write_weights
 from model.gfpgan.clean import GFPGANClean
-from model.gfpgan.generator import GFPGANBilinear
+from model.gfpgan.network import GFPGANBilinear
 from tools import convert_gfpgan
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.weights import read_weights, write_weights
+from engine.weights.files import read_weights, write_weights
 from tools.convert_partialconv import main
 
 

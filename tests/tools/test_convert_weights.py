@@ -12,16 +12,17 @@ import numpy as np
 import paddle
 import pytest
 
-from engine import manifest
 from engine.errors import InputError
-from engine.manifest import Entry
-from engine.weights import load_into, read_weights, write_torch, write_weights
-from model.gpen import GPENDiscriminator, GPENGenerator
-from model.shared.official_keys import from_official
+from engine.weights import known as known_networks
+from engine.weights import manifest
+from engine.weights.files import load_into, read_weights, write_torch, write_weights
+from engine.weights.manifest import Entry
+from engine.weights.official_keys import from_official
+from engine.weights.recognise import match
+from model.gpen.network import GPENDiscriminator, GPENGenerator
+from tests.engine.known_toy import TOY, Toy
 from tests.engine.weight_files import ASSETS
-from tests.tools.known_toy import TOY, Toy
-from tools import convert_weights, known_networks
-from tools.network_search import match
+from tools import convert_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 128}
@@ -121,7 +122,7 @@ def test_halves_become_float32_and_doubles_too(tmp_path):
 @pytest.mark.slow
 def test_vgg_comes_without_its_classifier_and_says_so(tmp_path, capsys):
     wide = {"features.0.weight": (64, 3, 3, 3), "classifier.6.bias": (1000,)}
-    from model.vgg import VGG
+    from model.backbones.vgg import VGG
 
     with paddle.LazyGuard():
         layer = VGG(16, ("pool5",))

@@ -9,11 +9,11 @@ import pytest
 from paddle import nn
 
 from engine.images import read_image, to_uint8, write_image
-from engine.weights import write_weights
+from engine.weights.files import write_weights
+from metric.evaluation import suite as metric_suite
 from metric.pixel import l1
 from metric.psnr_ssim import psnr
 from tests.script_calls import call
-from tools import metric_suite
 
 RNG = np.random.default_rng(0)
 

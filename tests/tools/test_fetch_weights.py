@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import yaml
 
-from engine import manifest as manifest_module
 from engine.errors import ConfigError, InputError
-from engine.manifest import Entry, fetch_hint, read_manifest
-from engine.weights import read_loss_weights, read_weights, write_torch
-from model.gpen import GPENDiscriminator
-from tools import download, fetch_weights
-from tools.known_networks import BY_NAME
+from engine.weights import download
+from engine.weights import manifest as manifest_module
+from engine.weights.files import read_loss_weights, read_weights, write_torch
+from engine.weights.known import BY_NAME
+from engine.weights.manifest import Entry, fetch_hint, read_manifest
+from model.gpen.network import GPENDiscriminator
+from tools import fetch_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -315,7 +316,7 @@ def test_mistakes_in_a_manifest(tmp_path, text, line):
 
 
 def test_nothing_else_opens_connections():
-    """Only tools/download.py imports what could: urllib, http, socket, ftplib, requests."""
+    """Only engine/weights/download.py imports what could: urllib, http, socket, ftplib, requests."""
     pattern = r"^\s*(import|from) (urllib|http|socket|ftplib|requests|aiohttp|httpx)\b"
     places = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in (".venv", "tests")]
     found = [path.name for path in places if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)]

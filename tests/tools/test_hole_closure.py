@@ -5,7 +5,7 @@ import paddle
 import pytest
 
 from engine.images import write_image
-from model.partialconv import PartialConvUNet, UNetSettings
+from model.partialconv.network import PartialConvUNet, UNetSettings
 from tools.hole_closure import closes, encoder_kernels, followed, largest, largest_closed, main
 
 

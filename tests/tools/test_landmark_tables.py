@@ -6,12 +6,12 @@ import numpy as np
 import paddle
 import pytest
 
-from data_loader.synthetic_faces import render
+from data_loader.drawn_faces.rendering import render
 from engine.errors import InputError
 from engine.images import read_image, write_image
-from engine.weights import write_weights
-from model.landmark import CompletionNetwork
-from model.landmark_predictor import LaFInPredictor
+from engine.weights.files import write_weights
+from model.landmark.network import CompletionNetwork
+from model.landmark_predictor.network import LaFInPredictor
 from system.landmark import LandmarkInpainting
 from tools import landmark_tables
 from tools.landmark_tables import drawn_gallery, person

@@ -8,11 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from data_loader.drawn_faces.rendering import render
 from data_loader.facial_parts import PARTS, circles_of, read_table
-from data_loader.synthetic_faces import render
 from engine.errors import InputError
 from engine.images import write_image
-from engine.weight_formats import TORCH_MAGIC, TORCH_PROTOCOL
+from engine.weights.formats import TORCH_MAGIC, TORCH_PROTOCOL
 from tools import make_part_boxes
 
 OFFICIAL = {

@@ -60,8 +60,8 @@ def test_int8_model_is_int8_and_its_report_is_written(tmp_path):
     import onnx
     import paddle
 
+    from deploy.export import export
     from engine import images
-    from engine.export import export
     from engine.system import Exported, Port
 
     paddle.seed(0)

@@ -8,7 +8,7 @@ import pytest
 from data_loader.webcaricature import FaceSettings, LabelledFaces
 from data_loader.webcaricature_files import Picture, view2_pairs
 from engine.errors import InputError
-from engine.weights import write_weights
+from engine.weights.files import write_weights
 from tests.data_loader.webcaricature_tree import PEOPLE, write_tree
 from tests.system.test_sphereface import RECIPE, sphereface
 from tools import verify_faces

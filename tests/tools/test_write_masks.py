@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from data_loader.masks import Masks, MaskSettings
-from engine import config, run
+from engine import config
+from engine.build import build_dataset
 from engine.errors import InputError
 from engine.images import read_image
 from tools.write_masks import main
@@ -17,7 +18,7 @@ def test_files_are_the_holes_of_the_data(tmp_path, capsys):
     with open(tmp_path / "masks.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     section = config.load(LITE[1]).data.validation
-    data = run.build_dataset(section, 3, training=False)
+    data = build_dataset(section, 3, training=False)
     for i, row in enumerate(rows):
         written, sample = read_image(tmp_path / row["name"]), data[(0, i)]
         assert np.array_equal(written[..., 0], sample["mask"][0]) and set(np.unique(written)) == {0, 1}

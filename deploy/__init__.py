@@ -1,0 +1,3 @@
+"""From a picture to a picture: export, Paddle Inference, ONNX, files. Knows no network's code."""
+
+import engine.runtime  # noqa: F401  thread environment before Paddle

@@ -1,0 +1,213 @@
+"""Run an exported model with Paddle Inference: named arrays in, named arrays out.
+
+A model is NAME.json (Paddle 3) or NAME.pdmodel (the legacy format), NAME.pdiparams, and NAME.yaml, the contract that
+says what goes in and what comes out (deploy/export.py writes it). The network's own code is not needed.
+"""
+
+import ctypes
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import paddle
+import yaml
+from paddle.inference import Config, PrecisionType, create_predictor
+
+from engine.errors import InputError
+
+PROGRAM_SUFFIXES = (".json", ".pdmodel")
+PRECISIONS = ("fp32", "bf16", "fp16")
+WRONG_PASSES = (  # of oneDNN in Paddle 3.3.1; no graph may run them
+    "conv_activation_onednn_fuse_pass",  # reads leaky_relu's slope, stored as a double, as a float: garbage or a crash
+    "reshape_transpose_matmul_fuse_pass",  # attention comes out wrong without an error
+)
+
+
+def keep_memory():
+    """Let the C library keep freed memory instead of giving every large tensor back to the system.
+
+    Makes inference faster (docs/reproduction.md); call before anything large is allocated. Without glibc, nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        m_mmap_max, m_trim_threshold, m_top_pad = -4, -1, -2  # names of malloc.h
+        mallopt(m_mmap_max, 0)
+        mallopt(m_trim_threshold, 2**31 - 1)
+        mallopt(m_top_pad, 1 << 28)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is run.
+
+    Attributes:
+        use_gpu: an error where there is none, never a silent fall to the CPU.
+        use_mkldnn: oneDNN; False really switches off what Paddle has on by default. Without meaning on a GPU.
+        cpu_threads: None: as many as engine.runtime set.
+        precision: "fp32", "bf16" (CPU with oneDNN) or "fp16" (GPU).
+        use_trt: TensorRT, on a GPU.
+    """
+
+    use_gpu: bool = False
+    use_mkldnn: bool = True
+    cpu_threads: int | None = None
+    precision: str = "fp32"
+    use_trt: bool = False
+
+    def check(self):
+        """InputError where the options contradict each other or this machine."""
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision {self.precision}: expected one of {', '.join(PRECISIONS)}")
+        if self.use_gpu and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):
+            raise InputError("use_gpu: Paddle sees no GPU; expected paddlepaddle-gpu and a CUDA device")
+        if self.use_trt and not self.use_gpu:
+            raise InputError("use_trt: TensorRT needs use_gpu True")
+        if self.precision == "fp16" and not self.use_gpu:
+            raise InputError("precision fp16: needs use_gpu True; a CPU takes fp32 or bf16")
+        if self.precision == "bf16" and (self.use_gpu or not self.use_mkldnn):
+            raise InputError("precision bf16: needs oneDNN on a CPU, so use_mkldnn True and use_gpu False")
+        if self.cpu_threads is not None and self.cpu_threads < 1:
+            raise InputError(f"cpu_threads {self.cpu_threads}: expected at least 1")
+
+
+def model_files(folder):
+    """The program and the parameter file in a folder: *.json before *.pdmodel, `inference.*` before other names.
+
+    Raises:
+        InputError: no folder, no model in it, or several of which none is named `inference`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected one with inference.json and inference.pdiparams")
+    for suffix in PROGRAM_SUFFIXES:
+        programs = sorted(path for path in folder.glob(f"*{suffix}") if path.with_suffix(".pdiparams").is_file())
+        programs = [path for path in programs if path.stem == "inference"] or programs
+        if len(programs) > 1:
+            raise InputError(f"{folder}: holds {', '.join(path.name for path in programs)}; name one with --model_file")
+        if programs:
+            return programs[0], programs[0].with_suffix(".pdiparams")
+    raise InputError(f"{folder}: holds no exported model; expected NAME.json (or NAME.pdmodel) with NAME.pdiparams")
+
+
+def read_contract(program_file):
+    """The contract beside a program file, a dict with at least `inputs` and `outputs`.
+
+    Raises:
+        InputError: NAME.yaml is missing or is something else.
+    """
+    path = Path(program_file).with_suffix(".yaml")
+    try:
+        contract = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read ({last_line(error)}); export_model.py writes it") from error
+    if not isinstance(contract, dict) or not {"inputs", "outputs"} <= contract.keys():
+        raise InputError(f"{path}: names no inputs and outputs; expected the file export_model.py writes")
+    return contract
+
+
+def paddle_config(program_file, params_file, options, delete_passes=()):
+    """paddle.inference.Config for two files and checked Options, less the passes that are wrong."""
+    config = Config(str(program_file), str(params_file))
+    config.disable_glog_info()
+    if options.use_gpu:
+        precision = PrecisionType.Half if options.precision == "fp16" else PrecisionType.Float32
+        config.enable_use_gpu(256, 0, precision)
+        if options.use_trt:
+            config.enable_tensorrt_engine(precision_mode=precision)
+        return config
+    config.disable_gpu()
+    config.set_cpu_math_library_num_threads(options.cpu_threads or int(os.environ["OMP_NUM_THREADS"]))
+    if not options.use_mkldnn:
+        config.disable_mkldnn()
+        return config
+    config.enable_mkldnn()
+    for name in {*WRONG_PASSES, *delete_passes}:
+        config.delete_pass(name)
+    if options.precision == "bf16":
+        config.enable_mkldnn_bfloat16()
+    return config
+
+
+def last_line(error):
+    """The last line of an exception's text that says something; Paddle puts hints and places above and below it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("[", "-----", "C++ Traceback"))] or lines
+    return lines[-1] if lines else type(error).__name__
+
+
+class Predictor:
+    """One exported model, ready to run; `contract` is what its NAME.yaml says, `config` Paddle's own settings."""
+
+    def __init__(self, model, params_file=None, **options):
+        """Load a model.
+
+        Args:
+            model: its folder, or its program file.
+            params_file: default: beside the program file, of the same name.
+            options: fields of Options.
+
+        Raises:
+            InputError: a file is missing or damaged, or the options cannot be had here.
+        """
+        self.options = Options(**options)
+        self.options.check()
+        model = Path(model)
+        if model.suffix in PROGRAM_SUFFIXES:
+            self.program_file, self.params_file = model, Path(params_file or model.with_suffix(".pdiparams"))
+        else:
+            self.program_file, self.params_file = model_files(model)
+        for path in (self.program_file, self.params_file):
+            if not path.is_file():
+                raise InputError(f"{path}: no such file; expected one that export_model.py wrote")
+        self.contract = read_contract(self.program_file)
+        self._check_sizes()
+        passes = self.contract.get("delete_passes", ())
+        self.config = paddle_config(self.program_file, self.params_file, self.options, passes)
+        try:
+            self._paddle = create_predictor(self.config)
+        except (RuntimeError, ValueError, TypeError) as error:  # what Paddle raises for damaged files
+            raise InputError(f"{self.program_file}: Paddle cannot load it ({last_line(error)})") from error
+
+    def run(self, arrays):
+        """Run the model once.
+
+        Args:
+            arrays: input name -> array in the contract's shape and range, one batch size for all.
+
+        Returns:
+            dict output name -> array.
+
+        Raises:
+            InputError: an input is missing or misshapen, or the graph cannot run in the asked precision.
+        """
+        for port in self.contract["inputs"]:
+            self._check(port, arrays)
+            handle = self._paddle.get_input_handle(port["name"])
+            handle.copy_from_cpu(np.ascontiguousarray(arrays[port["name"]], dtype=np.float32))
+        try:
+            self._paddle.run()
+        except (RuntimeError, ValueError, TypeError) as error:
+            how = ", ".join(f"{key}={value}" for key, value in asdict(self.options).items())
+            raise InputError(f"{self.program_file}: cannot run with {how} ({last_line(error)})") from error
+        finally:
+            paddle.base.core.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # a run leaves one thread behind
+        handles = [self._paddle.get_output_handle(name) for name in self._paddle.get_output_names()]
+        names = [port["name"] for port in self.contract["outputs"]]
+        return {name: handle.copy_to_cpu() for name, handle in zip(names, handles, strict=True)}
+
+    def _check(self, port, arrays):
+        name, shape = port["name"], list(port["shape"])
+        if name not in arrays:
+            raise InputError(f"{self.program_file}: input '{name}' {shape} is missing; found {sorted(arrays)}")
+        found = list(np.shape(arrays[name]))
+        if len(found) != len(shape) or any(want not in (-1, have) for want, have in zip(shape, found, strict=True)):
+            raise InputError(f"{self.program_file}: input '{name}' has shape {found}, expected {shape}")
+
+    def _check_sizes(self):
+        """A file cut short is refused before Paddle reads it."""
+        sizes = self.contract.get("files", {})
+        for path in (self.program_file, self.params_file):
+            found, expected = path.stat().st_size, sizes.get(path.name)
+            if expected not in (None, found):
+                raise InputError(f"{path}: {found} bytes, expected {expected}; export the model again")

@@ -1,0 +1,95 @@
+"""How long inference takes, printed in the sections and with the keys that TIPC's tools look for."""
+
+import platform
+import resource
+import sys
+import time
+from contextlib import contextmanager
+
+import paddle
+
+STAGES = ("preprocess", "inference", "postprocess")
+
+
+class Stopwatch:
+    """Seconds spent in each stage, one entry a batch."""
+
+    def __init__(self):
+        """All stages empty."""
+        self.seconds = {stage: [] for stage in STAGES}
+
+    @contextmanager
+    def stage(self, name):
+        """Time the block as part of a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name].append(time.perf_counter() - start)
+
+    def total(self):
+        """Seconds in all stages."""
+        return sum(sum(entries) for entries in self.seconds.values())
+
+    def mean_milliseconds(self, name):
+        """Mean of one stage's entries; 0 without any."""
+        entries = self.seconds[name]
+        return 1000 * sum(entries) / len(entries) if entries else 0.0
+
+
+def report(watch, predictor, batch_size, count):
+    """The lines of a benchmark.
+
+    Args:
+        watch: Stopwatch.
+        predictor: deploy.predictor.Predictor.
+        batch_size: asked for.
+        count: pictures that were run.
+
+    Returns:
+        list of str, each with a time stamp.
+
+    Source: section titles and keys are those of LDOUBLEV/AutoLog, "drivier_version" included; the code is ours.
+    """
+    contract, options = predictor.contract, predictor.options
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
+    sections = {
+        "Env info": {
+            "OS_version": platform.platform(),
+            "drivier_version": None,
+            "CUDA_version": paddle.version.cuda() if options.use_gpu else None,
+            "CUDNN_version": paddle.version.cudnn() if options.use_gpu else None,
+        },
+        "Paddle info": {
+            "paddle_version": paddle.__version__,
+            "paddle_commit": paddle.version.commit,
+            "log_api_version": "1.0",
+        },
+        "Conf info": {
+            "runtime_device": "gpu" if options.use_gpu else "cpu",
+            "ir_optim": True,
+            "enable_memory_optim": False,
+            "enable_tensorrt": options.use_trt,
+            "enable_mkldnn": options.use_mkldnn and not options.use_gpu,
+            "cpu_math_library_num_threads": predictor.config.cpu_math_library_num_threads(),
+        },
+        "Model info": {"model_name": contract.get("system"), "precision": options.precision},
+        "Data info": {
+            "batch_size": batch_size,
+            "input_shape": contract["inputs"][0]["shape"],
+            "data_num": count,
+        },
+        "Perf info": {
+            "cpu_rss(MB)": f"{memory:.1f}, gpu_rss(MB): None, gpu_util: None%",
+            "total time spent(s)": f"{watch.total():.4f}",
+            "preprocess_time(ms)": ", ".join(
+                [f"{watch.mean_milliseconds('preprocess'):.4f}"]
+                + [f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in STAGES[1:]]
+            ),
+            "ips": f"{count / watch.total():.3f} images/s" if watch.total() else "0 images/s",
+        },
+    }
+    stamp = time.strftime("[%Y/%m/%d %H:%M:%S] root INFO: ")
+    lines = []
+    for title, values in sections.items():
+        lines.append(f"{stamp}---------------------- {title} ----------------------")
+        lines += [f"{stamp}{key}: {value}" for key, value in values.items()]
+    return lines

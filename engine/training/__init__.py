@@ -1,0 +1,1 @@
+"""A training run: the loop, one optimizer step, averages, checkpoints, static capture, profile."""

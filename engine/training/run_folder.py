@@ -1,0 +1,109 @@
+"""The folder of a training run: where it lies, what it keeps of an earlier one, where it is taken up again."""
+
+from pathlib import Path
+
+from engine import config as configuration
+from engine.errors import ConfigError
+from engine.files import check_writable, write_text
+from engine.log import logger
+from engine.training import checkpoint
+
+
+def settled(config, dataset, checkpoint_folder=None):
+    """The configuration with what its system finds in the training set; a resumed run keeps what it found then.
+
+    Raises:
+        ConfigError: the length of the run is still open.
+    """
+    if checkpoint_folder is not None:
+        saved = checkpoint.read_meta(Path(checkpoint_folder))["config"]
+        config = configuration.replaced(config, dict(_found_then(configuration.as_dict(config), saved)))
+    kind = configuration.import_class(config.system, ("system.",), "system")
+    config = kind.settle(config, dataset)
+    if config.train.steps is None:
+        raise ConfigError(f"train.steps: null; {config.system} does not find the length of a run by itself")
+    return config
+
+
+def _found_then(content, saved):
+    """(dotted key, saved value) of the recipe and the run's length where the configuration has null."""
+    for section in ("recipe", "train"):
+        for name, value in content[section].items():
+            earlier = saved[section].get(name)
+            if value is None and earlier is not None:
+                yield f"{section}.{name}", earlier
+
+
+def run_folder(config, config_path):
+    """The folder of this run: `output.dir`, or the next number below runs/<name of the YAML>."""
+    if config.output.dir is not None:
+        return config.output.dir
+    parent = Path("runs") / Path(config_path).stem
+    taken = [int(path.name) for path in parent.glob("[0-9][0-9][0-9][0-9]")] if parent.is_dir() else []
+    return parent / f"{max(taken, default=0) + 1:04d}"
+
+
+def newest_run(config, config_path):
+    """Where `--resume auto` looks: `output.dir`, or the newest numbered folder; it need not exist."""
+    if config.output.dir is not None:
+        return config.output.dir
+    parent = Path("runs") / Path(config_path).stem
+    return max(parent.glob("[0-9][0-9][0-9][0-9]"), default=parent / "0001")
+
+
+def make_run_folder(folder):
+    """Make the folder, try that it can be written, and move an earlier run's files in it to `earlier_N`."""
+    folder = Path(folder)
+    check_writable(folder)
+    earlier = [path for path in folder.iterdir() if _belongs_to_run(path)]
+    if any(path.name.startswith(("step_", "replaced_")) for path in earlier):
+        number = len(list(folder.glob("earlier_*"))) + 1
+        kept = folder / f"earlier_{number}"
+        kept.mkdir()
+        for path in earlier:
+            path.rename(kept / path.name)
+        logger.info(f"{folder} holds an earlier run; its files are kept in {kept} (--resume {kept} goes on there)")
+
+
+def _belongs_to_run(path):
+    names = (
+        "latest.pdparams",
+        "best.pdparams",
+        "best.json",
+        "metrics.jsonl",
+        "train.log",
+        "visualdl",
+        "samples",
+        "config.yaml",
+    )
+    return path.name.startswith(("step_", "replaced_")) or path.name in names
+
+
+def save_config(config, folder):
+    """Write the resolved configuration to `<folder>/config.yaml`."""
+    write_text(Path(folder) / "config.yaml", configuration.to_yaml(config))
+
+
+def with_folder(config, folder):
+    """The configuration with `output.dir` filled in."""
+    return config.model_copy(update={"output": config.output.model_copy(update={"dir": Path(folder)})})
+
+
+def resume_point(word, config, config_path):
+    """The checkpoint folder `--resume` means, or None where `auto` finds none.
+
+    Args:
+        word: "auto", a run folder or a checkpoint folder.
+
+    Raises:
+        ConfigError: a named folder holds no checkpoint, or lies elsewhere than `output.dir`.
+    """
+    if word == "auto":
+        return checkpoint.newest_checkpoint(newest_run(config, config_path))
+    path = Path(word)
+    found = path if (path / "meta.json").is_file() else checkpoint.newest_checkpoint(path)
+    if found is None or not found.is_dir():
+        raise ConfigError(f"--resume {word}: no checkpoint there; expected a run folder or one of its step_* folders")
+    if config.output.dir is not None and config.output.dir.resolve() != found.parent.resolve():
+        raise ConfigError(f"--resume {word}: the run is in {found.parent}; output.dir is {config.output.dir}")
+    return found

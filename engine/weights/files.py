@@ -1,0 +1,255 @@
+"""The only way weights enter the project, and the way they leave it: files <-> {key: array}, and into a network.
+
+Reading needs no torch and runs nothing that a file asks for. A file that tries to, is damaged, or declares more than it
+holds, ends in an InputError of one line that names it.
+"""
+
+import errno
+import os
+import pickle
+import struct
+import zipfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import paddle
+import safetensors.numpy
+
+from engine.errors import InputError
+from engine.files import replacing
+from engine.log import logger
+from engine.weights.formats import read_pickle, read_safetensors, read_torch_tree, read_zip
+from engine.weights.manifest import fetch_hint
+from engine.weights.pickle_names import Refused
+from engine.weights.torch_file import write_torch_zip
+
+DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
+MAX_HEADER = 100_000_000  # bytes of a safetensors header
+# The entries of known training checkpoints that hold a network, the averaged one first: GPEN, then BasicSR.
+ENTRIES = {"generator": ("g_ema", "g"), "discriminator": ("d",)}
+COMMON_ENTRIES = ("params_ema", "params")
+
+
+def read_weights(path):
+    """Arrays of a .pdparams, .pth (torch's zip and older form) or .safetensors file, told by its content.
+
+    Args:
+        path: file; nested dicts in it are joined with "/" ("g_ema/ecd0.0.0.weight").
+
+    Returns:
+        {key: array}: contiguous, writable, 0-d kept; float16 and bfloat16 as float32. Numbers, text, lists and what
+        lies under other keys than text (an optimizer's state) are dropped.
+
+    Raises:
+        InputError: no such file, another format, or a file that is refused.
+    """
+    with _opened(path) as file:
+        start = file.read(16)
+        file.seek(0)
+        if not start:
+            raise Refused("is empty")
+        if start.startswith(b"PK"):
+            return read_zip(file)
+        if start.startswith(b"\x80"):
+            return read_pickle(file)
+        if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER:
+            return read_safetensors(file)
+        raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
+
+
+def read_tree(path):
+    """Dicts with text keys, lists and numbers of a torch.save file: tables, not weights. Nothing in it is run.
+
+    Raises:
+        InputError: no such file, another format, or a file that is refused.
+    """
+    with _opened(path) as file:
+        return read_torch_tree(file)
+
+
+def read_arrays(path):
+    """Arrays of a .safetensors file as written by `write_arrays`, with their types.
+
+    Raises:
+        InputError: no such file, or a damaged one.
+    """
+    with _opened(path) as file:
+        return read_safetensors(file, keeps_halves=True)
+
+
+def write_weights(path, arrays):
+    """Write a .pdparams file, whole or not at all, that `paddle.load` and `read_weights` read.
+
+    Args:
+        path: file; its folder is made if it is not there.
+        arrays: {key: array} of floats, integers or booleans. uint16 is how Paddle writes bfloat16, and is read as such.
+
+    Raises:
+        InputError: the folder is not writable or the disk is full.
+    """
+    _write(path, pickle.dumps(_contiguous(arrays), protocol=4))
+
+
+def write_arrays(path, arrays):
+    """Write a .safetensors file, whole or not at all; types are kept.
+
+    Raises:
+        InputError: the folder is not writable or the disk is full.
+    """
+    _write(path, safetensors.numpy.save(_contiguous(arrays)))
+
+
+def write_torch(path, arrays):
+    """Write a .pth file, whole or not at all, that `torch.load(path, weights_only=True)` and `read_weights` read.
+
+    Raises:
+        InputError: the folder is not writable, the disk is full, or torch has no storage for a type.
+    """
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        try:
+            write_torch_zip(file, arrays)
+        except Refused as error:
+            raise InputError(f"{path}: {shown(str(error), 300)}") from None
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _contiguous(arrays):
+    return {key: np.asarray(array, order="C") for key, array in arrays.items()}
+
+
+def _write(path, data):
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def select_network(arrays, name, source, required=True):
+    """The arrays of one network among what a file holds, its prefix removed.
+
+    A file's entries are tried in this order: `name/...` (`latest.pdparams`), GPEN's training checkpoint (g_ema, else g,
+    for "generator"; d for "discriminator"), BasicSR's (params_ema, else params); a file without entries is the network.
+
+    Args:
+        arrays: {key: array} of `read_weights`.
+        name: the network's name in its system.
+        source: the file, for the error.
+        required: whether a file of other networks is an error.
+
+    Returns:
+        {key: array}, or None where the file has entries, none of them is this network, and it is not required.
+
+    Raises:
+        InputError: the same, where it is required.
+    """
+    candidates = (name, *ENTRIES.get(name, ()), *COMMON_ENTRIES)
+    for entry in candidates:
+        chosen = {key[len(entry) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{entry}/")}
+        if chosen:
+            return chosen
+    entries = sorted({key.partition("/")[0] for key in arrays if "/" in key})
+    if not entries:
+        return arrays
+    if not required:
+        return None
+    found = ", ".join(shown(entry) for entry in entries[:8])
+    raise InputError(f"{source}: no network '{name}' in the file; found {found}; expected {', '.join(candidates)}")
+
+
+def load_into(layer, arrays, source):
+    """Give a Paddle layer's parameters and buffers the values of a file; every key and shape must match.
+
+    Args:
+        layer: paddle.nn.Layer, changed in place, or left as it is if anything does not match.
+        arrays: {key: array}; each is cast to the type of the layer's tensor.
+        source: the file, for the error.
+
+    Raises:
+        InputError: naming the first three keys that differ with both shapes, those of another shape first.
+    """
+    tensors = layer.state_dict()
+    if difference := mismatch(tensors, arrays):
+        raise InputError(f"{source}: {difference}")
+    for key, tensor in tensors.items():
+        tensor.set_value(paddle.to_tensor(arrays[key]).astype(tensor.dtype))
+
+
+def mismatch(tensors, arrays):
+    """What keeps a file's arrays from fitting a network, in one line; "" where all keys and shapes agree.
+
+    Args:
+        tensors: state_dict of the network.
+        arrays: {key: array} of the file.
+    """
+    wrong = [key for key in tensors if key in arrays and list(arrays[key].shape) != list(tensors[key].shape)]
+    missing = [key for key in tensors if key not in arrays]
+    extra = [key for key in arrays if key not in tensors]
+    differing = wrong + missing + extra
+    if not differing:
+        return ""
+    lines = [
+        f"{shown(key)} is {_size(arrays, key)} in the file, {_size(tensors, key)} in the network"
+        for key in differing[:3]
+    ]
+    more = f"; and {len(differing) - 3} more" if len(differing) > 3 else ""
+    return f"weights of another {'size' if wrong else 'network'}: {'; '.join(lines)}{more}"
+
+
+def read_loss_weights(path, loss, when_missing, ways_out):
+    """Weights of a frozen network inside a loss; a missing file stops the run, or drops the loss with a warning.
+
+    Args:
+        path: weights file.
+        loss: what it is for, e.g. "identity"; stands in the message and in the log header as `identity: off`.
+        when_missing: "stop" or "skip".
+        ways_out: what else the user may do, e.g. "recipe.identity_weight: 0".
+
+    Returns:
+        {key: array}, or None where the file is missing and may be.
+
+    Raises:
+        InputError: the file is missing and `when_missing` is "stop", or it is damaged.
+    """
+    if Path(path).exists():
+        return read_weights(path)
+    if when_missing == "skip":
+        logger.warning(f"{path} is missing: training without the {loss} loss ({loss}: off){fetch_hint(path)}")
+        return None
+    raise InputError(
+        f"{path}: missing; the {loss} loss needs it there, or recipe.when_missing: skip, or {ways_out}"
+        f"{fetch_hint(path)}"
+    )
+
+
+@contextmanager
+def _opened(path):
+    """The file, open for reading from its start; what goes wrong while it is read becomes an InputError."""
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise Refused("is a folder or a device; expected a weights file")
+        with open(path, "rb") as file:
+            yield file
+    except Refused as error:
+        raise InputError(f"{path}: {shown(str(error), 300)}") from None
+    except MemoryError:
+        raise InputError(f"{path}: needs more memory than there is") from None
+    except OSError as error:
+        # zipfile seeks where a damaged directory points, which may be before the file's start
+        what = "is truncated or damaged" if error.errno == errno.EINVAL else "cannot be read"
+        hint = fetch_hint(path) if error.errno == errno.ENOENT else ""
+        raise InputError(f"{path}: {what} ({error.strerror or shown(str(error))}){hint}") from None
+    except DAMAGE as error:
+        raise InputError(f"{path}: is truncated or damaged ({type(error).__name__}: {shown(str(error))})") from None
+
+
+def _size(tensors, key):
+    return list(tensors[key].shape) if key in tensors else "missing"
+
+
+def shown(text, limit=100):
+    """Text from a file as it may stand in a line on a terminal."""
+    return ascii(text[:limit])[1:-1]

@@ -1,0 +1,167 @@
+"""What a pickle holds, without unpickling it: nothing that the file names is imported, built or called.
+
+`pickletools` splits the stream into opcodes and a stack machine follows them. It makes None, numbers, text, bytes,
+lists, tuples, dicts with text keys, and the inert values of `engine.weights.pickle_names`. Work and memory stay in
+proportion to the stream: no opcode copies data, and opcodes and copied list items are counted against a limit.
+
+Source: the opcode descriptions in Python's pickletools.
+"""
+
+import pickletools
+
+from engine.weights.pickle_names import NAMES, Name, Pending, Refused, text_dict
+
+MAX_WORK = 2_000_000  # opcodes and copied items (3 s); a checkpoint of 2000 tensors with Adam takes 200,000
+_DAMAGE = (ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError)
+
+
+def unpickle(stream, persistent=None, max_work=None):
+    """The first object of a pickle stream, made of inert values.
+
+    Args:
+        stream: file object at the start of a pickle; it is left behind that pickle's end.
+        persistent: function from a persistent id (any inert value) to a value; without it such ids are refused.
+        max_work: opcodes and copied items that are followed; None: MAX_WORK.
+
+    Returns:
+        None, number, text, bytes, list, tuple, dict, or a value of `engine.weights.pickle_names`. Entries of a dict
+        under other keys than text (an optimizer's state) are dropped.
+
+    Raises:
+        Refused: for foreign names, opcodes that weights do not need, damage, and more than `max_work` opcodes.
+    """
+    machine = _Machine(persistent, max_work or MAX_WORK)
+    try:
+        for opcode, argument, _ in pickletools.genops(stream):
+            machine.spend(1)
+            step = STEPS.get(opcode.name)
+            if step is None:
+                raise Refused(f"holds the pickle instruction {opcode.name}, which no weights file needs")
+            step(machine, argument)
+        return machine.stack.pop()
+    except Refused:
+        raise
+    except _DAMAGE as error:
+        raise Refused(f"is truncated or damaged (pickle: {error})") from None
+
+
+class _Machine:
+    """Stack, memo and work done. A mark puts the stack aside (`below`) and begins an empty one."""
+
+    def __init__(self, persistent, max_work):
+        self.stack, self.below, self.memo = [], [], {}
+        self.persistent, self.work, self.max_work = persistent, 0, max_work
+
+    def spend(self, amount):
+        self.work += amount
+        if self.work > self.max_work:
+            raise Refused(f"asks for more than {self.max_work} pickle instructions")
+
+    def push(self, value):
+        self.stack.append(value)
+
+    def take(self, count):
+        """The upper `count` values, removed, oldest first."""
+        return [self.stack.pop() for _ in range(count)][::-1]
+
+    def mark(self):
+        self.below.append(self.stack)
+        self.stack = []
+
+    def since_mark(self):
+        items, self.stack = self.stack, self.below.pop()
+        return items
+
+    def extend(self, items):
+        if type(self.stack[-1]) is not list:
+            raise Refused("appends to something that is no list")
+        self.stack[-1].extend(items)
+
+    def assign(self, items):
+        """Keys and values by turns, into the dict on top of the stack."""
+        if type(self.stack[-1]) is not dict:
+            raise Refused("sets items of something that is no dict")
+        self.stack[-1].update(_pairs(items))
+
+    def name(self, module, name):
+        if type(module) is not str or type(name) is not str:
+            raise Refused("asks for an object without a name")
+        if (module, name) not in NAMES:
+            raise Refused(f"asks for {module[:60]}.{name[:60]}, which no weights file needs; nothing was run")
+        self.push(NAMES[module, name])
+
+    def call(self):
+        """REDUCE and NEWOBJ: the stand-in of a Name, with a tuple of arguments."""
+        function, arguments = self.take(2)
+        if type(function) is not Name or function.call is None or type(arguments) is not tuple:
+            raise Refused("calls something that cannot be called")
+        self.spend(sum(len(item) for item in arguments if isinstance(item, (list, tuple, dict))))
+        self.push(function.call(*arguments))
+
+    def build(self):
+        """Complete a Pending object. What is set on a dict (torch's `_metadata`) is dropped."""
+        target, state = self.take(2)
+        if type(target) is Pending:
+            target.value = target.complete(target.value, state)
+        elif type(target) is not dict:
+            raise Refused("sets attributes of something that has none")
+        self.push(target)
+
+    def refer(self):
+        if self.persistent is None:
+            raise Refused("refers to data outside its pickle")
+        self.push(self.persistent(self.stack.pop()))
+
+    def remember(self, index):
+        self.memo[index] = self.stack[-1]
+
+    def pop(self):
+        self.stack.pop() if self.stack else self.since_mark()
+
+
+def _pairs(items):
+    return text_dict(list(zip(items[::2], items[1::2], strict=True)))
+
+
+def _steps():
+    """Opcode name -> step of the machine. Opcodes that are not here are refused: EXT, INST, OBJ, PERSID, buffers."""
+    literals = (
+        "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE "
+        "SHORT_BINUNICODE BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8"
+    )
+    steps = dict.fromkeys(literals.split(), _Machine.push)
+    steps |= dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda m, _: None)
+    steps |= dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine.remember)
+    steps |= dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda m, index: m.push(m.memo[index]))
+    steps |= dict.fromkeys(("REDUCE", "NEWOBJ"), lambda m, _: m.call())
+    steps |= dict.fromkeys(("APPENDS", "ADDITEMS"), lambda m, _: m.extend(m.since_mark()))
+    steps |= dict.fromkeys(("LIST", "FROZENSET"), lambda m, _: m.push(m.since_mark()))
+    steps |= dict.fromkeys(("EMPTY_LIST", "EMPTY_SET"), lambda m, _: m.push([]))
+    return steps | {
+        "NONE": lambda m, _: m.push(None),
+        "NEWTRUE": lambda m, _: m.push(True),
+        "NEWFALSE": lambda m, _: m.push(False),
+        "EMPTY_DICT": lambda m, _: m.push({}),
+        "EMPTY_TUPLE": lambda m, _: m.push(()),
+        "TUPLE": lambda m, _: m.push(tuple(m.since_mark())),
+        "TUPLE1": lambda m, _: m.push(tuple(m.take(1))),
+        "TUPLE2": lambda m, _: m.push(tuple(m.take(2))),
+        "TUPLE3": lambda m, _: m.push(tuple(m.take(3))),
+        "BYTEARRAY8": lambda m, data: m.push(bytes(data)),
+        "APPEND": lambda m, _: m.extend(m.take(1)),
+        "SETITEM": lambda m, _: m.assign(m.take(2)),
+        "SETITEMS": lambda m, _: m.assign(m.since_mark()),
+        "DICT": lambda m, _: m.push(_pairs(m.since_mark())),
+        "MARK": lambda m, _: m.mark(),
+        "POP": lambda m, _: m.pop(),
+        "POP_MARK": lambda m, _: m.since_mark(),
+        "DUP": lambda m, _: m.push(m.stack[-1]),
+        "MEMOIZE": lambda m, _: m.remember(len(m.memo)),
+        "GLOBAL": lambda m, words: m.name(*words.split(" ", 1)),
+        "STACK_GLOBAL": lambda m, _: m.name(*m.take(2)),
+        "BUILD": lambda m, _: m.build(),
+        "BINPERSID": lambda m, _: m.refer(),
+    }
+
+
+STEPS = _steps()

@@ -1,0 +1,59 @@
+"""YAML text to plain values; every mistake is one line that names the file."""
+
+from pathlib import Path
+
+import yaml
+
+from engine.errors import ConfigError
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a repeated key instead of keeping the last one."""
+
+    def construct_mapping(self, node, deep=False):
+        """Build the mapping, or name the line of the second occurrence."""
+        seen = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            if key_node.value in seen:
+                line = key_node.start_mark.line + 1
+                raise ConfigError(f"{self.name}:{line}: key '{key_node.value}' stands twice")
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path):
+    """The mapping in a YAML file. ConfigError where it is missing, not YAML, not a mapping, or repeats a key."""
+    path = Path(path)
+    try:
+        loader = _UniqueKeyLoader(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a YAML file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text; expected a YAML file") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML ({_flat(error)})") from None
+    loader.name = str(path)
+    try:
+        content = loader.get_single_data()
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML ({_flat(error)})") from None
+    finally:
+        loader.dispose()
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
+    return content
+
+
+def parse_value(text):
+    """The value of a flag or `-o` in YAML's reading; `None` and `null` mean nothing."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return None if value == "None" else value
+
+
+def _flat(error):
+    return " ".join(str(error).split())

@@ -1,0 +1,214 @@
+"""GLCIC: the completion network and the two-branch context discriminator of landmark-guided inpainting.
+
+Every layer but the last is convolution, ReLU, batch normalisation, in this order. `width` scales all channels; at 1
+keys and shapes are the official ones.
+
+Source: Iizuka et al. 2017, tables 1 and 2; reference code and keys: otenim/GLCIC-PyTorch models.py.
+"""
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from engine.errors import InputError
+from engine.weights.official_keys import from_official
+from model.backbones.ir_se50 import batch_norm
+
+# channels, kernel, stride, dilation of conv1 ... conv12
+ENCODER = (
+    (64, 5, 1, 1),
+    (128, 3, 2, 1),
+    (128, 3, 1, 1),
+    (256, 3, 2, 1),
+    (256, 3, 1, 1),
+    (256, 3, 1, 1),
+    (256, 3, 1, 2),
+    (256, 3, 1, 4),
+    (256, 3, 1, 8),
+    (256, 3, 1, 16),
+    (256, 3, 1, 1),
+    (256, 3, 1, 1),
+)
+CRITIC = (64, 128, 256, 512, 512)
+FEATURES = 1024
+
+
+def scaled(channels, width):
+    """Channels at a width, at least 4. Source: ours."""
+    return max(4, round(channels * width))
+
+
+class CompletionNetwork(nn.Layer):
+    """Fills a hole: image with the hole filled by a constant, hole mask, and further maps if any -> image.
+
+    Source: Iizuka et al. 2017, table 1; models.py, CompletionNetwork (6,072,131 parameters at width 1, 4 channels).
+    """
+
+    def __init__(self, width=1.0, in_channels=4):
+        """`in_channels`: 3 of the image, 1 of the mask, 1 of a landmark map where the network is conditioned on it."""
+        super().__init__()
+        channels = in_channels
+        for i, (outputs, kernel, stride, dilation) in enumerate(ENCODER, 1):
+            outputs = scaled(outputs, width)
+            padding = (kernel // 2) * dilation
+            self._add(i, f"conv{i}", nn.Conv2D(channels, outputs, kernel, stride, padding, dilation), outputs)
+            channels = outputs
+        half, quarter, eighth = (scaled(c, width) for c in (128, 64, 32))
+        self._add(13, "deconv13", nn.Conv2DTranspose(channels, half, 4, 2, 1), half)
+        self._add(14, "conv14", nn.Conv2D(half, half, 3, 1, 1), half)
+        self._add(15, "deconv15", nn.Conv2DTranspose(half, quarter, 4, 2, 1), quarter)
+        self._add(16, "conv16", nn.Conv2D(quarter, eighth, 3, 1, 1), eighth)
+        self.conv17 = nn.Conv2D(eighth, 3, 3, 1, 1)
+        self.steps = [*(f"conv{i}" for i in range(1, 13)), "deconv13", "conv14", "deconv15", "conv16"]
+
+    def _add(self, number, name, layer, channels):
+        self.add_sublayer(name, layer)
+        self.add_sublayer(f"bn{number}", batch_norm(channels))
+
+    def forward(self, x):
+        """[N, in_channels, H, W], H and W divisible by 4 -> RGB [N, 3, H, W] in (0, 1)."""
+        for number, name in enumerate(self.steps, 1):
+            x = getattr(self, f"bn{number}")(F.relu(getattr(self, name)(x)))
+        return F.sigmoid(self.conv17(x))
+
+
+class Branch(nn.Layer):
+    """One branch of the discriminator: five strided convolutions and a linear layer. Source: models.py."""
+
+    def __init__(self, size, width=1.0):
+        """`size`: (height, width) of the pictures it is given."""
+        super().__init__()
+        channels = 3
+        for i, outputs in enumerate(CRITIC, 1):
+            outputs = scaled(outputs, width)
+            self.add_sublayer(f"conv{i}", nn.Conv2D(channels, outputs, 5, 2, 2))
+            self.add_sublayer(f"bn{i}", batch_norm(outputs))
+            channels = outputs
+        height, across = (-(-side // 2 ** len(CRITIC)) for side in size)
+        self.linear6 = nn.Linear(channels * height * across, scaled(FEATURES, width))
+
+    def forward(self, image):
+        """[N, 3, *size] -> features [N, 1024 * width], not negative."""
+        for i in range(1, len(CRITIC) + 1):
+            image = getattr(self, f"bn{i}")(F.relu(getattr(self, f"conv{i}")(image)))
+        return F.relu(self.linear6(image.flatten(1)))
+
+
+class ContextDiscriminator(nn.Layer):
+    """Judges the whole picture and the region of the hole together.
+
+    Source: Iizuka et al. 2017, table 2; models.py, ContextDiscriminator.
+    Differs: returns the logit, so that the cross entropy is exact where a sigmoid saturates; the linear layers round
+    the pictures' size up as the convolutions do (official: down, so 80 px crops do not fit).
+    """
+
+    def __init__(self, local_size, global_size, width=1.0):
+        """Sizes are (height, width) of the crop and of the picture."""
+        super().__init__()
+        self.model_ld = Branch(local_size, width)
+        self.model_gd = Branch(global_size, width)
+        self.linear1 = nn.Linear(2 * scaled(FEATURES, width), 1)
+
+    def forward(self, local, image):
+        """Crop [N, 3, *local_size] and picture [N, 3, *global_size] in [0, 1] -> logits [N, 1]."""
+        return self.linear1(paddle.concat([self.model_ld(local), self.model_gd(image)], axis=1))
+
+
+def official_discriminator_keys(arrays):
+    """A discriminator of the landmark project's phase_3 files under the official keys.
+
+    There the branches are called model_local_discriminator and model_global_discriminator, and the last linear layer
+    sees [global, local]; its two halves are exchanged.
+
+    Args:
+        arrays: {key: array} in PyTorch's layout; other names pass unchanged.
+
+    Returns:
+        {key: array}; a file that already has the official keys comes back as it is.
+
+    Source: the phase_3_model_discriminator files' keys against otenim/GLCIC-PyTorch models.py.
+    """
+    names = {"model_local_discriminator.": "model_ld.", "model_global_discriminator.": "model_gd."}
+    if not any(key.startswith(tuple(names)) for key in arrays):
+        return arrays
+    renamed = {}
+    for key, array in arrays.items():
+        for old, new in names.items():
+            key = new + key.removeprefix(old) if key.startswith(old) else key
+        renamed[key] = array
+    of_global, of_local = np.split(renamed["linear1.weight"], 2, axis=1)
+    renamed["linear1.weight"] = np.concatenate([of_local, of_global], axis=1)
+    return renamed
+
+
+def released_parts(arrays, completion, discriminator):
+    """A file's arrays under the names of this project: `completion/...` and `discriminator/...`.
+
+    Taken are GLCIC's files (model_cn, model_cd), those of the landmark project (phase_3_model_generator_epochN,
+    phase_3_model_discriminator_epochN) and our own. A completion network of four channels gets the blank landmark
+    channel of one with more.
+
+    Args:
+        arrays: {key: array} of engine.weights.files.read_weights.
+        completion: CompletionNetwork.
+        discriminator: ContextDiscriminator.
+
+    Returns:
+        {key: array}; a file of something else comes back as it is, so that a strict loader reports it.
+
+    Source: train.py of both projects, what torch.save is given.
+    """
+    if any("/" in key for key in arrays):
+        parts = dict(arrays)
+    elif "conv17.weight" in arrays:
+        parts = {f"completion/{key}": array for key, array in from_official(completion, arrays).items()}
+    elif any(key.startswith(("model_ld.", "model_local_discriminator.")) for key in arrays):
+        arrays = from_official(discriminator, official_discriminator_keys(arrays))
+        parts = {f"discriminator/{key}": array for key, array in arrays.items()}
+    else:
+        return arrays
+    own = {key: array for key, array in parts.items() if key.startswith("completion/")}
+    widened = with_landmark_channel({key.removeprefix("completion/"): own[key] for key in own}, completion)
+    return parts | {f"completion/{key}": array for key, array in widened.items()}
+
+
+def with_landmark_channel(arrays, network):
+    """Weights of a four-channel completion network for one with further inputs, to which it does not react yet.
+
+    Args:
+        arrays: {key: array}; changed only where conv1.weight has fewer input channels than the network's.
+        network: CompletionNetwork.
+
+    Source: ours.
+    """
+    weight, wanted = arrays.get("conv1.weight"), network.conv1.weight.shape
+    if weight is None or weight.ndim != 4 or weight.shape[1] >= wanted[1]:
+        return arrays
+    blank = np.zeros((weight.shape[0], wanted[1] - weight.shape[1], *weight.shape[2:]), weight.dtype)
+    return arrays | {"conv1.weight": np.concatenate([weight, blank], axis=1)}
+
+
+class MeanFill(nn.Layer):
+    """Fills a hole with the training set's mean colour, which travels with the weights.
+
+    Source: Iizuka et al. 2017, section 4 (mean pixel value of the training set).
+    """
+
+    def __init__(self, mean_pixel=None):
+        """`mean_pixel`: RGB in [0, 1], or None where a weights file has to bring it."""
+        super().__init__()
+        values = [float("nan")] * 3 if mean_pixel is None else mean_pixel
+        self.register_buffer("mean_pixel", paddle.to_tensor(values, "float32").reshape([1, 3, 1, 1]))
+
+    def forward(self, image, mask):
+        """[N, 3, H, W], [N, 1, H, W] with 1 = hole -> [N, 3, H, W]."""
+        return image * (1 - mask) + self.mean_pixel * mask
+
+    def check(self):
+        """Raise InputError where no mean colour is known."""
+        if bool(self.mean_pixel.isnan().any()):
+            raise InputError(
+                "mean pixel: not in the weights file; give the training set's, "
+                "-o recipe.mean_pixel=[R,G,B] in [0, 1], or --original_config with its config.json"
+            )

@@ -1,0 +1,1 @@
+"""The landmark predictor of a covered face, after LaFIn (Yang et al. 2019)."""

@@ -1,0 +1,1 @@
+"""Partial convolution (Liu et al. 2018): the U-Net, its relatives, published key names."""

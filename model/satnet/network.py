@@ -1,0 +1,236 @@
+"""SATNet's and MUNIT's networks: a generator that splits content from style, and a discriminator at several scales.
+
+SATNet is MUNIT with self-attention and a further residual block in the generator, self-attention and spectral
+normalisation in the discriminator. Every part is a switch; `attention: false, norm: none` is MUNIT.
+
+Source: Huang et al. 2018, Multimodal Unsupervised Image-to-Image Translation; reference code: NVlabs/MUNIT networks.py
+and yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/networks.py at a612e62.
+"""
+
+from typing import Literal
+
+import paddle.nn.functional as F
+from paddle import nn
+from pydantic import Field, model_validator
+
+from engine.settings import Settings
+from model.satnet.blocks import ConvBlock, Linear, ResBlock, SelfAttention, initialise, softmax_twice, upsample_nearest
+
+STYLE_DOWNSAMPLES = 4
+SMALLEST_SIDE = 16  # of a picture: the style encoder's last convolution mirrors 1 pixel of what is halved three times
+
+
+class GeneratorSettings(Settings):
+    """Widths and depths of a generator; `deformable`: the last residual block of encoder and decoder may deform.
+
+    Source: MUNIT configs, section `gen`.
+    """
+
+    dim: int = Field(ge=2)
+    mlp_dim: int = Field(gt=0)
+    style_dim: int = Field(gt=0)
+    n_downsample: int = Field(ge=1)
+    n_res: int = Field(ge=1)
+    attention: bool
+    deformable: bool = False
+
+
+class DiscriminatorSettings(Settings):
+    """Widths and depths of a discriminator. Source: MUNIT configs, section `dis`.
+
+    `init`: "gaussian" draws weights from N(0, 0.02) as the references do, "kaiming" by their fan-in, which a narrow
+    network needs to tell anything apart within its first thousand steps.
+    """
+
+    dim: int = Field(ge=1)
+    n_layer: int = Field(ge=1)
+    num_scales: int = Field(ge=1)
+    norm: Literal["none", "sn"]
+    init: Literal["gaussian", "kaiming"]
+    attention: bool
+
+    @model_validator(mode="after")
+    def _attends(self):
+        if self.attention and self.dim * 2 ** (self.n_layer - 1) < 8:
+            raise ValueError("attention needs at least 8 channels; raise dim or n_layer")
+        return self
+
+
+class StyleEncoder(nn.Layer):
+    """Picture to style code; no norms, they would take the style away. Source: MUNIT networks.py, StyleEncoder."""
+
+    def __init__(self, settings):
+        """Args: GeneratorSettings."""
+        super().__init__()
+        dim = settings.dim
+        blocks = [ConvBlock(3, dim, 7, pad=3)]
+        for i in range(STYLE_DOWNSAMPLES):
+            before, dim = dim, settings.dim * min(2 ** (i + 1), 4)
+            blocks.append(ConvBlock(before, dim, 4, 2, 1))
+        self.model = nn.LayerList([*blocks, nn.AdaptiveAvgPool2D(1), nn.Conv2D(dim, settings.style_dim, 1)])
+
+    def forward(self, image):
+        """[N, 3, H, W] in [-1, 1] -> [N, style_dim, 1, 1]."""
+        for layer in self.model:
+            image = layer(image)
+        return image
+
+
+class Chain(nn.Layer):
+    """Layers one after the other under the name `model`. Source: MUNIT networks.py, ResBlocks and MLP."""
+
+    def __init__(self, layers):
+        """`layers`: those with `num_style` take their part of a style, in order."""
+        super().__init__()
+        self.model = nn.LayerList(layers)
+        self.num_style = sum(getattr(layer, "num_style", 0) for layer in layers)
+
+    def forward(self, x, style=None):
+        """`style` [N, num_style]."""
+        return run_styled(self.model, x, style)
+
+
+def run_styled(layers, x, style):
+    """Pass `x` through layers, handing each the part [N, num_style] of `style` that it takes.
+
+    Source: MUNIT networks.py, assign_adain_params: the parts follow the order of the layers.
+    """
+    first = 0
+    for layer in layers:
+        count = getattr(layer, "num_style", 0)
+        x = layer(x, style[:, first : first + count]) if count else layer(x)
+        first += count
+    return x
+
+
+def residual_blocks(settings, channels, norm):
+    """The residual blocks of encoder and decoder: n_res, and with attention self-attention and one more.
+
+    Source: SATNet networks.py, ContentEncoder and Decoder.
+    """
+    last = ResBlock(channels, norm, settings.deformable)
+    count = settings.n_res if settings.attention else settings.n_res - 1
+    plain = [ResBlock(channels, norm) for _ in range(count)]
+    if settings.attention:
+        return [Chain(plain), SelfAttention(channels), last]
+    return [Chain([*plain, last])]
+
+
+class ContentEncoder(nn.Layer):
+    """Picture to content map. Source: MUNIT networks.py, ContentEncoder; SATNet's attention."""
+
+    def __init__(self, settings):
+        """Args: GeneratorSettings."""
+        super().__init__()
+        dim = settings.dim
+        blocks = [ConvBlock(3, dim, 7, pad=3, norm="in")]
+        for _ in range(settings.n_downsample):
+            blocks.append(ConvBlock(dim, 2 * dim, 4, 2, 1, norm="in"))
+            dim *= 2
+        self.model = nn.LayerList([*blocks, *residual_blocks(settings, dim, "in")])
+
+    def forward(self, image):
+        """[N, 3, H, W] in [-1, 1] -> [N, dim * 2^n_downsample, H / 2^n_downsample, W / 2^n_downsample]."""
+        for layer in self.model:
+            image = layer(image)
+        return image
+
+
+class NearestUpsample(nn.Layer):
+    """Twice the size, no parameters. Source: MUNIT networks.py, nn.Upsample(scale_factor=2)."""
+
+    def forward(self, x):
+        """[N, C, H, W] -> [N, C, 2H, 2W]."""
+        return upsample_nearest(x)
+
+
+class Decoder(nn.Layer):
+    """Content map and style to picture. Source: MUNIT networks.py, Decoder; SATNet's attention."""
+
+    def __init__(self, settings):
+        """Args: GeneratorSettings."""
+        super().__init__()
+        dim = settings.dim * 2**settings.n_downsample
+        layers = residual_blocks(settings, dim, "adain")
+        self.num_style = sum(getattr(layer, "num_style", 0) for layer in layers)
+        for _ in range(settings.n_downsample):
+            layers += [NearestUpsample(), ConvBlock(dim, dim // 2, 5, pad=2, norm="ln")]
+            dim //= 2
+        self.model = nn.LayerList([*layers, ConvBlock(dim, 3, 7, pad=3, activation="tanh")])
+
+    def forward(self, content, style):
+        """`style` [N, num_style], from the MLP -> [N, 3, H, W] in [-1, 1]."""
+        return run_styled(self.model, content, style)
+
+
+class AdaINGenerator(nn.Layer):
+    """Style encoder, content encoder and decoder of one domain.
+
+    Source: Huang et al. 2018, section 5.1 and appendix B; MUNIT networks.py, AdaINGen.
+    """
+
+    def __init__(self, settings, spectral_init="all"):
+        """Args: GeneratorSettings; `spectral_init`: "all" draws spectral convolutions like the others, "torch" not."""
+        super().__init__()
+        self.style_dim = settings.style_dim
+        self.enc_style = StyleEncoder(settings)
+        self.enc_content = ContentEncoder(settings)
+        self.dec = Decoder(settings)
+        widths = [settings.style_dim, settings.mlp_dim, settings.mlp_dim, self.dec.num_style]
+        self.mlp = Chain([Linear(widths[i], widths[i + 1], "none" if i == 2 else "relu") for i in range(3)])
+        initialise(self, "kaiming", spectral_init == "all")
+
+    def encode(self, image):
+        """[N, 3, H, W] in [-1, 1] -> (content map, style [N, style_dim, 1, 1])."""
+        return self.enc_content(image), self.enc_style(image)
+
+    def decode(self, content, style):
+        """Content map of any domain and style of this one -> [N, 3, H, W] in [-1, 1]."""
+        return self.dec(content, self.mlp(style.reshape([-1, self.style_dim])))
+
+
+class MultiScaleDiscriminator(nn.Layer):
+    """Patch discriminators on the picture and on its halves. Source: MUNIT networks.py, MsImageDis."""
+
+    def __init__(self, settings, spectral_init="all"):
+        """Args: DiscriminatorSettings; `spectral_init` as in the generator."""
+        super().__init__()
+        self.cnns = nn.LayerList([self._one_scale(settings) for _ in range(settings.num_scales)])
+        initialise(self, 0.02 if settings.init == "gaussian" else "kaiming", spectral_init == "all")
+
+    def _one_scale(self, settings):
+        dim, norm = settings.dim, settings.norm
+        layers = [ConvBlock(3, dim, 4, 2, 1, activation="lrelu")]
+        for _ in range(settings.n_layer - 1):
+            layers.append(ConvBlock(dim, 2 * dim, 4, 2, 1, norm=norm, activation="lrelu"))
+            dim *= 2
+        if settings.attention:
+            layers.append(SelfAttention(dim, norm, softmax_twice))
+        return nn.Sequential(*layers, nn.Conv2D(dim, 1, 1))
+
+    def forward(self, image):
+        """[N, 3, H, W] in [-1, 1] -> logits of every scale, [N, 1, h, w] each."""
+        logits = []
+        for cnn in self.cnns:
+            logits.append(cnn(image))
+            image = F.avg_pool2d(image, 3, stride=2, padding=1, exclusive=True)
+        return logits
+
+
+def smallest_maps(image_size, settings):
+    """(height, width) of what the last 4x4 convolution of each scale of a discriminator is given.
+
+    Args:
+        image_size: (height, width) of the picture.
+        settings: DiscriminatorSettings.
+
+    Returns:
+        list of (height, width); its reflection padding needs at least 2 of each.
+
+    Source: the strides: a convolution halves and rounds down, the pooling between scales rounds up.
+    """
+    maps, size = [], image_size
+    for _ in range(settings.num_scales):
+        maps.append(tuple(side // 2 ** (settings.n_layer - 1) for side in size))
+        size = tuple(-(-side // 2) for side in size)
+    return maps

@@ -1,0 +1,144 @@
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import paddle
+import pytest
+
+from deploy.export import export, seeded_inputs
+from deploy.predictor import Predictor, model_files
+from engine.errors import InputError
+from tests.deploy.exported_toy import toy
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An exported Toy in both formats; do not change it."""
+    path = tmp_path_factory.mktemp("exported")
+    export(toy(), path, legacy=True)
+    return path
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    """A copy to break."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("use_mkldnn", [True, False])
+@pytest.mark.parametrize("program", ["", "inference.json", "inference.pdmodel"])
+def test_runs_like_the_layer_at_changing_batch_sizes(folder, program, use_mkldnn):
+    exported, predictor = toy(), Predictor(folder / program, use_mkldnn=use_mkldnn)
+    assert predictor.config.mkldnn_enabled() == use_mkldnn
+    for batch in (1, 3, 2, 1):
+        arrays = seeded_inputs(exported.inputs, batch, seed=batch)
+        found = predictor.run(arrays)
+        wanted = exported.layer(*(paddle.to_tensor(arrays[port.name]) for port in exported.inputs))
+        for port, want in zip(exported.outputs, wanted, strict=True):
+            np.testing.assert_allclose(found[port.name], want.numpy(), atol=1e-5)
+
+
+def test_bf16_is_near(folder):
+    arrays = seeded_inputs(toy().inputs, 2, seed=0)
+    exact, rough = (Predictor(folder, precision=name).run(arrays)["filled"] for name in ("fp32", "bf16"))
+    assert np.abs(exact - rough).max() < 0.03
+
+
+def test_a_folder_gives_json_before_pdmodel_and_inference_before_others(copied):
+    assert model_files(copied)[0].name == "inference.json"
+    for suffix in ("json", "pdiparams"):
+        (copied / f"another.{suffix}").write_bytes(b"")
+    assert model_files(copied)[0].name == "inference.json"
+    (copied / "inference.json").unlink()
+    (copied / "another.json").unlink()
+    assert model_files(copied)[0].name == "inference.pdmodel"
+
+
+def test_several_models_none_named_inference(tmp_path):
+    for name in ("one", "two"):
+        for suffix in ("json", "pdiparams"):
+            (tmp_path / f"{name}.{suffix}").write_bytes(b"")
+    with pytest.raises(InputError, match="holds one.json, two.json; name one with --model_file"):
+        Predictor(tmp_path)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def overwritten(path):
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+BREAKS = {
+    "no folder": (lambda folder: folder / "missing", "missing: no such folder"),
+    "no file": (lambda folder: folder / "missing.json", "missing.json: no such file"),
+    "nothing in it": (lambda folder: [path.unlink() for path in folder.iterdir()], "holds no exported model"),
+    "no parameters": (lambda folder: (folder / "inference.pdiparams").unlink(), "holds no exported model"),
+    "no contract": (lambda folder: (folder / "inference.yaml").unlink(), "inference.yaml: cannot be read"),
+    "no YAML": (lambda folder: (folder / "inference.yaml").write_text("{"), "inference.yaml: cannot be read"),
+    "other YAML": (lambda folder: (folder / "inference.yaml").write_text("a: 1"), "names no inputs and outputs"),
+    "cut parameters": (lambda folder: cut(folder / "inference.pdiparams"), r"pdiparams: \d+ bytes, expected \d+"),
+    "cut program": (lambda folder: cut(folder / "inference.json"), r"inference.json: \d+ bytes, expected \d+"),
+    "other parameters": (lambda folder: overwritten(folder / "inference.pdiparams"), "json: Paddle cannot load it"),
+    "other program": (lambda folder: overwritten(folder / "inference.json"), "json: Paddle cannot load it"),
+}
+
+
+@pytest.mark.parametrize("change, line", BREAKS.values(), ids=BREAKS)
+def test_a_broken_model_is_one_line(copied, change, line):
+    changed = change(copied)
+    with pytest.raises(InputError, match=line) as caught:
+        Predictor(changed if hasattr(changed, "parts") else copied)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options, line",
+    [
+        pytest.param({"use_gpu": True}, "sees no GPU", marks=pytest.mark.skipif(
+            paddle.is_compiled_with_cuda(), reason="this Paddle may see a GPU")),
+        ({"use_trt": True}, "TensorRT needs use_gpu"),
+        ({"precision": "fp16"}, "fp16: needs use_gpu"),
+        ({"precision": "bf16", "use_mkldnn": False}, "bf16: needs oneDNN"),
+        ({"precision": "int8"}, "int8: expected one of fp32, bf16, fp16"),
+        ({"cpu_threads": 0}, "cpu_threads 0: expected at least 1"),
+    ],
+)  # fmt: skip
+def test_options_that_cannot_be_had(folder, options, line):
+    with pytest.raises(InputError, match=line):
+        Predictor(folder, **options)
+
+
+def test_inputs_that_do_not_fit(folder):
+    predictor, arrays = Predictor(folder), seeded_inputs(toy().inputs, 1, seed=0)
+    with pytest.raises(InputError, match=r"input 'mask' \[-1, 1, 16, 16\] is missing; found \['image'\]"):
+        predictor.run({"image": arrays["image"]})
+    with pytest.raises(InputError, match=r"input 'image' has shape \[1, 3, 8, 16\], expected \[-1, 3, 16, 16\]"):
+        predictor.run(arrays | {"image": arrays["image"][:, :, :8]})
+
+
+TRACED = """
+import sys
+import engine
+from deploy.export import seeded_inputs
+from deploy.predictor import Predictor
+from tests.deploy.exported_toy import toy
+arrays = seeded_inputs(toy().inputs, 1, seed=0)
+for use_mkldnn in (False, True):
+    print("oneDNN", use_mkldnn, flush=True)
+    Predictor(sys.argv[1], use_mkldnn=use_mkldnn, cpu_threads=1).run(arrays)
+"""
+
+
+@pytest.mark.slow
+def test_use_mkldnn_false_runs_no_onednn_primitive(folder):
+    result = subprocess.run([sys.executable, "-c", TRACED, str(folder)], env=os.environ | {"ONEDNN_VERBOSE": "1"},
+                            capture_output=True, text=True, check=True)  # fmt: skip
+    without, with_it = result.stdout.split("oneDNN True")
+    primitive = re.compile(r"^onednn_verbose.*exec.*convolution", re.MULTILINE)
+    assert not primitive.search(without) and primitive.search(with_it)

@@ -1,0 +1,304 @@
+"""Which network a file is, and of what size: told from keys and shapes alone, for every row of the table."""
+
+import json
+import random
+import re
+
+import numpy as np
+import paddle
+import pytest
+
+from engine.weights.files import load_into
+from engine.weights.known import BY_NAME, NETWORKS
+from engine.weights.official_keys import official_names, to_official
+from engine.weights.recognise import build, match, networks_in
+from model.gpen.network import GPENGenerator, StyleGAN2Decoder
+from model.shared.basicsr_stylegan2 import StyleGAN2Generator
+from tests.engine.weight_files import ASSETS
+
+GOLDEN = ASSETS.parent / "golden"
+STYLE = {"style_dim": 512, "n_mlp": 8}
+GPEN = {**STYLE, "channel_multiplier": 2, "narrow": 1.0, "is_concat": True}
+GENERATOR = {"dim": 64, "mlp_dim": 256, "style_dim": 8, "n_downsample": 2, "n_res": 4}
+CRITIC = {"dim": 64, "n_layer": 4, "num_scales": 3, "init": "gaussian"}
+PUBLISHED = [  # row, what its builder takes, parameters and buffers; those without a count are not in the sources
+    ("gpen_generator", {"size": 256, **GPEN, "channel_multiplier": 1, "narrow": 0.5}, (144, 18_879_298)),
+    ("gpen_generator", {"size": 512, **GPEN}, (163, 71_005_559)),
+    ("gpen_generator", {"size": 1024, **GPEN}, (182, 71_210_924)),
+    ("gpen_generator", {"size": 2048, **GPEN}, (201, 71_295_201)),
+    ("gpen_generator", {"size": 512, **GPEN, "in_size": 256}, None),
+    ("gpen_discriminator", {"size": 256, "channel_multiplier": 1, "narrow": 0.5}, (50, 6_003_169)),
+    ("gpen_discriminator", {"size": 512, "channel_multiplier": 2, "narrow": 1.0}, (57, 28_983_073)),
+    ("gpen_discriminator", {"size": 1024, "channel_multiplier": 2, "narrow": 1.0}, (64, 29_012_769)),
+    ("gpen_decoder", {"size": 512, **GPEN}, None),
+    ("stylegan2_generator", {"size": 512, **STYLE, "channel_multiplier": 1, "narrow": 1.0}, None),
+    ("stylegan2_generator", {"size": 1024, **STYLE, "channel_multiplier": 2, "narrow": 1.0}, None),
+    ("stylegan2_discriminator", {"size": 512, "channel_multiplier": 1, "narrow": 1.0}, (43, 24_030_753)),
+    ("gfpgan_v1", {"size": 512, **STYLE, "channel_multiplier": 1, "narrow": 1.0}, (285, 76_906_268)),
+    ("gfpgan_bilinear", {"size": 512, **STYLE, "channel_multiplier": 2, "narrow": 1.0}, (285, 87_143_276)),
+    ("gfpgan_clean", {"size": 512, **STYLE, "channel_multiplier": 2, "narrow": 1.0}, (285, 87_143_276)),
+    ("gfpgan_clean", {"size": 512, **STYLE, "channel_multiplier": 1, "narrow": 1.0}, (285, 76_906_268)),
+    ("gfpgan_component", {}, (12, 1_110_785)),
+    ("ir_se50", {}, None),
+    ("arcface_resnet18", {}, None),
+    ("sphere20a", {}, None),
+    ("vgg16", {"depth": 16, "layers": ("pool5",)}, (26, 14_714_688)),
+    ("vgg19", {"depth": 19, "layers": ("pool5",)}, (32, 20_024_384)),
+    ("lpips_alex", {"backbone": "alex"}, None),
+    ("lpips_vgg", {"backbone": "vgg"}, None),
+    ("inception_fid", {}, None),
+    ("partialconv", {"size": 256, "layers": 7, "width": 64, "bias": "last"}, None),
+    ("partialconv", {"size": 512, "layers": 8, "width": 64, "bias": "all"}, None),
+    ("maruru_unet", {"size": 256, "layers": 6, "width": 64, "blocks": 4}, None),
+    ("satnet_generator", {**GENERATOR, "attention": True}, (None, 17_816_333)),
+    ("munit_generator", {**GENERATOR, "attention": False}, (None, 15_026_187)),
+    ("glcic_completion", {"width": 1.0, "in_channels": 4}, None),
+    ("glcic_completion", {"width": 0.25, "in_channels": 5}, None),
+    ("glcic_discriminator", {"local_size": (96, 96), "global_size": (160, 160), "width": 1.0}, None),
+    ("lafin_landmarks", {"width": 1.0, "num_points": 68}, (None, 2_588_681)),
+    ("satnet_discriminator", {**CRITIC, "norm": "sn", "attention": True}, (None, 9_286_854)),
+    ("satnet_discriminator", {**CRITIC, "norm": "none", "attention": False}, (None, 8_271_171)),
+]
+
+
+def row(name):
+    """The row of that name."""
+    return BY_NAME[name]
+
+
+def blank(layer):
+    """Arrays of a network's keys and shapes that take no memory."""
+    return {key: np.broadcast_to(np.float32(0), tensor.shape) for key, tensor in layer.state_dict().items()}
+
+
+def official(layer):
+    """The same under the official keys, with what torch adds to batch norms."""
+    names = official_names(layer)
+    arrays = {names[key][0]: array.T if names[key][1] else array for key, array in blank(layer).items()}
+    norms = {key.replace("running_mean", "num_batches_tracked") for key in arrays if key.endswith("running_mean")}
+    return arrays | dict.fromkeys(norms, np.array(7))
+
+
+SLOW = "satnet_generator", "munit_generator", "ir_se50", "arcface_resnet18", "sphere20a"  # large Linear layers
+CASES = [
+    pytest.param(*case, marks=pytest.mark.slow) if case[0] in SLOW or case[1].get("size", 0) > 512 else case
+    for case in PUBLISHED
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "arguments", "count"), CASES, ids=[f"{i}-{p[0]}" for i, p in enumerate(PUBLISHED)])
+def test_every_row_tells_its_network_and_size_in_both_forms(name, arguments, count):
+    network = row(name)
+    layer = build(network, arguments)
+    for arrays in (official(layer), blank(layer)):
+        found = match(arrays, name)
+        assert (found.network.name, found.arguments, found.problem) == (name, arguments, "")
+        assert {key: list(array.shape) for key, array in found.ours.items()} == {
+            key: tensor.shape for key, tensor in layer.state_dict().items()
+        }
+        if name != "gfpgan_bilinear":
+            assert match(arrays).network.name == name
+    if count is not None:
+        assert count[0] in (None, len(found.ours)) and sum(a.size for a in found.ours.values()) == count[1]
+
+
+def test_every_row_with_a_builder_is_in_the_list_above():
+    assert {name for name, *_ in PUBLISHED} == {network.name for network in NETWORKS if network.builder}
+    assert len(BY_NAME) == len(NETWORKS)
+
+
+def test_gpen_256_by_the_keys_of_its_authors():
+    for part in ("generator", "discriminator"):
+        lines = (ASSETS.parent / f"keys_gpen_256_{part}.txt").read_text().splitlines()
+        shapes = dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+        arrays = {
+            key: np.broadcast_to(
+                np.float32(0), json.loads(shape.replace("(", "[").replace(",)", "]").replace(")", "]"))
+            )
+            for key, shape in shapes.items()
+        }
+        found = match(arrays)
+        assert (found.network.name, found.problem, found.arguments["size"]) == (f"gpen_{part}", "", 256)
+        assert (found.arguments["narrow"], found.arguments["channel_multiplier"]) == (0.5, 1)
+
+
+def golden(case):
+    """Official weights and the configuration of a recorded case."""
+    with np.load(GOLDEN / f"{case}.npz") as file:
+        weights = {key[2:]: file[key] for key in file.files if key.startswith("w:")}
+    return weights, json.loads((GOLDEN / "meta.json").read_text())["cases"][case]["config"]
+
+
+@pytest.mark.parametrize("case", ["gpen_fullgenerator_0", "gpen_fullgenerator_1", "gpen_stylegan2_generator_0",
+                                  "gpen_discriminator_0", "basicsr_stylegan2_generator_0"])  # fmt: skip
+def test_recorded_official_weights(case):
+    weights, config = golden(case)
+    found = match(weights)
+    assert not found.problem
+    told = {"style_dim": "num_style_feat", "n_mlp": "num_mlp", "is_concat": "isconcat"}
+    for key, value in found.arguments.items():
+        expected = config.get(key, config.get(told.get(key)))
+        assert expected is None or value == expected, key
+
+
+@pytest.mark.parametrize("narrow", [0.3, 0.03125, 0.0625, 0.1875, 0.25, 0.7, 1.0, 1.5])
+@pytest.mark.parametrize("multiplier", [0.5, 1, 2, 4])
+def test_factors_of_the_channel_table_are_found_also_where_they_are_cut_off(narrow, multiplier):
+    arguments = {"size": 256, "style_dim": 16, "n_mlp": 2, "channel_multiplier": multiplier, "narrow": narrow}
+    layer = build(BY_NAME["gpen_generator"], arguments)
+    found = match(blank(layer))
+    assert not found.problem and found.arguments["channel_multiplier"] == multiplier
+    assert abs(found.arguments["narrow"] - narrow) < 1 / 512
+
+
+def test_rosinality_and_basicsr_forms_are_one_network():
+    """GPEN's decoder has rosinality's keys; what the table makes of them draws the same in BasicSR's network."""
+    paddle.seed(0)
+    sizes = {"size": 16, "style_dim": 8, "n_mlp": 2, "channel_multiplier": 2, "narrow": 1 / 64}
+    decoder, ours = StyleGAN2Decoder(**sizes, is_concat=False), StyleGAN2Generator(**sizes)
+    for weight in decoder.parameters():
+        weight.set_value(weight + 0.1 * paddle.randn(weight.shape))
+    maps = [paddle.randn([1, 1, 4 << (i + 1) // 2, 4 << (i + 1) // 2]) for i in range(5)]
+    file = {key: tensor.numpy() for key, tensor in decoder.state_dict().items()}
+    found = match(file | {f"noises.noise_{i}": noise.numpy() for i, noise in enumerate(maps)})
+    assert (found.network.name, found.problem, found.arguments) == ("stylegan2_generator", "", sizes)
+    load_into(ours, found.ours, "the file")
+    ours.eval()
+    z = paddle.randn([2, 8])
+    expected = decoder(decoder.latents([z]), maps).numpy()
+    np.testing.assert_allclose(ours(ours.latents([z])).numpy(), expected, atol=1e-5)
+    assert np.abs(expected).max() > 0.1
+    assert match(file).network.name == "gpen_decoder"
+
+
+def small_gpen():
+    return blank(GPENGenerator(8, style_dim=4, n_mlp=1, narrow=1 / 128))
+
+
+def test_networks_are_found_where_checkpoints_keep_them():
+    gpen, shape = small_gpen(), {"a": np.zeros(1), "b": np.zeros(2)}
+    found = networks_in(
+        {f"g_ema/{key}": array for key, array in gpen.items()}
+        | {f"state_dict/module.netG.{key}": array for key, array in gpen.items()}
+        | {f"state_dict/loss.{key}": array for key, array in shape.items()}
+        | shape
+    )
+    assert {place: getattr(what, "network", what) for place, what in found.items()} == {
+        "g_ema": BY_NAME["gpen_generator"],
+        "state_dict/module.netG.": BY_NAME["gpen_generator"],
+        "": 2,
+    }
+
+
+def test_what_does_not_fit_is_said():
+    gpen = small_gpen()
+    del gpen["ecd1.0.2.bias"]
+    assert "ecd1.0.2.bias is missing in the file, [4] in the network" in match(gpen).problem
+    gpen = small_gpen() | {"generator.convs.1.conv.weight": np.zeros((1, 4, 8, 5, 5))}
+    assert "generator.convs.1.conv.weight is [1, 4, 8, 5, 5] in the file, [1, 4, 8, 3, 3] in the" in match(gpen).problem
+    gpen = small_gpen() | {"generator.input.input": np.zeros((1, 5, 4, 4))}
+    assert "follow no StyleGAN2 table" in match(gpen).problem
+    gpen = {key: array for key, array in small_gpen().items() if key != "generator.conv1.conv.modulation.weight"}
+    assert match(gpen).problem == ("generator.conv1.conv.modulation.weight is missing, empty or has too few dimensions")
+    assert match({"conv1.weight": np.zeros(3)}) is None
+
+
+@pytest.mark.parametrize(("keys", "name"), [
+    (("encoder1.1.weight", "fushion1.0.weight", "auto_attn.query_conv.weight"), "lafin_generator"),
+    (("conv1.0.weight_orig", "conv5.0.weight_orig", "auto_attn.query_conv.weight"), "lafin_discriminator"),
+    (("lin0.model.1.weight", "lin4.model.1.weight"), "lpips_linear"),
+    (("features.0.weight", "features.10.weight", "classifier.1.weight"), "alexnet"),
+    (("ec_1.conv.input_conv.weight", "middle.0.conv_block.1.weight"), "maruru_half"),
+])  # fmt: skip
+def test_networks_that_are_only_recognised_say_why(keys, name):
+    found = match(dict.fromkeys(keys, np.zeros((1, 1))))
+    assert found.network.name == name and found.problem == found.network.note and len(found.problem) > 20
+    assert found.network.title in found.describe()
+
+
+def test_the_two_forms_of_gfpgan_are_told_apart_by_name_only():
+    arguments = {"size": 16, "style_dim": 4, "n_mlp": 1, "channel_multiplier": 2, "narrow": 1 / 64}
+    arrays = official(build(row("gfpgan_v1"), arguments))
+    assert match(arrays).network.name == "gfpgan_v1" and "--as gfpgan_bilinear" in match(arrays).describe()
+    assert match(arrays, "gfpgan_bilinear").network.builder.endswith("GFPGANBilinear")
+
+
+def published_pconv(form):
+    """Our U-Net of 2 layers as a file of naoto0804 or of MMEditing; every weight is 1."""
+    layer = build(row("partialconv"), {"size": 8, "layers": 2, "width": 4})
+    arrays = {key: np.ones(array.shape, "f4") for key, array in to_official(layer, blank(layer)).items()}
+    if form == "naoto":
+        arrays = {key.replace("conv.", "conv.input_conv."): array for key, array in arrays.items()}
+        return layer, arrays | {"enc_1.conv.mask_conv.weight": np.ones((4, 3, 7, 7), "f4")}
+    parts = {"enc": "encoder", "dec": "decoder"}
+    return layer, {f"generator.{parts[key[:3]]}.{key.replace('_', '', 1)}": array for key, array in arrays.items()}
+
+
+@pytest.mark.parametrize(("form", "factor"), [("naoto", 1 / 147), ("mmediting", 1.0)])
+def test_published_partial_convolutions_come_in_the_scale_of_the_paper(form, factor):
+    layer, arrays = published_pconv(form)
+    (found,) = networks_in(arrays).values()
+    assert (found.network.name, found.problem) == ("partialconv", "") and found.ours.keys() == layer.state_dict().keys()
+    np.testing.assert_allclose(found.ours["enc_1.conv.weight"], factor, rtol=1e-6)
+    np.testing.assert_array_equal(found.ours["dec_1.conv.bias"], 1.0)
+    np.testing.assert_array_equal(found.ours["enc_2.bn._mean"], 1.0)
+
+
+SMALL = {
+    "gpen_generator": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 128},
+    "gpen_discriminator": {"size": 16, "narrow": 1 / 128},
+    "stylegan2_generator": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 128},
+    "gfpgan_clean": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 64},
+    "vgg16": {"depth": 16, "layers": ("pool5",)},
+    "partialconv": {"size": 8, "layers": 2, "width": 2},
+    "satnet_discriminator": {
+        "dim": 8,
+        "n_layer": 1,
+        "num_scales": 1,
+        "norm": "sn",
+        "attention": True,
+        "init": "gaussian",
+    },
+}
+SHAPES = ((), (0,), (1,), (2, 3), (0, 5, 3), (1, 8, 8, 3, 3), (1, 1 << 40, 0, 4), (1 << 40, 0), (64, 3, 11, 11))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if i else name for i, name in enumerate(SMALL)]
+)
+def test_no_set_of_keys_and_shapes_brings_it_down(name):
+    """Keys lost, renumbered and repeated, shapes changed: a Match, fitting or saying why not, or nothing."""
+    whole, problems = official(build(row(name), SMALL[name])), 0
+    for number in range(60):
+        draw, arrays = random.Random(number), dict(whole)
+        for _ in range(draw.choice((1, 1, 2, 4))):
+            key, kind = draw.choice(list(arrays)), draw.randrange(4)
+            if kind == 0:
+                arrays[key] = np.broadcast_to(np.float32(0), draw.choice(SHAPES))
+            elif kind == 1:
+                arrays[key] = np.broadcast_to(np.float32(0), [n * draw.choice((0, 1, 2)) for n in arrays[key].shape])
+            else:
+                by = draw.randrange(3)
+                later = re.sub(r"\d+", lambda digits, by=by: str(int(digits[0]) + by), key)
+                arrays[later] = arrays.pop(key) if kind == 2 else arrays[key]
+        for what in networks_in(arrays).values():
+            problems += bool(getattr(what, "problem", True))
+            assert isinstance(what, int) or "\n" not in what.describe() + what.problem
+    assert problems > 30
+
+
+def test_absurd_numbers_of_layers_are_refused():
+    gpen = small_gpen() | {f"generator.style.{i}.weight": np.zeros((1, 1)) for i in range(200)}
+    assert "200 keys like" in match(gpen).problem
+
+
+def test_a_clean_file_becomes_the_bilinear_form_on_demand():
+    sizes = {"size": 8, "style_dim": 4, "n_mlp": 1, "channel_multiplier": 2, "narrow": 1 / 64}
+    clean = {key: np.ones(array.shape, "f4") for key, array in blank(build(row("gfpgan_clean"), sizes)).items()}
+    found = match(clean, "gfpgan_bilinear")
+    assert (found.network.name, found.problem, found.arguments) == ("gfpgan_bilinear", "", sizes)
+    assert match(clean).network.name == "gfpgan_clean"
+    fan_in = clean["final_linear.weight"].shape[1]
+    np.testing.assert_allclose(found.ours["final_linear.weight"], fan_in**0.5, rtol=1e-6)
+    assert match(clean | {"stranger": np.ones(1)}, "gfpgan_bilinear").problem.startswith("stranger: no key of GFP-GAN")
