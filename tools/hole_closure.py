@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from engine.build import build_system
 from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.errors import InputError
+from engine.masks import read_hole
 from model.partialconv.hole_closure import closure_table, encoder_kernels, followed
 
 OWN = {
