@@ -12,6 +12,7 @@ from deploy.results import WRITERS
 from engine import images
 from engine.errors import InputError
 from engine.log import logger, progress
+from engine.picture_files import READABLE
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _partner(port, name, files, folders):
         raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
     stem = Path(name).with_suffix("")
     candidates = sorted((folders[port] / stem.parent).glob(f"{glob.escape(stem.name)}.*"))
-    pictures = [path for path in candidates if path.suffix.lower() in images.READABLE]
+    pictures = [path for path in candidates if path.suffix.lower() in READABLE]
     return pictures[0] if pictures else folders[port] / name
 
 

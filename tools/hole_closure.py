@@ -20,7 +20,7 @@ from scipy.ndimage import minimum_filter  # noqa: E402
 from engine.build import build_system
 from engine.cli import Flag, at_least, choice, guarded, parse  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from engine.images import hole_mask, read_image  # noqa: E402
+from engine.masks import read_hole  # noqa: E402
 
 OWN = {
     "size": Flag("side of the picture, default: that of the validation data", at_least(2), metavar="N"),
@@ -122,7 +122,7 @@ def main(argv=None):
     size = arguments.size or arguments.config.data.validation.image_size
     print("\n".join(report(size, kernels)))
     if arguments.mask:
-        print("\n".join(followed(hole_mask(read_image(arguments.mask), arguments.white_means)[..., 0] > 0, kernels)))
+        print("\n".join(followed(read_hole(arguments.mask, arguments.white_means)[..., 0] > 0, kernels)))
 
 
 if __name__ == "__main__":
