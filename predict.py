@@ -12,15 +12,14 @@ import numpy as np
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.degrade import degrade
-from deploy import inference, style_codes
-from deploy.blending import MODES as BLENDS
-from deploy.timing import Stopwatch
+from deploy import inference
 from deploy.training_form import DynamicGraph
 from engine import cli, distributed, images
 from engine.build import build_system
 from engine.cli import Flag
 from engine.errors import InputError
 from engine.log import logger, to_console
+from engine.system import BLENDS, Port
 from engine.weights.networks import trained_networks
 from metric.psnr_ssim import psnr
 
@@ -62,16 +61,16 @@ class Degrading:
     def __init__(self, graph, ranges, seed):
         """Args: the graph, its system's DegradationRanges, the seed of the degradation."""
         self.graph, self.ranges, self.seed, self.scores = graph, ranges, seed, []
-        outputs = [*graph.contract["outputs"], {"name": "degraded", "kind": "image"}]
-        self.contract = graph.contract | {"outputs": outputs}
+        self.name, self.given = graph.name, graph.contract.picture
+        outputs = (*graph.contract.outputs, Port("degraded", self.given.shape))
+        self.contract = graph.contract.model_copy(update={"outputs": outputs})
 
     def run(self, arrays):
         """As the graph's, with the degraded pictures among the results."""
-        name = self.contract["inputs"][0]["name"]
-        clean = images.to_hwc(arrays[name])
+        clean = images.to_hwc(arrays[self.given.name])
         degraded = np.stack([degrade(picture, self.ranges, np.random.default_rng(self.seed)) for picture in clean])
-        results = self.graph.run(arrays | {name: images.to_chw(degraded)})
-        restored = images.to_hwc(results[self.contract["outputs"][0]["name"]])
+        results = self.graph.run(arrays | {self.given.name: images.to_chw(degraded)})
+        restored = images.to_hwc(results[self.contract.outputs[0].name])
         for pictures in zip(clean, degraded, restored, strict=True):
             target, *others = map(images.to_uint8, pictures)
             self.scores.append([psnr(other, target) for other in others])
@@ -106,27 +105,30 @@ def main():
     config = args.config
     system = build_system(config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
-    graph = DynamicGraph(chosen(graphs, wanted(args)))
+    graph = DynamicGraph(chosen(graphs, wanted(args)), str(args.pretrained))
     if args.degrade:
         ranges = getattr(config.data.validation, "degradation", None)
         if ranges is None:
             raise InputError(f"--degrade: {args.config_path} has no degradation in data.validation")
         graph = Degrading(graph, ranges, config.seed)
-    given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    vectors = style_codes.from_pictures(
-        graph.contract, given, lambda path: DynamicGraph(graphs[path.removeprefix("../")])
+    samples, styles = inference.gathered(
+        graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
-    samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
-    samples = style_codes.with_vectors(graph.contract, samples, vectors, config.seed, args.num_style)
-    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch(), args.blend, args.mode))
-    if all(port["kind"] == "vector" for port in graph.contract["outputs"]):
+    writer = None
+    if args.mode:
+        from deploy.results import WRITERS
+
+        writer = WRITERS[args.mode](graph.contract, samples, args.output_dir)
+    watch = inference.Stopwatch()
+    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, watch, args.blend, writer))
+    if not graph.contract.of_kind("image", "mask", "points", outputs=True):
         for name, numbers in done:
             print(f"{name}\t{json.dumps(numbers)}")
     if args.degrade:
         for (name, _), (before, after) in zip(done, graph.scores, strict=True):
             logger.info(f"{name}: PSNR degraded {before:.2f} dB, restored {after:.2f} dB")
         logger.info("no FID: it compares sets of pictures; of one picture it means nothing")
-    if styles := style_codes.described(graph.contract, vectors, config.seed, args.num_style):
+    if styles:
         logger.info(styles)
     logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped; results in {args.output_dir}")
     return 0
