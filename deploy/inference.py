@@ -16,6 +16,8 @@ from deploy.session import Session
 from engine import images
 from engine.errors import InputError
 from engine.log import progress
+from engine.masks import read_hole
+from engine.picture_files import READABLE
 
 STAGES = ("preprocess", "inference", "postprocess")
 
@@ -134,7 +136,7 @@ def _partner(port, name, files, folders):
         raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
     stem = Path(name).with_suffix("")
     candidates = sorted((folders[port] / stem.parent).glob(f"{glob.escape(stem.name)}.*"))
-    pictures = [path for path in candidates if path.suffix.lower() in images.READABLE]
+    pictures = [path for path in candidates if path.suffix.lower() in READABLE]
     return pictures[0] if pictures else folders[port] / name
 
 
@@ -144,14 +146,15 @@ def read(contract: Contract, sample: Sample) -> dict[str, np.ndarray]:
     Raises:
         InputError: a file cannot be read, or a mask has another size than the picture or nothing but hole.
     """
-    values = {name: images.read_image(path) for name, path in sample.files.items()}
-    for port in contract.of_kind("mask"):
-        if port.name in values:
-            from deploy.filling import check_mask
+    masks = {port.name for port in contract.of_kind("mask")}
+    values = {name: images.read_image(path) for name, path in sample.files.items() if name not in masks}
+    picture = contract.picture.name
+    for name in masks & sample.files.keys():
+        from deploy.filling import check_mask
 
-            values[port.name] = mask = images.hole_mask(values[port.name], sample.white_means)
-            picture, path = contract.picture.name, sample.files[port.name]
-            check_mask(mask, values[picture].shape[:2], path, sample.files[picture], sample.white_means)
+        path = sample.files[name]
+        values[name] = read_hole(path, sample.white_means)
+        check_mask(values[name], values[picture].shape[:2], path, sample.files[picture], sample.white_means)
     return values | sample.vectors
 
 

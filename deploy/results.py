@@ -22,7 +22,7 @@ class Stacks(Writer):
     def __init__(self, contract: Contract, samples: list[Sample], folder: str | Path) -> None:
         """InputError where the model fills no holes, or a stack would take the place of a picture that is read."""
         if not contract.hole:
-            raise InputError("--mode: this model fills no holes; leave it out")
+            raise InputError("--stacks: this model fills no holes; leave it out")
         self.contract, self.colour = contract, contract.hole.colour
         self.files = self.places(samples, Path(folder))
         read = {Path(path).resolve() for sample in samples for path in sample.files.values()}
@@ -68,4 +68,4 @@ class Sheet(Stacks):
         images.write_image(self.path, images.picture_grid(rows))
 
 
-WRITERS = {"stack": Stacks, "cat": Sheet}
+WRITERS = {"each": Stacks, "all": Sheet}

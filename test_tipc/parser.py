@@ -90,6 +90,10 @@ class TipcConfig:
         items = text.split("|")
         return items[:-1] if items[-1] == "" else items
 
+    def is_left_out(self, slot):
+        """True where `[ VALUE != "null" ]` does not hold: null, nothing, or several items (an error there)."""
+        return self.value(slot) == "null" or len(self.choices(slot)) != 1
+
     def for_mode(self, slot, mode):
         """Value that a `mode=value|mode=value` list gives to `mode`; empty where it gives none."""
         for item in self.value(slot).split("|"):

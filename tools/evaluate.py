@@ -25,6 +25,7 @@ from engine.cli import Flag  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.images import list_images, read_image  # noqa: E402
 from engine.log import logger, progress, to_console  # noqa: E402
+from engine.masks import read_hole  # noqa: E402
 from metric.evaluation import suite as metric_suite  # noqa: E402
 
 LISTED = 10  # files without a partner that are named one by one
@@ -106,10 +107,18 @@ def read_batches(names, files, batch_size, skipped):
 
 def _read(name, files):
     """{kind: picture} of one name."""
-    pictures = {kind: read_image(paths[name]) for kind, paths in files.items() if name in paths}
-    if "mask" in pictures:
-        pictures["mask"] = (pictures["mask"][..., :1] >= 0.5).astype(np.float32)
-    return pictures
+    readers = {"mask": _read_mask}
+    return {kind: readers.get(kind, read_image)(paths[name]) for kind, paths in files.items() if name in paths}
+
+
+def _read_mask(path):
+    """[H, W, 1], 1 in the hole. InputError where it marks nothing; a mask that marks everything is said."""
+    hole = read_hole(path)
+    if not hole.any():
+        raise InputError(f"{path}: marks nothing; expected a hole")
+    if hole.all():
+        logger.warning(f"{path}: marks everything; the errors in the hole are those of the whole picture")
+    return hole
 
 
 def check_sizes(names, pictures, files):
