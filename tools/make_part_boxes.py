@@ -13,7 +13,6 @@ A source is one of
 `--size` is the side of the square pictures the coordinates are for; the table serves training at every size.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -21,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-from data_loader.facial_parts import PARTS, PartTable, circles_of, write_table  # noqa: E402
+from data_loader.facial_parts import FARTHEST, PARTS, PartTable, circles_of, write_table  # noqa: E402
 from engine.cli import Flag, guarded, parse  # noqa: E402
+from engine.data_files import read_json, said  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from engine.images import list_images  # noqa: E402
 from engine.weights.files import read_tree  # noqa: E402
@@ -61,15 +61,15 @@ def landmarks_of(path):
         InputError: missing, or of another form.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path, "a file of landmarks")
         faces = content.get("faces", content)
         points = dict(_stem_and_points(key, face) for key, face in faces.items())
         if not points or any(array.shape != (68, 2) for array in points.values()):
             raise ValueError("expected 68 points (x, y) a face")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a file of landmarks") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no landmarks that are known ({type(error).__name__}: {error})") from None
+        if any((np.abs(array) > FARTHEST).any() for array in points.values()):
+            raise ValueError(f"a point lies beyond {FARTHEST:g} pixels")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: no landmarks that are known ({said(error)})") from None
     return points
 
 
