@@ -41,7 +41,7 @@ class Stacks:
     def __init__(self, contract, samples, folder):
         """InputError where the model fills no holes, or a stack would take the place of a picture that is read."""
         if not fills(contract):
-            raise InputError("--mode: this model fills no holes; leave it out")
+            raise InputError("--stacks: this model fills no holes; leave it out")
         self.contract, self.paths = contract, self.places(samples, Path(folder))
         read = {Path(path).resolve() for sample in samples for path in sample.files.values()}
         if taken := [path for path in self.paths.values() if path.resolve() in read]:
@@ -90,7 +90,7 @@ class Sheet(Stacks):
         images.write_image(self.path, images.picture_grid(rows))
 
 
-WRITERS = {None: Files, "stack": Stacks, "cat": Sheet}
+WRITERS = {None: Files, "each": Stacks, "all": Sheet}
 
 
 def output_files(contract, samples, folder):

@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from engine.errors import InputError
 from engine.settings import Settings
 
 
@@ -39,19 +38,6 @@ class Hole:
     blend: str = "composite"
     colour: tuple = (1.0, 1.0, 1.0)
     default: str = ""
-
-
-@dataclass(frozen=True)
-class Words:
-    """What bare words after a script's name mean, for command lines of the project a system is from.
-
-    Attributes:
-        flags: names of the script's flags, in the order of the words.
-        implied: flag -> value it has where words are used and the flag is not.
-    """
-
-    flags: tuple
-    implied: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -92,7 +78,7 @@ class System:
         measured: names of set metrics, which see every batch together with what `generate` makes of it.
         costly: those of them that a validation computes only where `train.measures` names them; test.py computes them.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
-        words: script -> Words.
+        dialects: script -> engine.dialect.Dialect, what the command line of the paper's own project says.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
 
@@ -110,7 +96,7 @@ class System:
     measured: tuple = ()
     costly: tuple = ()
     log_header: dict = {}
-    words: dict = {}
+    dialects: dict = {}
     smoke: dict = {}
 
     def adapted(self, arrays):
@@ -123,15 +109,6 @@ class System:
             {key: array}; where the file is one of several networks, `<network>/<key>`.
         """
         return arrays
-
-    @classmethod
-    def original_settings(cls, path):
-        """What a configuration file of the project the system is from sets: {dotted key: value}.
-
-        Raises:
-            InputError: the file is another one, or the system knows no such file.
-        """
-        raise InputError(f"{path}: {cls.__name__} reads no configuration of another project")
 
     @classmethod
     def settle(cls, config, dataset):

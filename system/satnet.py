@@ -14,7 +14,9 @@ import paddle
 from pydantic import Field, model_validator
 
 from engine import distributed
+from engine.dialect import Dialect, OwnFlag
 from engine.errors import InputError
+from engine.flags import boolean
 from engine.images import from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
@@ -36,6 +38,18 @@ from system.satnet_identity import IdentitySettings, identity_loss
 
 OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b
 VARIANTS = 4  # translations of a picture whose variety is measured
+
+
+A2B = OwnFlag(  # MUNIT's words, in whose data set a is the caricature
+    "MUNIT's word for --to photo (0: --to caricature)",
+    boolean,
+    means=lambda value: {"to": "photo" if value else "caricature"},
+)
+B2A = OwnFlag(
+    "MUNIT's word for --to caricature (0: --to photo)",
+    boolean,
+    means=lambda value: {"to": "caricature" if value else "photo"},
+)
 
 
 class SATNet(System):
@@ -89,6 +103,7 @@ class SATNet(System):
     measured = ("texture_distance", "checkerboard", "variety", "identity_similarity", "fid")
     costly = ("variety", "identity_similarity", "fid")
     shown = ("photo", "to_caricature", "caricature", "to_photo")
+    dialects = {"predict": Dialect({"a2b": A2B, "b2a": B2A})}
     smoke = {
         "recipe.image_size": [28, 24],
         "recipe.generator.dim": 4,

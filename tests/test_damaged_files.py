@@ -8,14 +8,14 @@ import pytest
 
 from data_loader import webcaricature_files
 from data_loader.facial_parts import PartTable, circles_of, read_table, write_table
+from data_loader.landmark_files import landmarks_of
 from data_loader.webcaricature_files import Picture
-from system.landmark import LandmarkInpainting
+from system.landmark_dialect import original_settings
 from test_tipc.benchmark import benchmark_rows
 from test_tipc.compare_results import read_results
 from test_tipc.parser import read_config
 from tests.mutants import refusals
 from tests.test_tipc.conftest import SHIPPED
-from tools.make_part_boxes import landmarks_of
 
 FAST, COUNT = 150, 3000
 POINTS = np.random.default_rng(0).uniform(0, 256, (68, 2)).round(1)
@@ -79,7 +79,7 @@ def results(folder):
 
 def original(folder):
     (folder / "config.json").write_text('{"mpv": [0.5, 0.4, 0.3], "input_generator_size": 160, "bsize": 16}')
-    return folder / "config.json", LandmarkInpainting.original_settings
+    return folder / "config.json", original_settings
 
 
 VIEW_1 = "2\nA B\t3\t4\nC\t1\t2\n"

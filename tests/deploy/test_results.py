@@ -49,14 +49,14 @@ def expected(level):
 
 
 def test_stacks_keep_names(folder, tmp_path):
-    found = written(folder, tmp_path / "out", "stack")
+    found = written(folder, tmp_path / "out", "each")
     assert set(found) == {"a.png", "b.png", "sub/c.png"}
     np.testing.assert_array_equal(found["a.png"], np.concatenate(expected(26)))
     np.testing.assert_array_equal(found["sub/c.png"], np.concatenate(expected(76)))
 
 
 def test_one_sheet_of_all(folder, tmp_path):
-    found = written(folder, tmp_path / "out", "cat")
+    found = written(folder, tmp_path / "out", "all")
     assert set(found) == {"predict.png"}
     assert found["predict.png"].shape == (48, 48, 3)
     np.testing.assert_array_equal(found["predict.png"][:, :16], np.concatenate(expected(26)))
@@ -67,7 +67,7 @@ def test_a_sheet_has_eight_columns(tmp_path):
     for i in range(9):
         images.write_image(tmp_path / "in" / f"{i}.png", np.full((16, 16, 3), 0.1 * i, np.float32))
     samples = find_samples(Filler.contract, tmp_path / "in")
-    list(run(Filler(), samples, 4, tmp_path / "out", Stopwatch(), mode="cat"))
+    list(run(Filler(), samples, 4, tmp_path / "out", Stopwatch(), mode="all"))
     sheet = images.to_uint8(images.read_image(tmp_path / "out" / "predict.png"))
     assert sheet.shape == (2 * 48, 8 * 16, 3)
     np.testing.assert_array_equal(sheet[48:, :16], np.concatenate(expected(204)))
@@ -76,7 +76,7 @@ def test_a_sheet_has_eight_columns(tmp_path):
 def test_a_picture_that_is_read_stays(folder):
     before = (folder / "a.png").read_bytes()
     with pytest.raises(InputError, match="a.png: is one of the pictures that are read"):
-        list(run(Filler(), find_samples(Filler.contract, folder), 1, folder, Stopwatch(), mode="stack"))
+        list(run(Filler(), find_samples(Filler.contract, folder), 1, folder, Stopwatch(), mode="each"))
     assert (folder / "a.png").read_bytes() == before
 
 
@@ -84,8 +84,8 @@ def test_only_what_fills_holes_has_stacks(folder, tmp_path):
     class Other(Filler):
         contract = Filler.contract | {"inputs": Filler.contract["inputs"][:1]}
 
-    with pytest.raises(InputError, match="--mode: this model fills no holes"):
-        list(run(Other(), find_samples(Other.contract, folder), 1, tmp_path / "out", Stopwatch(), mode="cat"))
+    with pytest.raises(InputError, match="--stacks: this model fills no holes"):
+        list(run(Other(), find_samples(Other.contract, folder), 1, tmp_path / "out", Stopwatch(), mode="all"))
 
 
 def test_names_of_results(tmp_path):
