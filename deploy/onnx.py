@@ -80,7 +80,7 @@ def export_onnx(program_file, params_file, onnx_file, opset=13):
     """
     onnx, contract = extra("onnx"), read_contract(program_file)
     listed = operators(program_file)
-    wrong = sorted({name for name, _ in listed if name in MISREAD})
+    wrong = sorted({name for name, has in listed if name in MISREAD and has.get("mode") != "reflect"})
     if wrong:
         raise InputError(f"{program_file}: paddle2onnx misreads {', '.join(wrong)}; write them with other operators")
     onnx_file = Path(onnx_file)
@@ -91,6 +91,7 @@ def export_onnx(program_file, params_file, onnx_file, opset=13):
         model = onnx.load(str(draft))
         repair(model, [attributes["negative_slope"] for name, attributes in listed if name == "leaky_relu"])
         gather_weights(model)
+        free_expands(model)
         onnx.checker.check_model(model)
         onnx.save(model, str(draft))
         contract = {key: value for key, value in contract.items() if key not in ("files", "max_difference")}
@@ -154,6 +155,16 @@ def gather_weights(model):
             kept.append(node)
     del graph.node[:]
     graph.node.extend(kept)
+
+
+def free_expands(model):
+    """Let every Expand keep the sizes that Paddle leaves open: the converter writes -1, which ONNX refuses; 1 keeps."""
+    numpy_helper = extra("onnx").numpy_helper
+    shapes = {node.input[1] for node in model.graph.node if node.op_type == "Expand"}
+    for tensor in model.graph.initializer:
+        if tensor.name in shapes:
+            sizes = numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(np.where(sizes == -1, 1, sizes).astype(sizes.dtype), tensor.name))
 
 
 def compare(onnx_file, program_file, seed=0):

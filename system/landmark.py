@@ -72,6 +72,7 @@ class LandmarkInpainting(System):
         model_D: Path | None = None
 
     scored = ("masked", "composite")
+    static = ("completion",)
     shown = ("masked", "output", "composite", "image")
     needed = ("completion",)
     dialects = DIALECTS

@@ -1,6 +1,7 @@
 """ONNX: converted, repaired, compared; a wrong file is never kept. Needs requirements-onnx.txt."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -12,6 +13,7 @@ from deploy.onnx import OnnxMismatch, OnnxPredictor, export_onnx, operators
 from deploy.predictor import Predictor
 from engine.errors import InputError
 from engine.system import Exported, Port
+from tests.script_calls import told
 
 WANTED = ("onnx", "onnxruntime", "paddle2onnx")
 
@@ -76,6 +78,37 @@ def test_converted_file_equals_paddle_inference_at_two_batch_sizes(extras, progr
     ours, theirs = OnnxPredictor(tmp_path / "m.onnx").run(arrays), Predictor(program).run(arrays)
     np.testing.assert_allclose(ours["bent"], theirs["bent"], atol=1e-5)
     assert not list(tmp_path.glob(".onnx_*"))
+
+
+class Padded(paddle.nn.Layer):
+    """A reflection pad, and a channel expanded in pictures of any size."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = paddle.nn.Conv2D(3, 3, 1)
+
+    def forward(self, image):
+        padded = paddle.nn.functional.pad(self.conv(image), [1, 1, 1, 1], mode="reflect")
+        return padded[:, :, :-2, 1:-1] * image[:, :1].expand_as(image)
+
+
+@pytest.mark.slow
+def test_open_sizes_and_reflection_pads_are_read_rightly(extras, tmp_path):
+    port = [Port("image", (-1, 3, -1, -1))]
+    export(Exported(Padded(), port, [Port("padded", (-1, 3, -1, -1))]), tmp_path)
+    program = tmp_path / "inference.json"
+    assert {"pad3d", "expand_as"} <= {name for name, _ in operators(program)}
+    found = export_onnx(program, program.with_suffix(".pdiparams"), tmp_path / "m.onnx")
+    assert max(found.values()) < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", sorted(Path("weights/lite").glob("*.pdparams")), ids=lambda path: path.stem)
+def test_every_system_converts(extras, weights, tmp_path):
+    told("export_model", "-c", f"configs/{weights.stem}.yaml", "-w", weights, "--save_inference_dir", tmp_path)
+    for program in sorted(tmp_path.rglob("inference.json")):
+        found = export_onnx(program, program.with_suffix(".pdiparams"), program.with_suffix(".onnx"))
+        assert list(found) == ["batch 1", "batch 3"] and max(found.values()) < onnx_graph.TOLERANCE
 
 
 @pytest.mark.slow
