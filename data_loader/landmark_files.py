@@ -1,11 +1,11 @@
 """Landmarks in files of several sources: JSON by stem, ffhq-dataset-v2.json, the .pth of the official GFP-GAN."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from data_loader.facial_parts import PARTS
+from data_loader.facial_parts import FARTHEST, PARTS
+from engine.data_files import read_json, said
 from engine.errors import InputError
 from engine.images import list_images
 
@@ -29,8 +29,8 @@ def official_circles(tree, path, images=None):
             faces[stem] = np.array([[float(value) for value in parts[part]] for part in PARTS]).reshape(3, 3)
     except IndexError:
         raise InputError(f"{images}: holds {len(stems)} pictures, {path} has a picture {key}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no landmarks of the official form ({type(error).__name__}: {error})") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: no landmarks of the official form ({said(error)})") from None
     return faces
 
 
@@ -41,15 +41,15 @@ def landmarks_of(path):
         InputError: missing, or of another form.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = read_json(path, "a file of landmarks")
         faces = content.get("faces", content)
         points = dict(_stem_and_points(key, face) for key, face in faces.items())
         if not points or any(array.shape != (68, 2) for array in points.values()):
             raise ValueError("expected 68 points (x, y) a face")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a file of landmarks") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no landmarks that are known ({type(error).__name__}: {error})") from None
+        if any((np.abs(array) > FARTHEST).any() for array in points.values()):
+            raise ValueError(f"a point lies beyond {FARTHEST:g} pixels")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: no landmarks that are known ({said(error)})") from None
     return points
 
 

@@ -13,6 +13,11 @@ from engine.files import check_regular
 MOST = 2**29  # bytes of a file, and of what an archive unpacks to
 
 
+def said(error: BaseException) -> str:
+    """What an exception says, as one short line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
 def read_bytes(path, expected: str, most: int = MOST) -> bytes:
     """A file's bytes.
 
@@ -49,7 +54,7 @@ def read_json(path, expected: str, most: int = MOST):
     try:
         return json.loads(read_text(path, expected, most=most))
     except (ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"{path}: not JSON ({error}); expected {expected}") from None
+        raise InputError(f"{path}: not JSON ({said(error)}); expected {expected}") from None
 
 
 def read_arrays(path, expected: str, most: int = MOST) -> dict[str, np.ndarray]:
@@ -71,4 +76,4 @@ def read_arrays(path, expected: str, most: int = MOST) -> dict[str, np.ndarray]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); expected {expected}") from None
     except Exception as error:  # zipfile and numpy raise anything for damaged files
-        raise InputError(f"{path}: damaged ({type(error).__name__}: {error}); expected {expected}") from None
+        raise InputError(f"{path}: damaged ({said(error)}); expected {expected}") from None

@@ -3,9 +3,9 @@
 Source: predict.py and train.py of that project (and of the GLCIC port it is from).
 """
 
-import json
-from pathlib import Path
+import reprlib
 
+from engine.data_files import read_json
 from engine.dialect import Dialect, OwnFlag
 from engine.errors import InputError
 from engine.flags import choice
@@ -20,20 +20,17 @@ def original_settings(path):
     Raises:
         InputError: the file is another one.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); expected a config.json") from None
+    content = read_json(path, "a config.json", 2**20)
     mean = content.get("mpv") if isinstance(content, dict) else None
     if not (
         isinstance(mean, list)
         and len(mean) == 3
         and all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in mean)
     ):
-        raise InputError(f"{path}: mpv is {mean}; expected the mean pixel, three numbers in [0, 1]")
+        raise InputError(f"{path}: mpv is {reprlib.repr(mean)}; expected the mean pixel, three numbers in [0, 1]")
     size = content.get("input_generator_size")
-    if not (size is None or isinstance(size, int) and size > 1):
-        raise InputError(f"{path}: input_generator_size is {size!r}; expected a number of pixels")
+    if not (size is None or isinstance(size, int) and 1 < size < 2**16):
+        raise InputError(f"{path}: input_generator_size is {reprlib.repr(size)}; expected a number of pixels")
     sizes = {"recipe.image_size": size, "recipe.local_size": size // 2} if size else {}
     return {"recipe.mean_pixel": mean, **sizes}
 

@@ -100,7 +100,7 @@ def test_words_that_mean_nothing_are_one_line(monkeypatch, original):
         ('{"mpv": [120, 100, 90]}', "three numbers in"),
         ('{"mpv": [0.5, 0.4, 0.3], "input_generator_size": "160"}', "input_generator_size is '160'"),
         ("[1, 2]", "mpv is None"),
-        ("no json", "cannot be read"),
+        ("no json", "not JSON .* expected a config.json"),
     ],
 )
 def test_original_configurations_are_checked(monkeypatch, original, content, line):
