@@ -30,7 +30,6 @@ PENDING = {  # these do not use the table of flags yet
     "tools/export_onnx.py",
     "tools/fetch_weights.py",
     "tools/infer_onnx.py",
-    "tools/parity.py",
     "tools/quantise.py",
 }
 
