@@ -7,12 +7,12 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference, style_codes, timing
-from deploy.blending import MODES as BLENDS
+from deploy import inference
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
 from engine.cli import Flag, at_least, boolean, choice, guarded, read
 from engine.errors import InputError
 from engine.files import write_text
+from engine.system import BLENDS
 
 FLAGS = {
     "model_dir": Flag("folder of the exported model", metavar="DIR"),
@@ -52,22 +52,23 @@ def main():
         "use_trt": args.use_trt,
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
-    contract, folder = predictor.contract, predictor.program_file.parent
-    given = {contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    vectors = style_codes.from_pictures(contract, given, lambda path: Predictor(folder / path, **options))
-    samples = inference.find_samples(contract, args.image_dir, given, args.white_means)
-    samples = style_codes.with_vectors(contract, samples, vectors, args.seed, args.num_style)
+    folder = predictor.program_file.parent
+    samples, styles = inference.gathered(
+        predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
+    )
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
-    watch, count = timing.Stopwatch(), 0
+    watch, count = inference.Stopwatch(), 0
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch, args.blend):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
-    if styles := style_codes.described(contract, vectors, args.seed, args.num_style):
+    if styles:
         print(styles)
     print(f"{count} pictures, {len(samples) - count} skipped; results in {args.output_dir}")
     if args.benchmark:
-        lines = timing.report(watch, predictor, args.batch_size, count)
+        from deploy.timing import report
+
+        lines = report(watch, predictor, args.batch_size, count)
         print("\n".join(lines))
         if args.save_log_path:
             write_text(args.save_log_path, "\n".join(lines) + "\n")

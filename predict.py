@@ -9,15 +9,14 @@ Systems may add flags and words of the project they are from: predict.py -c YAML
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference, style_codes
-from deploy.blending import MODES as BLENDS
-from deploy.timing import Stopwatch
+from deploy import inference
 from deploy.training_form import DynamicGraph
 from engine import cli, distributed
 from engine.build import build_system
 from engine.cli import Flag
 from engine.errors import InputError
 from engine.log import logger, to_console
+from engine.system import BLENDS
 from engine.weights.networks import trained_networks
 
 FLAGS = {
@@ -67,21 +66,24 @@ def main():
     config = args.config
     system = build_system(config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
-    graph = args.wrapped(DynamicGraph(chosen(graphs, args.to)))
-    given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    vectors = style_codes.from_pictures(
-        graph.contract, given, lambda path: DynamicGraph(graphs[path.removeprefix("../")])
+    graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
+    samples, styles = inference.gathered(
+        graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
-    samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
-    samples = style_codes.with_vectors(graph.contract, samples, vectors, config.seed, args.num_style)
-    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch(), args.blend, args.stacks))
-    if all(port["kind"] == "vector" for port in graph.contract["outputs"]):
+    writer = None
+    if args.stacks:
+        from deploy.results import WRITERS
+
+        writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
+    watch = inference.Stopwatch()
+    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, watch, args.blend, writer))
+    if not graph.contract.of_kind("image", "mask", "points", outputs=True):
         for name, numbers in done:
             print(f"{name}\t{json.dumps(numbers)}")
     if remarks := getattr(graph, "remarks", None):
         for line in remarks([name for name, _ in done]):
             logger.info(line)
-    if styles := style_codes.described(graph.contract, vectors, config.seed, args.num_style):
+    if styles:
         logger.info(styles)
     logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped; results in {args.output_dir}")
     return 0

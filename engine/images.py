@@ -144,12 +144,16 @@ def fitted(image, size, kernel):
     Args:
         kernel: used for reducing, see `resize`; enlarging is always "linear".
     """
-    height, width = image.shape[:2]
-    ratio = min(height / size[0], width / size[1])  # source pixels a target pixel
-    crop_height, crop_width = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
-    top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    cropped = image[top : top + crop_height, left : left + crop_width]
-    return resize(cropped, size, kernel if ratio > 1 else "linear")
+    top, left, height, width = centre_box(image.shape, size)
+    cropped = image[top : top + height, left : left + width]
+    return resize(cropped, size, kernel if height > size[0] or width > size[1] else "linear")
+
+
+def centre_box(shape, size):
+    """(top, left, height, width) of the largest centred part of [H, W, ...] with the aspect ratio of size."""
+    ratio = min(shape[0] / size[0], shape[1] / size[1])  # source pixels a target pixel
+    height, width = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+    return (shape[0] - height) // 2, (shape[1] - width) // 2, height, width
 
 
 def to_uint8(image):
@@ -182,16 +186,6 @@ def from_signed(image):
 def composite(output, image, mask):
     """`output` where the mask is 1 (hole), `image` where it is 0 (known)."""
     return mask * output + (1 - mask) * image
-
-
-def hole_mask(picture, white_means="hole", threshold=0.5):
-    """The mask in a picture file: [H, W, 3] in [0, 1] -> [H, W, 1] float32, 1 in the hole, 0 where it is known.
-
-    Args:
-        white_means: "hole" or "valid", what a mean over the channels above `threshold` stands for.
-    """
-    is_white = picture.mean(axis=2, keepdims=True) > threshold
-    return (is_white if white_means == "hole" else ~is_white).astype(np.float32)
 
 
 def face_box(size):

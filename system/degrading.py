@@ -9,6 +9,7 @@ from engine import images
 from engine.dialect import Dialect, OwnFlag
 from engine.errors import InputError
 from engine.flags import boolean
+from engine.system import Port
 from metric.psnr_ssim import psnr
 
 
@@ -21,16 +22,16 @@ class Degrading:
         if self.ranges is None:
             raise InputError(f"--degrade: {config_path} has no degradation in data.validation")
         self.graph, self.seed, self.scores = graph, config.seed, []
-        outputs = [*graph.contract["outputs"], {"name": "degraded", "kind": "image"}]
-        self.contract = graph.contract | {"outputs": outputs}
+        self.name, self.given = graph.name, graph.contract.picture
+        outputs = (*graph.contract.outputs, Port("degraded", self.given.shape))
+        self.contract = graph.contract.model_copy(update={"outputs": outputs})
 
     def run(self, arrays):
         """As the graph's, with the degraded pictures among the results."""
-        name = self.contract["inputs"][0]["name"]
-        clean = images.to_hwc(arrays[name])
+        clean = images.to_hwc(arrays[self.given.name])
         degraded = np.stack([self.ranges.degraded(picture, np.random.default_rng(self.seed)) for picture in clean])
-        results = self.graph.run(arrays | {name: images.to_chw(degraded)})
-        restored = images.to_hwc(results[self.contract["outputs"][0]["name"]])
+        results = self.graph.run(arrays | {self.given.name: images.to_chw(degraded)})
+        restored = images.to_hwc(results[self.contract.outputs[0].name])
         for pictures in zip(clean, degraded, restored, strict=True):
             target, *others = map(images.to_uint8, pictures)
             self.scores.append([psnr(other, target) for other in others])

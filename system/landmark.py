@@ -250,7 +250,7 @@ class LandmarkInpainting(System):
         return {
             "": Exported(
                 layer=Completion(completed, [network, self.fill, *filter(None, [self.predictor])]),
-                inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side))],
+                inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side), "mask")],
                 outputs=[Port("composite", (-1, 3, side, side))],
                 hole=Hole("poisson", tuple(self.fill.mean_pixel.flatten().tolist()), "face_box"),
                 reference=completed,

@@ -33,12 +33,12 @@ from engine import distributed, images
 from engine.build import build_dataset, build_system
 from engine.files import check_writable
 from engine.weights.networks import trained_networks
-from deploy.blending import MODES as BLENDS  # noqa: E402
 from engine.cli import Flag, at_least, choice, guarded, parse  # noqa: E402
 from engine.config import replaced
 from engine.errors import InputError  # noqa: E402
 from engine.files import write_text  # noqa: E402
 from deploy.filling import pasted  # noqa: E402
+from engine.system import BLENDS  # noqa: E402
 from metric.evaluation.face_table import FaceScores, to_markdown  # noqa: E402
 from metric.identification import Gallery  # noqa: E402
 from model.landmark.network import MeanFill  # noqa: E402
@@ -80,7 +80,7 @@ class Completion:
         with paddle.no_grad():
             output = images.to_hwc(self.system.generate(batch, self.networks)["output"])
         parts = zip(output, images.to_hwc(batch["image"]), images.to_hwc(batch["mask"]), strict=True)
-        return np.stack([pasted(*part, self.blend) for part in parts])
+        return np.stack([images.to_uint8(pasted(*part, self.blend)) for part in parts])
 
 
 class Landmarks:

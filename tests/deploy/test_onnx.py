@@ -1,6 +1,5 @@
 """ONNX: converted, repaired, compared; a wrong file is never kept. Needs requirements-onnx.txt."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,13 @@ import paddle
 import pytest
 
 from deploy import onnx as onnx_graph
+from deploy.contract import written_contract
 from deploy.export import export
 from deploy.onnx import OnnxMismatch, OnnxPredictor, export_onnx, operators
 from deploy.predictor import Predictor
 from engine.errors import InputError
 from engine.system import Exported, Port
+from tests.deploy.contracts import contract, image
 from tests.script_calls import told
 
 WANTED = ("onnx", "onnxruntime", "paddle2onnx")
@@ -140,7 +141,6 @@ def test_wrong_slopes_are_caught_and_nothing_is_kept(extras, program, tmp_path, 
 @pytest.mark.slow
 def test_a_damaged_file_is_one_line(extras, program, tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"nothing")
-    contract = {"inputs": [], "outputs": []}
-    (tmp_path / "m.yaml").write_text(json.dumps(contract))
+    (tmp_path / "m.yaml").write_text(written_contract(contract(image(8, 8))))
     with pytest.raises(InputError, match="onnxruntime cannot load it"):
         OnnxPredictor(tmp_path / "m.onnx")

@@ -166,14 +166,6 @@ def test_picture_grid_places_rows_and_labels(picture):
     assert labelled.shape == (images.CAPTION_HEIGHT + 5, 14, 3) and labelled[: images.CAPTION_HEIGHT].max() > 0.9
 
 
-@pytest.mark.parametrize("white, expected", [("hole", [0, 0, 1, 1]), ("valid", [1, 1, 0, 0])])
-def test_masks_are_zeros_and_ones_by_what_white_means(white, expected):
-    grey = np.float32([0, 0.5, 0.51, 1]).reshape(1, 4, 1).repeat(3, 2)
-    mask = images.hole_mask(grey, white)
-    assert mask.shape == (1, 4, 1) and mask.dtype == np.float32 and list(mask.ravel()) == expected
-    assert list(images.hole_mask(grey, white, threshold=0.6).ravel()) == [*expected[:2], expected[0], expected[3]]
-
-
 def test_fitted_takes_the_centre_and_averages():
     image = np.zeros((8, 16, 3), np.float32)
     image[:, 4:12] = np.indices((8, 8)).sum(0)[..., None] % 2
