@@ -107,6 +107,12 @@ def max_pixels() -> int:
     return int(text)
 
 
+def allow(pixels: int | None) -> None:
+    """Set `max_pixels` for this process and those it starts; None leaves it."""
+    if pixels is not None:
+        os.environ[LIMIT] = str(pixels)
+
+
 def read(path) -> Picture:
     """A picture file.
 
