@@ -5,17 +5,21 @@ python train.py -c configs/gpen_256.yaml --output_dir runs/first --resume auto
 """
 
 import sys
+from contextlib import ExitStack
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.batches import EvaluationBatches, TrainingBatches
 from engine import cli, distributed
 from engine.build import build_dataset, build_system
-from engine.cli import Flag
+from engine.cli import Flag, boolean
 from engine.files import check_writable
 from engine.log import logger, to_console
 from engine.training import profile
-from engine.training.run_folder import make_run_folder, resume_point, run_folder, save_config, settled, with_folder
-from engine.training.trainer import Stopped, Trainer
+from engine.training.owner import owned
+from engine.training.resume import binding, resume_folder, resume_point
+from engine.training.run_folder import make_run_folder, newest_run, run_folder, save_config, settled, with_folder
+from engine.training.stopping import Stopped
+from engine.training.trainer import Trainer
 from metric.evaluation import set_metrics
 from metric.evaluation.evaluate import evaluate
 from metric.holes import hole_psnr
@@ -24,6 +28,9 @@ from metric.psnr_ssim import psnr, ssim
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
     "resume": Flag("go on from a run's newest checkpoint, or a named one", metavar="auto|FOLDER"),
+    "resume_with_changes": Flag(
+        "resume though rates, batch size, weights or other keys differ; told and kept", boolean
+    ),
     "pretrained": Flag("weights to start from", aliases=("--pretrain",), metavar="FILE"),
     "profiler_options": Flag("trace some steps: batch_range=[10,20];state=CPU;profile_path=FILE", metavar="TEXT"),
 }
@@ -39,17 +46,37 @@ def main():
     )
     distributed.start(args.device)
     to_console()
-    config, checkpoint = args.config, None
-    if args.resume:
-        checkpoint = resume_point(args.resume, config, args.config_path)
-        if checkpoint is None:
-            logger.info("--resume auto: no checkpoint yet, starting at step 0")
-    folder = checkpoint.parent if checkpoint else run_folder(config, args.config_path)
-    config = with_folder(config, folder)
+    with ExitStack() as held:
+        return run(args, held)
 
-    world, rank = distributed.world_size(), distributed.rank()
+
+def place(args, held):
+    """The run folder, owned from here on by the process that writes there, and the checkpoint to go on from or None."""
+    if args.resume:
+        folder = resume_folder(args.resume, args.config, newest_run(args.config, args.config_path))
+    else:
+        folder = run_folder(args.config, args.config_path)
+    if distributed.is_main():
+        held.enter_context(owned(folder))
+    checkpoint = resume_point(args.resume, folder) if args.resume else None
+    if args.resume and checkpoint is None:
+        logger.info("--resume auto: no checkpoint yet, starting at step 0")
+    return (folder, checkpoint), {"checkpoint": checkpoint.name if checkpoint else f"none in {folder}"}
+
+
+def read(args, folder, checkpoint):
+    """The configuration as it is run and the training set."""
+    config = with_folder(args.config, folder)
     training = build_dataset(config.data.train, config.seed, training=True)
     config = settled(config, training, checkpoint)
+    return (config, training), {"configuration": binding(config), "number of training pictures": len(training)}
+
+
+def run(args, held):
+    """Build and run; returns the exit status."""
+    folder, checkpoint = distributed.agreed(lambda: place(args, held))
+    config, training = distributed.agreed(lambda: read(args, folder, checkpoint))
+    world, rank = distributed.world_size(), distributed.rank()
     validation = build_dataset(config.data.validation, config.seed, training=False)
     workers = config.data.num_workers
     batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
@@ -72,7 +99,10 @@ def main():
         )["scores"],
     )
     if checkpoint is not None:
-        trainer.resume(checkpoint)
+        trainer.resume(checkpoint, args.resume_with_changes)
+        if trainer.step > config.train.steps:
+            logger.info(f"{folder} is at step {trainer.step} already; {config.train.steps} steps ask for nothing more")
+            return 0
     elif args.pretrained:
         trainer.load_pretrained(args.pretrained)
     if distributed.is_main():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import config as configuration
-from engine import yaml_files
+from engine import peers, yaml_files
 from engine.dialect import Dialect
 from engine.errors import ConfigError, InputError
 from engine.flags import STANDING, Flag, Parser, at_least, boolean, choice, optional, overrides, read
@@ -160,6 +160,7 @@ def guarded(main):
     """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2."""
     try:
         status = main()
+        peers.say_goodbye()
     except InputError as error:
         print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -4,13 +4,19 @@ Every rank draws the random numbers of the joint batch and keeps its own part, s
 with the joint batch computes.
 """
 
+import json
 import os
+import time
+from contextlib import contextmanager
 
 import numpy as np
 import paddle
 import paddle.distributed as dist
 
+from engine import peers
 from engine.errors import InputError
+
+MESSAGE = 4096  # bytes a rank says of itself in `agreed`
 
 
 def world_size():
@@ -47,17 +53,71 @@ def start(device="auto"):
         paddle.set_device("gpu")
     else:
         paddle.set_device(f"gpu:{int(os.environ.get('FLAGS_selected_gpus', '0').split(',')[0])}")
+    if "PADDLE_TRAINER_ID" in os.environ:
+        peers.end_with_launcher()
     if world_size() > 1:
         dist.init_parallel_env()
+        port = paddle.to_tensor([peers.listen(world_size()) if is_main() else 0])
+        dist.broadcast(port, src=0)
+        peers.watch(rank(), world_size(), int(port.item()))
+
+
+@contextmanager
+def _exchange():
+    """What fails in here fails because another process is gone; the watch over them says so and ends this one."""
+    try:
+        yield
+    except Exception:
+        time.sleep(peers.SECONDS_TO_LEAVE)
+        raise
+
+
+def agreed(prepare):
+    """prepare()'s result, after all ranks have found the same.
+
+    Args:
+        prepare: callable -> (result, facts): {what: number or text} that must be equal on all ranks.
+
+    Raises:
+        InputError: on every rank, where one raised it or where facts differ.
+    """
+    if world_size() == 1:
+        return prepare()[0]
+    result, said, own = None, {}, None
+    try:
+        result, said = prepare()
+    except InputError as error:
+        own, said = error, {"error": str(error)[: MESSAGE // 4]}
+    all_said = _said_by_all(said)
+    if own is not None:
+        raise own
+    for number, other in enumerate(all_said):
+        if "error" in other:
+            raise InputError(f"process {number}: {other['error']}")
+    for what in said:
+        if len({str(other[what]) for other in all_said}) > 1:
+            found = "; ".join(f"process {number}: {other[what]}" for number, other in enumerate(all_said))
+            raise InputError(f"the processes of this run differ in their {what}: {found}; expected the same everywhere")
+    return result
+
+
+def _said_by_all(said):
+    """What each rank says, in their order."""
+    text = json.dumps(said).encode()[:MESSAGE]
+    parts, mine = [], paddle.to_tensor(np.frombuffer(text.ljust(MESSAGE), np.uint8).astype("int32"))
+    with _exchange():
+        dist.all_gather(parts, mine)
+    return [json.loads(part.numpy().astype(np.uint8).tobytes().decode()) for part in parts]
 
 
 def broadcast_parameters(networks):
     """Give every rank the parameters and buffers of rank 0."""
     if world_size() == 1:
         return
-    for network in networks.values():
-        for tensor in network.state_dict().values():
-            dist.broadcast(tensor, src=0)
+    with _exchange():
+        for network in networks.values():
+            for tensor in network.state_dict().values():
+                dist.broadcast(tensor, src=0)
 
 
 def average_gradients(parameters):
@@ -66,7 +126,8 @@ def average_gradients(parameters):
         return
     from paddle.distributed.fleet.utils.hybrid_parallel_util import fused_allreduce_gradients
 
-    fused_allreduce_gradients(parameters, None)
+    with _exchange():
+        fused_allreduce_gradients(parameters, None)
 
 
 def joint(values):
@@ -79,7 +140,8 @@ def joint(values):
     if world == 1:
         return values
     parts = []
-    dist.all_gather(parts, values.detach())
+    with _exchange():
+        dist.all_gather(parts, values.detach())
     parts[rank()] = values.detach() + (values - values.detach()) * world
     return paddle.concat(parts)
 
@@ -96,7 +158,8 @@ def mean_over_ranks(values):
     if world_size() == 1 or not values:
         return values
     tensor = paddle.to_tensor(np.asarray(values, np.float64))
-    dist.all_reduce(tensor)
+    with _exchange():
+        dist.all_reduce(tensor)
     return (tensor.numpy() / world_size()).tolist()
 
 
@@ -105,7 +168,8 @@ def any_rank(flag):
     if world_size() == 1:
         return flag
     tensor = paddle.to_tensor([int(flag)])
-    dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
+    with _exchange():
+        dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
     return bool(tensor.item())
 
 
