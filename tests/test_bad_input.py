@@ -122,8 +122,8 @@ CASES = [  # script, words after the smallest configuration, parts of the line
     ("train", ["--device=tpu"], ["--device: expected one of auto, cpu, gpu; found 'tpu'"]),
     ("train", ["--resume={nowhere}"], ["--resume {nowhere}: no checkpoint there; expected a run folder or one of its"]),
     ("train", ["--resume={empty}"], ["--resume {empty}: no checkpoint there"]),
-    ("train", ["--resume={run}", "--seed=3"], ["{run}/step_0000000: the run was started with another 'seed' (seed: 0 -> 3); --resume_with_changes"]),
-    ("train", ["--resume={run}", "-o", "optimizers.encoder.lr=0.5"], ["another 'optimizers.encoder.lr' (optimizers.encoder.lr: 0.004 -> 0.5); --resume_with"]),
+    ("train", ["--resume={run}", "--seed=3"], ["{run}/step_0000000: started with another 'seed' (seed: 0 -> 3)"]),
+    ("train", ["--resume={run}", "-o", "optimizers.encoder.lr=0.5"], ["encoder.lr: 0.004 -> 0.5); --resume_with"]),
 ]  # fmt: skip
 
 
