@@ -1,13 +1,16 @@
 """What a paper has to provide: its networks, its losses, its update rule, and how it is exported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
+import numpy as np
+from paddle import Tensor, nn
 from pydantic import ConfigDict, Field, FiniteFloat
 from pydantic.dataclasses import dataclass as checked
 
+from engine.run_config import RunConfig
 from engine.settings import Settings
 
 STRICT = ConfigDict(extra="forbid")
@@ -75,6 +78,23 @@ class Exported:
     fit: Fit = "stretch"
 
 
+Batch = Mapping[str, Any]  # images and masks as tensors, names as lists
+Networks = Mapping[str, nn.Layer]
+Tensors = dict[str, Tensor]
+
+
+class Dataset(Protocol):
+    """What a `dataset` of a YAML file is."""
+
+    def __len__(self) -> int:
+        """Number of samples of an epoch."""
+        ...
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        """Sample of (epoch, index): arrays [C, H, W], its name, labels."""
+        ...
+
+
 class System:
     """One paper: its networks, its losses and its update rule.
 
@@ -111,7 +131,7 @@ class System:
     dialects: dict = {}
     smoke: dict = {}
 
-    def adapted(self, arrays):
+    def adapted(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Weights as a file has them -> as `networks` want them, for published checkpoints with keys of their own.
 
         Args:
@@ -123,7 +143,7 @@ class System:
         return arrays
 
     @classmethod
-    def settle(cls, config, dataset):
+    def settle(cls, config: RunConfig, dataset: Dataset) -> RunConfig:
         """The run's configuration with what depends on the training set filled in; called once, before it is frozen.
 
         Args:
@@ -132,10 +152,10 @@ class System:
         """
         return config
 
-    def prepare_training(self):
+    def prepare_training(self) -> None:
         """Read what training alone needs, such as the networks inside losses; the Trainer calls it before all else."""
 
-    def train_step(self, batch, step, update):
+    def train_step(self, batch: Batch, step: int, update: Any) -> Tensors:
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
 
         Args:
@@ -148,11 +168,11 @@ class System:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no train_step")
 
-    def generate(self, batch, networks):
+    def generate(self, batch: Batch, networks: Networks) -> Tensors:
         """Pictures for evaluation and preview: dict of [N, 3, H, W] in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} defines no generate")
 
-    def evidence(self, batch, networks, measures):
+    def evidence(self, batch: Batch, networks: Networks, measures: Sequence[str]) -> Tensors:
         """What set metrics need beyond `generate`'s pictures, which previews need not pay for.
 
         Args:
@@ -163,13 +183,13 @@ class System:
         """
         return {}
 
-    def inference(self, networks):
+    def inference(self, networks: Networks) -> dict[str, Exported]:
         """What is exported: dict of graph name -> Exported."""
         raise NotImplementedError(f"{type(self).__name__} defines no inference")
 
 
 @contextmanager
-def frozen(*networks):
+def frozen(*networks: nn.Layer) -> Iterator[None]:
     """No gradients for the parameters of these networks inside the block; saves time, never needed for correctness."""
     parameters = [p for network in networks for p in network.parameters() if not p.stop_gradient]
     for parameter in parameters:
@@ -181,16 +201,16 @@ def frozen(*networks):
             parameter.stop_gradient = False
 
 
-def total(terms, weights):
+def total(terms: Tensors, weights: Mapping[str, float]) -> Tensor:
     """Weighted sum of loss terms.
 
     Args:
         terms: name -> scalar tensor.
         weights: name -> factor; every term needs one.
     """
-    return sum(terms[name] * weights[name] for name in terms)
+    return cast(Tensor, sum(terms[name] * weights[name] for name in terms))
 
 
-def prefixed(prefix, terms):
+def prefixed(prefix: str, terms: Tensors) -> Tensors:
     """The same terms with names `<prefix>/<term>`, detached, ready for the log."""
     return {f"{prefix}/{name}": value.detach() for name, value in terms.items()}
