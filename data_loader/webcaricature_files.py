@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_loader.face_alignment import NUM_LANDMARKS
 from engine.errors import InputError
+from engine.face_alignment import NUM_LANDMARKS
 
 KINDS = ("photo", "caricature")
 LETTERS = {"photo": "P", "caricature": "C"}

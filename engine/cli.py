@@ -192,6 +192,16 @@ def _parser(description, table, declared):
         help="set any key of the YAML, e.g. -o train.steps=20",
     )
     parser.add_argument("-n", "--dry-run", action="store_true", help="print the resolved configuration and stop")
+    add_flags(parser, table)
+    taken = set(parser.known_flags())
+    for name, keys in declared.items():
+        if f"--{name}" not in taken:
+            parser.add_argument(f"--{name}", dest=f"declared_{name}", metavar="VALUE", help=f"sets {', '.join(keys)}")
+    return parser
+
+
+def add_flags(parser, table):
+    """Give a parser the flags of a table, name -> Flag."""
     for name, flag in table.items():
         shown = flag.help + (f" (sets {flag.key})" if flag.key else "")
         bare = {"nargs": "?", "const": True} if flag.kind is boolean else {}
@@ -205,11 +215,6 @@ def _parser(description, table, declared):
             help=shown,
             **bare,
         )
-    taken = set(parser.known_flags())
-    for name, keys in declared.items():
-        if f"--{name}" not in taken:
-            parser.add_argument(f"--{name}", dest=f"declared_{name}", metavar="VALUE", help=f"sets {', '.join(keys)}")
-    return parser
 
 
 def _place_words(parser, namespace, words, table, system):

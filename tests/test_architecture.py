@@ -27,7 +27,7 @@ ROOMS = {  # room -> other rooms it may use; LEAVES are open to all, a room is a
 }
 PENDING = {  # imports that still have to turn round
     ("engine.weights.shapes", "model.shared.stylegan2"),
-    ("metric.evaluation.face_judges", "data_loader.face_alignment"),
+    ("metric.evaluation.face_judges", "engine.face_alignment"),
     ("metric.evaluation.face_judges", "deploy.training_form"),
     ("metric.evaluation.set_metrics", "system.satnet"),
     ("metric.evaluation.set_metrics", "system.satnet_identity"),

@@ -7,8 +7,8 @@ import pytest
 
 from data_loader.caricature_sources import LANDMARKS
 from data_loader.drawn_faces.rendering import render
-from data_loader.face_alignment import TEMPLATE, aligned, five_of_68
 from engine.errors import InputError
+from engine.face_alignment import TEMPLATE, aligned, five_of_68
 from engine.images import to_uint8
 from metric.evaluation import face_judges
 from metric.evaluation.face_judges import Absent, Recogniser, open_detector, open_recogniser
