@@ -27,14 +27,7 @@ ROOMS = {  # room -> other rooms it may use; LEAVES are open to all, a room is a
 }
 PENDING = {  # imports that still have to turn round
     ("engine.weights.shapes", "model.shared.stylegan2"),
-    ("metric.evaluation.face_judges", "engine.face_alignment"),
-    ("metric.evaluation.face_judges", "deploy.training_form"),
-    ("metric.evaluation.set_metrics", "system.satnet"),
-    ("metric.evaluation.set_metrics", "system.satnet_identity"),
-    ("metric.evaluation.suite", "model.backbones.arcface"),
-    ("metric.evaluation.suite", "model.backbones.inception"),
     ("metric.evaluation.suite", "model.backbones.ir_se50"),
-    ("metric.evaluation.suite", "model.backbones.lpips"),
     ("test_tipc.deploy", "tools.quantise"),
     ("tools.benchmark", "tools.machine_limit"),
     ("tools.fetch_weights", "tools.convert_weights"),

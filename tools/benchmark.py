@@ -38,7 +38,7 @@ from engine.training.updater import Updater  # noqa: E402
 from metric.fid import FeatureStatistics  # noqa: E402
 from metric.inception_features import InceptionFeatures  # noqa: E402
 from metric.psnr_ssim import psnr, ssim  # noqa: E402
-from metric.evaluation.scorers import SetScorer  # noqa: E402
+from metric.evaluation.scorers import DistanceScorer  # noqa: E402
 from model.gpen.network import GPENGenerator  # noqa: E402
 from model.gpen.exported import ExportedGPEN  # noqa: E402
 from model.backbones.inception import FIDInception  # noqa: E402
@@ -171,9 +171,9 @@ def metrics(repeats):
     for resize in ("legacy", "clean"):
 
         def distance(resize=resize):
-            scorer = SetScorer(InceptionFeatures(network, resize), {}, (*saved.result(), {}))
+            scorer = DistanceScorer(InceptionFeatures(network, resize), {}, (*saved.result(), {}))
             for _ in range(batches):
-                scorer.update({"restored": pictures})
+                scorer.update({}, {"restored": pictures})
             scorer.result()
 
         timing = measure(limit, distance, 1, warm_up=0)

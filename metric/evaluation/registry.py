@@ -203,6 +203,8 @@ def _distances(weights: MetricWeights, args: argparse.Namespace, name: str) -> S
     for fact in ("resize", "features", "weights"):
         if fact in own and own[fact] != facts[fact]:
             raise InputError(f"{path}: made with {fact}={own[fact]}, this run has {facts[fact]}; they must match")
+    if (length := features(np.zeros((1, 64, 64, 3), np.uint8)).shape[1]) != len(mean):
+        raise InputError(f"{path}: statistics of {len(mean)} features; expected {length}")
     about = {"reference": told(path, path), "reference_n": own.get("n", "not told")}
     return DistanceScorer(features, facts, (mean, covariance, about), suffix)
 

@@ -106,11 +106,6 @@ class DistanceScorer(Scorer):
         return {}
 
     def _add(self, name: str, features: np.ndarray) -> None:
-        if self.saved and features.shape[1] != len(self.saved[0]):
-            raise InputError(
-                f"{self.saved[2].get('reference', 'saved statistics')}: of {len(self.saved[0])} features; "
-                f"expected {features.shape[1]}"
-            )
         statistics, sample = self.sets.setdefault(name, (fid.FeatureStatistics(), kid.Sample()))
         statistics.update(features)
         sample.update(features)
