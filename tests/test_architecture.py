@@ -27,7 +27,6 @@ ROOMS = {  # room -> other rooms it may use; LEAVES are open to all, a room is a
 }
 PENDING = {  # imports that still have to turn round
     ("engine.weights.shapes", "model.shared.stylegan2"),
-    ("metric.evaluation.suite", "model.backbones.ir_se50"),
     ("test_tipc.deploy", "tools.quantise"),
     ("tools.benchmark", "tools.machine_limit"),
     ("tools.fetch_weights", "tools.convert_weights"),
