@@ -8,6 +8,7 @@ INSTALLED := $(VENV)/.installed
 GPEN := ./test_tipc/configs/GPEN/train_infer_python.txt
 MODE := lite_train_lite_infer
 MODEL ?=
+CHAIN ?= lite
 
 .PHONY: demo test check lint tipc venv clean
 .DEFAULT_GOAL := demo
@@ -30,7 +31,7 @@ lint: venv
 
 tipc: export PATH := $(BIN):$(PATH)
 tipc: venv
-	python -m test_tipc.suite $(MODEL)
+	python -m test_tipc.suite $(MODEL) --chain=$(CHAIN)
 
 venv: $(INSTALLED)
 

@@ -30,7 +30,7 @@ FLAGS = {
 
 def main():
     """Parse, load, export every graph of the system."""
-    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed", "original_config"))
+    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
     distributed.start(args.device)
     to_console()
     system = build_system(args.config)

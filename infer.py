@@ -7,52 +7,42 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference, style_codes, timing
-from deploy.blending import MODES as BLENDS
+from deploy import inference
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
-from engine.cli import Parser, boolean, choice, guarded, optional
+from engine.cli import Flag, at_least, boolean, choice, guarded, read
 from engine.errors import InputError
 from engine.files import write_text
+from engine.system import BLENDS
 
-
-def parse():
-    """The command line. Booleans are the words True and False; None and null mean "not given"."""
-    parser = Parser(description=__doc__)
-    flags = {
-        "model_dir": (str, None, "folder of the exported model"),
-        "model_file": (str, None, "its program, NAME.json or NAME.pdmodel, instead of the folder"),
-        "params_file": (str, None, "its parameters; default: beside the program"),
-        "image_dir": (str, None, "folder of pictures, or of the folders image, mask, style"),
-        "img": (str, None, "one picture"),
-        "mask": (str, None, "mask picture, white where it is to be filled, for models that take one; or their folder"),
-        "white_means": (choice("hole", "valid"), "hole", "what white is in a mask: hole, valid"),
-        "blend": (choice(*BLENDS), None, f"how a filled hole gets into its picture: {', '.join(BLENDS)}"),
-        "style": (str, None, "picture to take the style from, for models that have one; without, it is drawn"),
-        "num_style": (int, 1, "drawn styles a picture"),
-        "seed": (int, 0, "of the first drawn style"),
-        "output_dir": (str, "results/infer", "where results go"),
-        "batch_size": (int, 1, "pictures a run"),
-        "use_gpu": (boolean, False, "True or False; True without a GPU is an error"),
-        "use_mkldnn": (boolean, True, "oneDNN on the CPU"),
-        "cpu_threads": (int, None, "default: usable cores"),
-        "use_trt": (boolean, False, "TensorRT on the GPU"),
-        "precision": (choice(*PRECISIONS), "fp32", ", ".join(PRECISIONS)),
-        "benchmark": (boolean, False, "print times in TIPC's form"),
-        "save_log_path": (str, None, "file for what --benchmark prints"),
-    }
-    for name, (kind, default, text) in flags.items():
-        parser.add_argument(f"--{name}", type=optional(kind), default=default, help=f"{text} (default: {default})")
-    return parser.parse_args()
+FLAGS = {
+    "model_dir": Flag("folder of the exported model", metavar="DIR"),
+    "model_file": Flag("its program, NAME.json or NAME.pdmodel, instead of the folder", metavar="FILE"),
+    "params_file": Flag("its parameters; default: beside the program", metavar="FILE"),
+    "image_dir": Flag("folder of pictures, or of the folders image, mask, style", metavar="DIR"),
+    "img": Flag("one picture", metavar="FILE"),
+    "mask": Flag("mask picture, white where it is to be filled, for models that take one; or their folder"),
+    "white_means": Flag("what white is in a mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
+    "blend": Flag("how a filled hole gets into its picture", choice(*BLENDS), metavar="|".join(BLENDS)),
+    "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
+    "num_style": Flag("drawn styles a picture", at_least(1), default=1, metavar="N"),
+    "seed": Flag("of the first drawn style", int, default=0, metavar="N"),
+    "output_dir": Flag("where results go", default="results/infer", metavar="DIR"),
+    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
+    "use_gpu": Flag("a GPU; without one it is an error", boolean, default=False),
+    "use_mkldnn": Flag("oneDNN on the CPU", boolean, default=True),
+    "cpu_threads": Flag("default: usable cores", at_least(1), metavar="N"),
+    "use_trt": Flag("TensorRT on the GPU", boolean, default=False),
+    "precision": Flag("number format", choice(*PRECISIONS), default="fp32", metavar="|".join(PRECISIONS)),
+    "benchmark": Flag("print times in TIPC's form", boolean, default=False),
+    "save_log_path": Flag("file for what --benchmark prints", metavar="FILE"),
+}
 
 
 def main():
     """Load the model, run every picture that can be read, write and sign the results."""
-    args = parse()
+    args = read(__doc__, FLAGS)
     if (args.model_dir is None) == (args.model_file is None):
         raise InputError("give the exported model with either --model_dir or --model_file")
-    for name in ("batch_size", "num_style"):
-        if getattr(args, name) < 1:
-            raise InputError(f"--{name} {getattr(args, name)}: expected at least 1")
     keep_memory()
     options = {
         "use_gpu": args.use_gpu,
@@ -62,22 +52,23 @@ def main():
         "use_trt": args.use_trt,
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
-    contract, folder = predictor.contract, predictor.program_file.parent
-    given = {contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    vectors = style_codes.from_pictures(contract, given, lambda path: Predictor(folder / path, **options))
-    samples = inference.find_samples(contract, args.image_dir, given, args.white_means)
-    samples = style_codes.with_vectors(contract, samples, vectors, args.seed, args.num_style)
+    folder = predictor.program_file.parent
+    samples, styles = inference.gathered(
+        predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
+    )
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
-    watch, count = timing.Stopwatch(), 0
+    watch, count = inference.Stopwatch(), 0
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch, args.blend):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
-    if styles := style_codes.described(contract, vectors, args.seed, args.num_style):
+    if styles:
         print(styles)
     print(f"{count} pictures, {len(samples) - count} skipped; results in {args.output_dir}")
     if args.benchmark:
-        lines = timing.report(watch, predictor, args.batch_size, count)
+        from deploy.timing import report
+
+        lines = report(watch, predictor, args.batch_size, count)
         print("\n".join(lines))
         if args.save_log_path:
             write_text(args.save_log_path, "\n".join(lines) + "\n")

@@ -1,28 +1,23 @@
 """Run trained weights on photos, in the dynamic graph: one file or a folder in, PNG files out.
 
 python predict.py -c configs/gpen_lite.yaml --pretrained weights/lite/gpen_lite.pdparams --img face.jpg
-python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg --degrade
+python predict.py --size 256 --mul=1 --narrow=0.5 --w W.pdparams --img face.jpg
 
-Systems may have words of the project they are from: -c configs/landmark.yaml MODEL CONFIG.json RESULT_DIR --mode cat.
+Systems may add flags and words of the project they are from: predict.py -c YAML --help shows them.
 """
 
 import json
 
-import numpy as np
-
 import engine  # noqa: F401  thread environment before Paddle
-from data_loader.degrade import degrade
-from deploy import inference, style_codes
-from deploy.blending import MODES as BLENDS
-from deploy.timing import Stopwatch
+from deploy import inference
 from deploy.training_form import DynamicGraph
-from engine import cli, distributed, images
+from engine import cli, distributed
 from engine.build import build_system
 from engine.cli import Flag
 from engine.errors import InputError
 from engine.log import logger, to_console
+from engine.system import BLENDS
 from engine.weights.networks import trained_networks
-from metric.psnr_ssim import psnr
 
 FLAGS = {
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
@@ -36,56 +31,21 @@ FLAGS = {
     "blend": Flag(
         "how a filled hole gets into its picture; default: the system's", cli.choice(*BLENDS), metavar="|".join(BLENDS)
     ),
-    "mode": Flag(
+    "stacks": Flag(
         "for systems that fill holes: picture, masked and filled picture below each other, one file a picture "
         "or predict.png for all",
-        cli.choice("stack", "cat"),
-        metavar="stack|cat",
+        cli.choice("each", "all"),
+        metavar="each|all",
     ),
     "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
     "to": Flag("what to make, for systems that translate several ways", metavar="photo|caricature"),
-    "a2b": Flag("MUNIT's words for --to photo (0: --to caricature); a is the caricature", cli.boolean),
-    "b2a": Flag("for --to caricature (0: --to photo)", cli.boolean),
     "style": Flag("picture to take the style from, for systems that have one; without, it is drawn", metavar="FILE"),
     "num_style": Flag(
         "drawn styles a picture, of --seed and the following seeds", cli.at_least(1), default=1, metavar="N"
     ),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
     "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
-    "degrade": Flag("degrade each picture first, by a fixed seed, and report PSNR", cli.boolean, default=False),
 }
-
-
-class Degrading:
-    """A graph whose first input is degraded first, the same way each time; `scores` are PSNR before and after."""
-
-    def __init__(self, graph, ranges, seed):
-        """Args: the graph, its system's DegradationRanges, the seed of the degradation."""
-        self.graph, self.ranges, self.seed, self.scores = graph, ranges, seed, []
-        outputs = [*graph.contract["outputs"], {"name": "degraded", "kind": "image"}]
-        self.contract = graph.contract | {"outputs": outputs}
-
-    def run(self, arrays):
-        """As the graph's, with the degraded pictures among the results."""
-        name = self.contract["inputs"][0]["name"]
-        clean = images.to_hwc(arrays[name])
-        degraded = np.stack([degrade(picture, self.ranges, np.random.default_rng(self.seed)) for picture in clean])
-        results = self.graph.run(arrays | {name: images.to_chw(degraded)})
-        restored = images.to_hwc(results[self.contract["outputs"][0]["name"]])
-        for pictures in zip(clean, degraded, restored, strict=True):
-            target, *others = map(images.to_uint8, pictures)
-            self.scores.append([psnr(other, target) for other in others])
-        return results | {"degraded": images.to_chw(degraded)}
-
-
-def wanted(args):
-    """What --to, --a2b and --b2a ask for, or None. InputError where they disagree."""
-    words = {args.to} if args.to else set()
-    words |= {"photo" if args.a2b else "caricature"} if args.a2b is not None else set()
-    words |= {"caricature" if args.b2a else "photo"} if args.b2a is not None else set()
-    if len(words) > 1:
-        raise InputError("--to, --a2b and --b2a disagree; give one of them")
-    return next(iter(words), None)
 
 
 def chosen(graphs, target):
@@ -100,33 +60,30 @@ def chosen(graphs, target):
 
 def main():
     """Parse, load, run, write."""
-    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed", "original_config"))
+    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
     distributed.start(args.device)
     to_console()
     config = args.config
     system = build_system(config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
-    graph = DynamicGraph(chosen(graphs, wanted(args)))
-    if args.degrade:
-        ranges = getattr(config.data.validation, "degradation", None)
-        if ranges is None:
-            raise InputError(f"--degrade: {args.config_path} has no degradation in data.validation")
-        graph = Degrading(graph, ranges, config.seed)
-    given = {graph.contract["inputs"][0]["name"]: args.img, "mask": args.mask, "style": args.style}
-    vectors = style_codes.from_pictures(
-        graph.contract, given, lambda path: DynamicGraph(graphs[path.removeprefix("../")])
+    graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
+    samples, styles = inference.gathered(
+        graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
-    samples = inference.find_samples(graph.contract, args.image_dir, given, args.white_means)
-    samples = style_codes.with_vectors(graph.contract, samples, vectors, config.seed, args.num_style)
-    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, Stopwatch(), args.blend, args.mode))
-    if all(port["kind"] == "vector" for port in graph.contract["outputs"]):
+    writer = None
+    if args.stacks:
+        from deploy.results import WRITERS
+
+        writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
+    watch = inference.Stopwatch()
+    done = list(inference.run(graph, samples, args.batch_size, args.output_dir, watch, args.blend, writer))
+    if not graph.contract.of_kind("image", "mask", "points", outputs=True):
         for name, numbers in done:
             print(f"{name}\t{json.dumps(numbers)}")
-    if args.degrade:
-        for (name, _), (before, after) in zip(done, graph.scores, strict=True):
-            logger.info(f"{name}: PSNR degraded {before:.2f} dB, restored {after:.2f} dB")
-        logger.info("no FID: it compares sets of pictures; of one picture it means nothing")
-    if styles := style_codes.described(graph.contract, vectors, config.seed, args.num_style):
+    if remarks := getattr(graph, "remarks", None):
+        for line in remarks([name for name, _ in done]):
+            logger.info(line)
+    if styles:
         logger.info(styles)
     logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped; results in {args.output_dir}")
     return 0

@@ -116,11 +116,12 @@ class FolderSource:
         for kind, name in zip(files.KINDS, names, strict=True):
             found += [(kind, path.relative_to(folder / name), path) for path in list_images(folder / name)]
         self.people = sorted({path.parts[0] for _, path, _ in found if len(path.parts) > 1})
+        number = {person: i for i, person in enumerate(self.people)}
         self.entries = grouped(
             [
                 Entry(
                     kind,
-                    self.people.index(path.parts[0]) if len(path.parts) > 1 else -1,
+                    number[path.parts[0]] if len(path.parts) > 1 else -1,
                     f"{kind}/{path.with_suffix('').as_posix()}",
                     place,
                 )

@@ -49,6 +49,10 @@ class DegradationRanges(Settings):
     enlarge_kernel: ResizeKernel = "linear"
     colour: ColourRanges | None = None
 
+    def degraded(self, image, rng):
+        """`degrade` with these numbers."""
+        return degrade(image, self, rng)
+
 
 def blur(image, kernel):
     """Correlate each channel with the kernel [k, k], borders reflected about the edge pixel.

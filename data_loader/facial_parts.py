@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.data_files import read_arrays, read_json, said
 from engine.errors import InputError
 from engine.files import replacing, write_text
 
 PARTS = {"left_eye": slice(36, 42), "right_eye": slice(42, 48), "mouth": slice(48, 68)}  # iBUG's 68 points
 ENLARGED = np.array([1.4, 1.4, 1.0])  # half sides of the boxes, in circles' halves
 SMALLEST_HALF_AT_512 = 16.0
+FARTHEST = 1e6  # pixels; no picture is larger
+TABLE = "a table of facial parts, see tools/make_part_boxes.py"
 
 
 def circles_of(landmarks, size):
@@ -93,24 +96,20 @@ def read_table(path):
     """
     try:
         if Path(path).suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                faces = dict(zip(file["stems"].tolist(), file["circles"].astype(np.float64), strict=True))
-                size = float(file["size"])
+            file = read_arrays(path, TABLE)
+            faces = dict(zip(map(str, file["stems"]), file["circles"].astype(np.float64), strict=True))
+            size = float(file["size"])
         else:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = read_json(path, TABLE)
             size = float(content["size"])
             faces = {
                 stem: np.array([parts[part] or [np.nan] * 3 for part in PARTS], np.float64)
                 for stem, parts in content["faces"].items()
             }
-        if not all(circles.shape == (3, 3) for circles in faces.values()) or size <= 0:
+        if not all(circles.shape == (3, 3) for circles in faces.values()) or not 0 < size < FARTHEST:
             raise ValueError("a face has other than three circles of three numbers, or the size is not positive")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); expected a table of facial parts, see tools/make_part_boxes.py"
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: no table of facial parts ({type(error).__name__}: {error}); see tools/make_part_boxes.py"
-        ) from None
+        if any((np.abs(circles) > FARTHEST).any() for circles in faces.values()):
+            raise ValueError(f"a circle lies beyond {FARTHEST:g} pixels")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(f"{path}: no table of facial parts ({said(error)}); see tools/make_part_boxes.py") from None
     return PartTable(faces, size)

@@ -13,7 +13,10 @@ import cv2
 import numpy as np
 
 from engine.errors import InputError
-from engine.images import READABLE, SUSPICIOUS_RATIO, decode_image, fitted, hole_mask, list_images, read_image
+from engine.files import check_regular
+from engine.images import SUSPICIOUS_RATIO, fitted, hidden, list_images
+from engine.masks import hole_of
+from engine.picture_files import READABLE, SPARE, decode, max_pixels, read
 
 WHITE_IN_ARCHIVE = {"testing_mask_dataset": "hole", "disocclusion_img_mask": "valid"}
 PROBED = 16  # files whose ratio is measured at the start
@@ -83,13 +86,13 @@ class MaskFiles:
 
     def _hole(self, index):
         threshold = THRESHOLDS.get(self.augmentation, 0.5)
-        return hole_mask(self._image(index), self.white_means, threshold)[..., 0] > 0
+        return hole_of(self._picture(index), self.white_means, threshold)[..., 0] > 0
 
-    def _image(self, index):
+    def _picture(self, index):
         if not self.is_archive:
-            return read_image(self.names[index])
+            return read(self.names[index])
         if self.archive is None:  # opened by the process that reads
-            self.archive = zipfile.ZipFile(self.root)
+            self.archive = _opened(self.root)
         return _decoded(self.archive, self.names[index], self.root)
 
     def __getstate__(self):
@@ -97,26 +100,37 @@ class MaskFiles:
         return self.__dict__ | {"archive": None}
 
 
+def _opened(path):
+    """The .zip at `path`, open. InputError where it is none."""
+    check_regular(path)
+    try:
+        return zipfile.ZipFile(path)
+    except Exception as error:  # zipfile raises anything for damaged directories
+        raise InputError(f"{path}: not a readable .zip ({getattr(error, 'strerror', None) or error})") from error
+
+
 def _entries(path):
     """Sorted names of the pictures in a .zip."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            listed = [name for name in archive.namelist() if "__MACOSX" not in name]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a readable .zip ({getattr(error, 'strerror', None) or error})") from error
-    names = sorted(name for name in listed if Path(name).suffix.lower() in READABLE)
+    with _opened(path) as archive:
+        parts = ((name, Path(name).parts) for name in archive.namelist())
+        names = sorted(
+            name for name, part in parts if Path(name).suffix.lower() in READABLE and not any(map(hidden, part))
+        )
     if not names:
         raise InputError(f"{path}: holds no image; expected masks ending in {', '.join(sorted(READABLE))}")
     return names
 
 
 def _decoded(archive, name, path):
-    """One picture of an open .zip, [H, W, 3] in [0, 1]."""
+    """One picture of an open .zip."""
     try:
+        size, most = archive.getinfo(name).file_size, max_pixels() + SPARE
+        if size > most:
+            raise ValueError(f"unpacked it has {size} bytes, at most {most}")
         content = archive.read(name)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path}: {name} cannot be read ({error})") from error
-    return decode_image(content, f"{path}: {name}")
+    except Exception as error:  # as above
+        raise InputError(f"{path}: {name} cannot be read ({str(error) or type(error).__name__})") from error
+    return decode(content, f"{path}: {name}")
 
 
 def _polarity(root, known, declared):

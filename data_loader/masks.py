@@ -106,6 +106,8 @@ class Masks:
         for _ in range(1 if takes_turns else ATTEMPTS):
             chosen = index % len(self.files) if takes_turns else rng.integers(len(self.files))
             hole = self.files.read(chosen, rng, self.training)
+            if takes_turns and hole.all():
+                raise InputError(f"{self.settings.files}: {self.files.names[chosen]} is nothing but hole")
             if low < hole.mean() <= high:
                 return _mask(hole), self.files.border(chosen, hole)
         if takes_turns:

@@ -7,15 +7,18 @@ C is a caricature, P a photo. Source: Huo et al. 2018 (WebCaricature).
 """
 
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
 
+from engine.data_files import read_text
 from engine.errors import InputError
 from engine.face_alignment import NUM_LANDMARKS
 
 KINDS = ("photo", "caricature")
 LETTERS = {"photo": "P", "caricature": "C"}
+MOST, FARTHEST = 2**26, 1e6  # bytes of a file, pixels from the corner of a picture
 VERIFICATION = Path("EvaluationProtocols") / "FaceVerification"
 
 
@@ -60,7 +63,7 @@ def list_pictures(root, people=None):
             for number, line in enumerate(_lines(path), 1):
                 file = Path(line.strip()).stem
                 if not file.startswith(letter):
-                    raise InputError(f"{path}:{number}: found {line!r}; expected a name that begins with {letter}")
+                    raise InputError(f"{path}:{number}: found {line[:60]!r}; expected a name that begins with {letter}")
                 pictures.append(Picture(person, file))
     return pictures
 
@@ -72,7 +75,10 @@ def image_path(root, picture):
         InputError: there is none.
     """
     path = Path(root) / "OriginalImages" / picture.person / f"{picture.file}.jpg"
-    found = path if path.is_file() else next(iter(sorted(path.parent.glob(f"{picture.file}.*"))), None)
+    try:
+        found = path if path.is_file() else next(iter(sorted(path.parent.glob(f"{escape(picture.file)}.*"))), None)
+    except (OSError, ValueError):  # no name of a file: too long, or with a NUL
+        found = None
     if found is None:
         raise InputError(f"{path}: missing; Filenames lists it")
     return found
@@ -90,7 +96,7 @@ def read_landmarks(root, picture):
         points = np.array([[float(word) for word in line.replace(",", " ").split()] for line in lines])
     except ValueError:
         points = np.zeros(0)
-    if points.shape != (NUM_LANDMARKS, 2) or not np.isfinite(points).all():
+    if points.shape != (NUM_LANDMARKS, 2) or not (np.abs(points) < FARTHEST).all():
         raise InputError(f"{path}: expected {NUM_LANDMARKS} lines of two numbers, found {len(lines)} lines")
     return points
 
@@ -142,12 +148,12 @@ class _Reader:
 
     def error(self, expected):
         """The InputError for the line just read."""
-        return InputError(f"{self.path}:{self.at}: found {self.lines[self.at - 1]!r}; expected {expected}")
+        return InputError(f"{self.path}:{self.at}: found {self.lines[self.at - 1][:60]!r}; expected {expected}")
 
     def count(self):
         """A line with one number."""
         (word,) = self.fields(1)
-        if not word.isdecimal():
+        if not word.isdecimal() or len(word) > 6:
             raise self.error("a number")
         return int(word)
 
@@ -173,10 +179,5 @@ class _Reader:
 
 def _lines(path):
     """Lines of a text file that are not blank."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        text = Path(path).read_text(encoding="latin-1")
+    text = read_text(path, "a text file of WebCaricature", ("utf-8-sig", "latin-1"), MOST)
     return [line for line in text.splitlines() if line.strip()]

@@ -10,12 +10,12 @@ from scipy.sparse.linalg import splu
 
 from engine.errors import InputError
 from engine.images import composite
+from engine.system import BLENDS
 
-MODES = ("none", "composite", "feather", "poisson", "poisson_mixed")
 NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
-def blend(output, image, mask, mode, feather_px=5):
+def blend(output: np.ndarray, image: np.ndarray, mask: np.ndarray, mode: str, feather_px: int = 5) -> np.ndarray:
     """One picture from a generator's output and the known picture.
 
     Args:
@@ -33,8 +33,8 @@ def blend(output, image, mask, mode, feather_px=5):
     Raises:
         InputError: another mode, or sizes that differ.
     """
-    if mode not in MODES:
-        raise InputError(f"blend '{mode}': expected one of {', '.join(MODES)}")
+    if mode not in BLENDS:
+        raise InputError(f"blend '{mode}': expected one of {', '.join(BLENDS)}")
     if output.shape != image.shape or mask.shape != image.shape[:2]:
         raise InputError(f"blend: output is {output.shape}, image {image.shape}, mask {mask.shape}; they must match")
     hole = mask > 0.5
@@ -55,7 +55,7 @@ def _softened(hole, width):
     return np.clip(distance / (width + 1), 0, 1).astype(np.float32)
 
 
-def poisson(output, image, hole, mixed=False):
+def poisson(output: np.ndarray, image: np.ndarray, hole: np.ndarray, mixed: bool = False) -> np.ndarray:
     """Solve for the hole's pixels: neighbour differences of `output`, values of `image` around the hole.
 
     Every pixel is where it was; OpenCV's seamlessClone centres a bounding box instead, which shifts it for some sizes,

@@ -1,36 +1,43 @@
 """Write a system's network as a static graph with its contract, and prove that the graph computes the same.
 
 NAME.json + NAME.pdiparams (Paddle 3) and on request NAME.pdmodel (legacy, the same NAME.pdiparams), with NAME.yaml:
-inputs, outputs, pre- and post-processing, where the weights came from, and the largest difference that was measured.
+deploy.contract.Contract, with where the weights came from and the largest difference that was measured.
 The files appear together, after the checks, or not at all.
 """
 
 import os
 import shutil
 import tempfile
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import paddle
-import yaml
 
-from deploy import legacy_ir
+from deploy.contract import Contract, contract_of, written_contract
 from deploy.predictor import Predictor
+from deploy.training_form import DynamicGraph
 from engine.errors import InputError
 from engine.log import logger
+from engine.system import Exported, Port
 
 TOLERANCE = 1e-4  # largest difference between training form and exported graph; images are in [0, 1]
 BATCH_SIZES = (1, 3)
 FREE_SIDE = 128  # height and width of the checked input where the contract leaves them free
-RESIZE_KERNEL = "area"  # a picture of another size is brought to the network's; averages when it shrinks
 
 
 class ExportMismatch(Exception):
     """The exported graph and the training form disagree: a bug here or in Paddle, not the user's mistake."""
 
 
-def export(exported, folder, name="inference", legacy=False, facts=None, seed=0):
+def export(
+    exported: Exported,
+    folder: str | Path,
+    name: str = "inference",
+    legacy: bool = False,
+    facts: dict | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
     """Save, check, then publish one graph.
 
     Args:
@@ -57,10 +64,10 @@ def export(exported, folder, name="inference", legacy=False, facts=None, seed=0)
     try:
         base = workshop / name
         save(exported, base, legacy)
-        contract = {**(facts or {}), **describe(exported, base)}
+        contract = describe(exported, base, facts)
         write_contract(base, contract)
         differences = compare(exported, base, seed)
-        write_contract(base, {**contract, "max_difference": differences})
+        write_contract(base, contract.model_copy(update={"max_difference": differences}))
         publish(workshop, folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from error
@@ -69,11 +76,13 @@ def export(exported, folder, name="inference", legacy=False, facts=None, seed=0)
     return differences
 
 
-def save(exported, base, legacy):
+def save(exported: Exported, base: Path, legacy: bool) -> None:
     """Write BASE.json and BASE.pdiparams, and BASE.pdmodel if asked for; dynamic axes where a port's shape has -1."""
     exported.layer.eval()
     specs = [paddle.static.InputSpec(list(port.shape), "float32", name=port.name) for port in exported.inputs]
     if legacy:
+        from deploy import legacy_ir
+
         legacy_ir.save(exported.layer, specs, base)
         base.with_suffix(".pdiparams.info").unlink(missing_ok=True)
         old_params = base.with_suffix(".pdiparams").read_bytes()
@@ -82,49 +91,19 @@ def save(exported, base, legacy):
         raise ExportMismatch(f"{base.name}: the two formats order their parameters differently")
 
 
-def contract_of(exported):
-    """What goes in and out of a graph and how pictures get there, as plain data."""
-    fills = any(port.name == "composite" for port in exported.outputs)
-    hole = {"hole": asdict(exported.hole) | {"colour": list(exported.hole.colour)}} if fills else {}
-    return {
-        "inputs": [_port(port) for port in exported.inputs],
-        "outputs": [_port(port) for port in exported.outputs],
-        "preprocessing": {
-            "colour": "RGB",
-            "layout": "NCHW",
-            "dtype": "float32",
-            "resize_kernel": RESIZE_KERNEL,
-            "fit": exported.fit,
-        },
-        "postprocessing": {"colour": "RGB", "rounding": "to nearest of 256 levels"},
-        **hole,
-    }
-
-
-def _port(port):
-    encoder = {"encoder": port.encoder} if port.encoder else {}
-    return {"name": port.name, "kind": port.kind, "shape": list(port.shape), "range": list(port.range), **encoder}
-
-
-def describe(exported, base):
-    """The contract of a saved graph with what Paddle Inference needs to know and the sizes of the files."""
+def describe(exported: Exported, base: Path, facts: dict | None = None) -> Contract:
+    """The contract of a saved graph with the sizes of its files."""
     files = sorted(path for path in base.parent.iterdir() if path.suffix != ".yaml")
-    return {
-        **contract_of(exported),
-        "precision": "fp32",
-        "delete_passes": list(exported.delete_passes),
-        "paddle": paddle.__version__,
-        "files": {path.name: path.stat().st_size for path in files},
-    }
+    sizes = {path.name: path.stat().st_size for path in files}
+    return contract_of(exported, paddle=paddle.__version__, files=sizes, **(facts or {}))
 
 
-def write_contract(base, contract):
+def write_contract(base: Path, contract: Contract) -> None:
     """Write BASE.yaml."""
-    text = yaml.safe_dump(contract, sort_keys=False, default_flow_style=None, width=120)
-    base.with_suffix(".yaml").write_text(text, encoding="utf-8")
+    base.with_suffix(".yaml").write_text(written_contract(contract), encoding="utf-8")
 
 
-def seeded_inputs(ports, batch, seed):
+def seeded_inputs(ports: Iterable[Port], batch: int, seed: int) -> dict[str, np.ndarray]:
     """One array a port: coarse and fine noise for an image, blocks for a mask, normal draws for the rest."""
     random = np.random.default_rng(seed)
     return {
@@ -134,26 +113,26 @@ def seeded_inputs(ports, batch, seed):
 
 
 def _seeded(port, shape, random):
-    if port.kind != "image":
+    if port.kind not in ("image", "mask"):
         return random.standard_normal(shape).astype(np.float32)
     shape = [FREE_SIDE if size == -1 else size for size in shape]
     coarse = random.random([*shape[:2], -(-shape[2] // 8), -(-shape[3] // 8)]).repeat(8, axis=2).repeat(8, axis=3)
     coarse = coarse[:, :, : shape[2], : shape[3]]
-    if port.name == "mask":
+    if port.kind == "mask":
         return np.float32(coarse > 0.5)
     low, high = port.range
     return np.float32(low + (high - low) * (0.7 * coarse + 0.3 * random.random(shape)))
 
 
-def compare(exported, base, seed=0):
+def compare(exported: Exported, base: Path, seed: int = 0) -> dict[str, float]:
     """Largest differences of every written format, with and without oneDNN, at BATCH_SIZES, from the training form.
 
     Raises:
         ExportMismatch: one is above TOLERANCE or not a number.
     """
-    reference = exported.reference or exported.layer
+    reference = DynamicGraph(exported)
     inputs = {batch: seeded_inputs(exported.inputs, batch, seed) for batch in BATCH_SIZES}
-    wanted = {batch: _results(reference, exported, arrays) for batch, arrays in inputs.items()}
+    wanted = {batch: reference.run(arrays) for batch, arrays in inputs.items()}
     differences = {}
     for suffix, label in ((".json", "Paddle 3"), (".pdmodel", "legacy")):
         if not base.with_suffix(suffix).exists():
@@ -178,21 +157,13 @@ def _read_back(program_file, use_mkldnn):
         raise InputError(f"{error}; it was written a moment ago: is the disk full?") from error
 
 
-def _results(reference, exported, arrays):
-    """Output name -> array of the training form."""
-    with paddle.no_grad():
-        results = reference(*(paddle.to_tensor(arrays[port.name]) for port in exported.inputs))
-    results = results if isinstance(results, (list, tuple)) else [results]
-    return {port.name: np.asarray(result) for port, result in zip(exported.outputs, results, strict=True)}
-
-
 def _largest_difference(found, wanted):
     """Of all outputs; infinite where a shape differs, not a number where a value is none."""
     same = all(found[name].shape == wanted[name].shape for name in wanted)
     return float(max(np.abs(found[name] - wanted[name]).max() for name in wanted)) if same else float("inf")
 
 
-def publish(workshop, folder):
+def publish(workshop: Path, folder: Path) -> None:
     """Move the files into the folder. The contract goes last and an older one first, so no half is ever accepted."""
     written = sorted(workshop.iterdir(), key=lambda path: path.suffix == ".yaml")
     for suffix in (".yaml", ".pdmodel"):

@@ -1,57 +1,54 @@
-"""Pictures with holes on their way through the scripts: the mask nobody gave, and the way the filling gets in.
-
-A contract (deploy/export.py) that fills holes has an entry `hole`: `blend`, `colour`, `default` of engine.system.Hole.
-"""
+"""Pictures with holes: masks that are doubtful, the mask nobody gave, and the way the filling gets in."""
 
 import numpy as np
 
 from deploy.blending import blend
 from engine import images
 from engine.errors import InputError
+from engine.log import logger
+from engine.system import Hole
 
 DEFAULTS = {"face_box": images.face_box}
 
 
-def fills(contract):
-    """Whether a model takes a mask and gives a picture in which the hole is filled."""
-    return any(port["name"] == "mask" for port in contract["inputs"]) and any(
-        port["name"] == "composite" for port in contract["outputs"]
-    )
+def default_mask(hole: Hole, size: tuple[int, int]) -> np.ndarray:
+    """A contract's own hole for a picture of `size` = (height, width): [H, W, 1], 1 in the hole."""
+    return DEFAULTS[hole.default](size)
 
 
-def has_default(contract, port):
-    """Whether an input may be left out: a mask for which the contract has a hole of its own."""
-    return port == "mask" and bool(contract.get("hole", {}).get("default"))
+def check_mask(mask: np.ndarray, size: tuple[int, int], path: object, picture_path: object, white_means: str) -> None:
+    """Refuse a mask file that does not go with its picture; warn where its polarity is doubtful.
 
-
-def default_mask(contract, size):
-    """The contract's own hole for a picture of `size` = (height, width): [H, W, 1], 1 in the hole."""
-    return DEFAULTS[contract["hole"]["default"]](size)
-
-
-def chosen_blend(contract, asked=None):
-    """How a model's output gets into the picture: what is asked for, else what the contract says.
+    Args:
+        mask: [H, W, 1], 1 in the hole, as read from `path` where `white_means` that.
+        size: (height, width) of the picture in `picture_path`.
 
     Raises:
-        InputError: something is asked for, and the model fills no holes.
+        InputError: another size, or all of it is hole.
     """
-    if asked and not fills(contract):
-        raise InputError(f"--blend {asked}: this model fills no holes; leave it out")
-    return asked or contract.get("hole", {}).get("blend", "composite")
+    ratio, found = mask.mean(), mask.shape[:2]
+    if found != size:
+        raise InputError(
+            f"{path}: mask of {found[0]} x {found[1]}; expected {size[0]} x {size[1]}, the size of {picture_path}"
+        )
+    if ratio == 1:
+        raise InputError(f"{path}: all of it is hole; expected some known pixels (white means {white_means})")
+    if ratio > images.SUSPICIOUS_RATIO:
+        logger.warning(f"{path}: {ratio:.0%} is hole; is it right that white means {white_means}?")
 
 
-def pasted(output, picture, mask, mode="composite"):
-    """The network's picture in the hole, the picture's own 8-bit pixels elsewhere; mode "none": the network's alone.
+def pasted(output: np.ndarray, picture: np.ndarray, mask: np.ndarray, mode: str = "composite") -> np.ndarray:
+    """The network's picture in the hole, the picture's own values elsewhere; mode "none": the network's alone.
 
     Args:
         output: [h, w, 3] in [0, 1], brought to the picture's size.
         picture: [H, W, 3] in [0, 1]; mask: [H, W, 1], 1 in the hole.
-        mode: of deploy.blending.MODES.
+        mode: of engine.system.BLENDS.
 
     Returns:
-        [H, W, 3] uint8.
+        [H, W, 3] float32 in [0, 1].
     """
     kernel = "area" if output.shape[0] > picture.shape[0] else "linear"
     filled = images.resize(output, picture.shape[:2], kernel)
-    blended = images.to_uint8(blend(filled, picture, mask[..., 0], mode))
-    return blended if mode == "none" else np.where(mask == 1, blended, images.to_uint8(picture))
+    blended = blend(filled, picture, mask[..., 0], mode)
+    return blended if mode == "none" else np.where(mask == 1, blended, np.float32(picture))

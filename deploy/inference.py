@@ -1,17 +1,25 @@
-"""Pictures through an exported model: find them, bring them to the contract's form, run, name and write the results."""
+"""Picture files through a graph: find them, read them, run them in batches, name and write the results."""
 
 import glob
 import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from deploy import filling
-from deploy.results import WRITERS
+from deploy.contract import Contract, Graph
+from deploy.session import Session
 from engine import images
 from engine.errors import InputError
-from engine.log import logger, progress
+from engine.log import progress
+from engine.masks import read_hole
+from engine.picture_files import READABLE
+
+STAGES = ("preprocess", "inference", "postprocess")
 
 
 @dataclass(frozen=True)
@@ -21,19 +29,21 @@ class Sample:
     Attributes:
         name: what it is called in the output, a path relative to the folder it was found in.
         files: input name -> file; vector inputs have none, and a mask that is the contract's own.
-        seed: of inputs that are drawn.
         white_means: "hole" or "valid", in the file of a mask.
+        seed: of vectors that are drawn.
         vectors: input name -> array, in the place of a drawn one.
     """
 
     name: str
-    files: dict
-    seed: int
+    files: dict[str, Path]
     white_means: str = "hole"
-    vectors: dict = field(default_factory=dict)
+    seed: int = 0
+    vectors: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def find_samples(contract, image_dir=None, files=None, white_means="hole"):
+def find_samples(
+    contract: Contract, image_dir: str | Path | None = None, files: dict | None = None, white_means: str = "hole"
+) -> list[Sample]:
     """What to run on, from a folder or from single files.
 
     A folder holds pictures for the first input (searched to any depth); further inputs come from `files`: one file for
@@ -50,10 +60,10 @@ def find_samples(contract, image_dir=None, files=None, white_means="hole"):
         InputError: nothing to run on, an input without file, or a file for an input the model does not have.
     """
     files = {name: Path(path) for name, path in (files or {}).items() if path is not None}
-    names = [port["name"] for port in contract["inputs"] if port["kind"] == "image"]
+    ports, first = contract.of_kind("image", "mask"), contract.picture.name
+    names = [first, *(port.name for port in ports if port.name != first)]
     for name in files.keys() - set(names):
         raise InputError(f"--{name}: this model has no input '{name}'; it takes {', '.join(names)}")
-    first = names[0]
     if first in files:
         if image_dir is not None:
             raise InputError(f"{image_dir} and {files[first]}: give a folder or a file, not both")
@@ -67,13 +77,55 @@ def find_samples(contract, image_dir=None, files=None, white_means="hole"):
     else:
         raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
     folders |= {name: path for name, path in files.items() if path.is_dir()}
-    given = [name for name in names[1:] if name in files or name in folders or not filling.has_default(contract, name)]
+    optional = [port.name for port in ports if port.kind == "mask" and contract.hole and contract.hole.default]
+    given = [name for name in names[1:] if name in files or name in folders or name not in optional]
     return [
-        Sample(
-            name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, seed, white_means
-        )
-        for seed, (name, path) in enumerate(found)
+        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, white_means)
+        for name, path in found
     ]
+
+
+def named_files(contract: Contract, img: Any = None, mask: Any = None, style: Any = None) -> dict:
+    """Input name -> file or folder, of the flags --img, --mask and --style. InputError where there is no such input."""
+    given = {}
+    for flag, kind, path in (("img", "image", img), ("mask", "mask", mask), ("style", "vector", style)):
+        if path is not None:
+            ports = [port.name for port in contract.of_kind(kind) if kind != "vector" or port.encoder]
+            if not ports:
+                known = ", ".join(port.name for port in contract.inputs)
+                raise InputError(f"--{flag}: this model has no input '{flag}'; it takes {known}")
+            given[ports[0]] = path
+    return given
+
+
+def gathered(
+    contract: Contract,
+    args: Any,
+    open_graph: Callable[[str], Graph],
+    seed: int = 0,
+) -> tuple[list[Sample], str]:
+    """The samples that a script's flags ask for, and one line that says where their vectors come from.
+
+    Args:
+        contract: of the graph.
+        args: with image_dir, img, mask, white_means, style and num_style, as infer.py describes them.
+        open_graph: path of an encoder, from this graph's -> the encoder.
+        seed: of the first drawn vector.
+
+    Raises:
+        InputError: a flag for an input that the model does not have, or see `find_samples`.
+    """
+    given = named_files(contract, args.img, args.mask, args.style)
+    if not contract.of_kind("vector"):
+        if args.num_style > 1:
+            raise InputError(f"--num_style {args.num_style}: nothing is drawn here; expected 1")
+        return find_samples(contract, args.image_dir, given, args.white_means), ""
+    from deploy import style_codes
+
+    vectors = style_codes.from_pictures(contract, given, open_graph)
+    samples = find_samples(contract, args.image_dir, given, args.white_means)
+    samples = style_codes.with_vectors(contract, samples, vectors, seed, args.num_style)
+    return samples, style_codes.described(contract, vectors, seed, args.num_style)
 
 
 def _partner(port, name, files, folders):
@@ -84,83 +136,45 @@ def _partner(port, name, files, folders):
         raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
     stem = Path(name).with_suffix("")
     candidates = sorted((folders[port] / stem.parent).glob(f"{glob.escape(stem.name)}.*"))
-    pictures = [path for path in candidates if path.suffix.lower() in images.READABLE]
+    pictures = [path for path in candidates if path.suffix.lower() in READABLE]
     return pictures[0] if pictures else folders[port] / name
 
 
-def load(contract, sample):
-    """A sample's inputs as the contract wants them, without batch axis.
-
-    Returns:
-        dict input name -> float32 array: images [3, H, W] RGB in [0, 1], masks [1, H, W] of 0 and 1 (1 is hole),
-        vectors of the sample, or drawn from N(0, 1) with its seed.
+def read(contract: Contract, sample: Sample) -> dict[str, np.ndarray]:
+    """A sample's inputs for a Session: pictures [H, W, 3] RGB in [0, 1], masks [H, W, 1] (1 is hole), its vectors.
 
     Raises:
-        InputError: see `read`.
+        InputError: a file cannot be read, or a mask has another size than the picture or nothing but hole.
     """
-    return fitted(contract, read(contract, sample), sample)
+    masks = {port.name for port in contract.of_kind("mask")}
+    values = {name: images.read_image(path) for name, path in sample.files.items() if name not in masks}
+    picture = contract.picture.name
+    for name in masks & sample.files.keys():
+        from deploy.filling import check_mask
+
+        path = sample.files[name]
+        values[name] = read_hole(path, sample.white_means)
+        check_mask(values[name], values[picture].shape[:2], path, sample.files[picture], sample.white_means)
+    return values | sample.vectors
 
 
-def read(contract, sample):
-    """A sample's files: input name -> [H, W, 3] RGB in [0, 1], or [H, W, 1] mask of 0 and 1 (1 is hole).
-
-    Raises:
-        InputError: a file cannot be read, or a mask has another size than the first input or nothing but hole.
-    """
-    ports = [port for port in contract["inputs"] if port["kind"] == "image"]
-    first = ports[0]["name"]
-    pictures = {name: images.read_image(path) for name, path in sample.files.items()}
-    for name in (port["name"] for port in ports if port["shape"][1] == 1):
-        if name not in pictures:
-            pictures[name] = filling.default_mask(contract, pictures[first].shape[:2])
-            continue
-        pictures[name] = images.hole_mask(pictures[name], sample.white_means)
-        _check_mask(pictures[name], sample, name, pictures[first], first)
-    return pictures
-
-
-def _check_mask(mask, sample, name, picture, first):
-    path, ratio, size = sample.files[name], mask.mean(), mask.shape[:2]
-    if size != picture.shape[:2]:
-        raise InputError(
-            f"{path}: mask of {size[0]} x {size[1]}; expected {picture.shape[0]} x {picture.shape[1]}, "
-            f"the size of {sample.files[first]}"
-        )
-    if ratio == 1:
-        raise InputError(f"{path}: all of it is hole; expected some known pixels (white means {sample.white_means})")
-    if ratio > images.SUSPICIOUS_RATIO:
-        logger.warning(f"{path}: {ratio:.0%} is hole; is it right that white means {sample.white_means}?")
-
-
-def fitted(contract, pictures, sample):
-    """What `read` gave for a sample, in the contract's sizes and layout, and its vectors; see `load`."""
-    kernel = contract["preprocessing"]["resize_kernel"]
-    random = np.random.default_rng(sample.seed)
-    arrays = {}
-    for port in contract["inputs"]:
-        name, shape = port["name"], port["shape"][1:]
-        if port["kind"] == "image":
-            size = [have if want == -1 else want for want, have in zip(shape[1:], pictures[name].shape, strict=False)]
-            fit = images.fitted if contract["preprocessing"].get("fit") == "crop" else images.resize
-            picture = fit(pictures[name], tuple(size), "nearest" if shape[0] == 1 else kernel)
-            arrays[name] = images.to_chw(picture)
-        elif name in sample.vectors:
-            arrays[name] = sample.vectors[name]
-        else:
-            arrays[name] = random.standard_normal(shape, dtype=np.float32)
-    return arrays
-
-
-def run(predictor, samples, batch_size, output_dir, watch, blend=None, mode=None):
+def run(
+    graph: Graph,
+    samples: Sequence[Sample],
+    batch_size: int,
+    output_dir: str | Path,
+    watch: "Stopwatch",
+    blend: str | None = None,
+    writer: "Writer | None" = None,
+) -> Iterator[tuple[str, list[float]]]:
     """Run samples in batches and write their pictures; those that cannot be read are named on stderr and left out.
 
-    An output called `composite` is written in its picture's own size, with that picture's own pixels outside the mask.
-
     Args:
-        predictor: deploy.predictor.Predictor.
-        watch: deploy.timing.Stopwatch, which gets one entry a batch and stage.
-        blend: how a composite gets into its picture, of deploy.blending.MODES; None: as the contract says.
-        mode: what is written, of deploy.results.WRITERS.
+        graph: what runs.
+        samples: of `find_samples`.
+        watch: gets one entry a batch and stage.
+        blend: how a filled hole gets into its picture, of engine.system.BLENDS; None: as the contract says.
+        writer: of the results; default: Writer, a file each.
 
     Yields:
         (sample name, numbers) in order.
@@ -168,83 +182,123 @@ def run(predictor, samples, batch_size, output_dir, watch, blend=None, mode=None
     Raises:
         InputError: not one sample could be read, or a result cannot be written.
     """
-    contract, done = predictor.contract, 0
-    blend = filling.chosen_blend(contract, blend)
-    writer = WRITERS[mode](contract, samples, output_dir)
-    ports = [port["name"] for port in contract["outputs"] if port["kind"] == "image"]
+    session, done = Session(graph, batch_size), 0
+    writer = writer or Writer(graph.contract, samples, output_dir)
     try:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{output_dir}: cannot be written ({error.strerror})") from error
-    size = 1 if has_free_size(contract) else batch_size
-    for start in progress(range(0, len(samples), size), -(-len(samples) // size), "batch"):
+    starts = range(0, len(samples), batch_size)
+    for start in progress(starts, len(starts), "batch"):
         with watch.stage("preprocess"):
-            loaded = dict(_readable(contract, samples[start : start + size], len(samples) == 1))
-            arrays = stack([fitted(contract, *sample) for sample in loaded.values()])
-        if not loaded:
+            readable = _readable(graph.contract, samples[start : start + batch_size], len(samples) == 1)
+            prepared = [session.prepared(values, sample.seed, sample.name) for sample, values in readable]
+        if not prepared:
             continue
         with watch.stage("inference"):
-            outputs = predictor.run(arrays)
+            outputs = session.run(prepared)
         with watch.stage("postprocess"):
-            for i, (name, (pictures, _)) in enumerate(loaded.items()):
-                results = {port: outputs[port][i] for port in ports}
-                writer.write(name, pictures, finished(contract, results, pictures, blend))
-        yield from ((name, numbers(contract, {p: a[i] for p, a in outputs.items()})) for i, name in enumerate(loaded))
-        done += len(loaded)
+            results = session.results(prepared, outputs, blend)
+            for one, result in zip(prepared, results, strict=True):
+                writer.write(one.name, one.given, result)
+        yield from ((one.name, numbers(graph.contract, result)) for one, result in zip(prepared, results, strict=True))
+        done += len(prepared)
     if not done:
         raise InputError(f"none of the {len(samples)} pictures could be read")
     writer.finish()
 
 
 def _readable(contract, samples, alone):
-    """(name, (what was read, sample)) of the samples that can be read; one that is `alone` has to be."""
+    """(sample, its values) of the samples that can be read; one that is `alone` has to be."""
     for sample in samples:
         try:
-            yield sample.name, (read(contract, sample), sample)
+            yield sample, read(contract, sample)
         except InputError as error:
             if alone:
                 raise
             print(f"skipped: {error}", file=sys.stderr)
 
 
-def finished(contract, outputs, pictures, blend):
-    """{name: [C, h, w]} of a sample as it is written, [H, W, C]: a composite in its picture, others as they are."""
-    results = {port: images.to_hwc(output) for port, output in outputs.items()}
-    if "composite" in results and "mask" in pictures:
-        picture = pictures[contract["inputs"][0]["name"]]
-        results["composite"] = filling.pasted(results["composite"], picture, pictures["mask"], blend)
-    return results
+class Stopwatch:
+    """Seconds spent in each stage, one entry a batch."""
+
+    def __init__(self) -> None:
+        """All stages empty."""
+        self.seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block as part of a stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name].append(time.perf_counter() - start)
+
+    def total(self) -> float:
+        """Seconds in all stages."""
+        return sum(sum(entries) for entries in self.seconds.values())
+
+    def mean_milliseconds(self, name: str) -> float:
+        """Mean of one stage's entries; 0 without any."""
+        entries = self.seconds[name]
+        return 1000 * sum(entries) / len(entries) if entries else 0.0
 
 
-def stack(loaded):
-    """List of dicts of arrays -> dict of arrays with a batch axis."""
-    return {name: np.stack([arrays[name] for arrays in loaded]) for name in (loaded[0] if loaded else ())}
+class Writer:
+    """NAME_predict.png of every sample, NAME_predict_OUTPUT.png for further outputs."""
+
+    def __init__(self, contract: Contract, samples: Sequence[Sample], folder: str | Path) -> None:
+        """See `output_files`."""
+        self.paths = output_files(contract, samples, folder)
+
+    def write(self, name: str, given: dict[str, np.ndarray], results: dict[str, np.ndarray]) -> None:
+        """What was given and made of one sample, arrays of a Session."""
+        for port, path in self.paths[name].items():
+            images.write_image(path, np.broadcast_to(results[port], (*results[port].shape[:2], 3)))
+
+    def finish(self) -> None:
+        """Called after the last sample: nothing is left to write."""
 
 
-def warm_up(predictor, batch_size):
-    """One run on zeros, so that what Paddle does once is not timed; not where pictures keep their own size."""
-    contract = predictor.contract
-    if not has_free_size(contract):
-        shapes = {port["name"]: [batch_size, *port["shape"][1:]] for port in contract["inputs"]}
-        predictor.run({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+def output_files(contract: Contract, samples: Sequence[Sample], folder: str | Path) -> dict[str, dict[str, Path]]:
+    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
+
+    Returns sample name -> {output name: path}.
+    """
+    ports = [port.name for port in contract.of_kind("image", "mask", outputs=True)]
+    endings = {port: "_predict.png" if i == 0 else f"_predict_{port}.png" for i, port in enumerate(ports)}
+    return {
+        name: {port: Path(folder) / f"{stem}{ending}" for port, ending in endings.items()}
+        for name, stem in stems(samples).items()
+    }
 
 
-def has_free_size(contract):
-    """True where pictures keep their own size, so that they cannot share a batch."""
-    return any(-1 in port["shape"][2:] for port in contract["inputs"] if port["kind"] == "image")
+def stems(samples: Sequence[Sample]) -> dict[str, str]:
+    """Sample name -> what its results are called; samples that differ in the suffix only keep it."""
+    found = [Path(sample.name).with_suffix("").as_posix() for sample in samples]
+    return {
+        sample.name: stem if found.count(stem) == 1 else sample.name
+        for sample, stem in zip(samples, found, strict=True)
+    }
 
 
-def numbers(contract, results):
-    """A short signature of one sample's results: means of an image's channels, every number of vectors and points.
+def numbers(contract: Contract, results: dict[str, np.ndarray]) -> list[float]:
+    """A short signature of one sample's results: means of a picture's channels, every number of vectors and points.
 
     Args:
-        results: output name -> array without batch axis.
+        results: of a Session, output name -> array.
 
     Returns:
         list of float, 6 decimals.
     """
-    found = []
-    for port in contract["outputs"]:
-        array = results[port["name"]]
-        found += list(array.mean(axis=(1, 2)) if port["kind"] == "image" else array.ravel())
+    found: list[float] = []
+    for port in contract.outputs:
+        array = results[port.name]
+        found += list(array.mean(axis=(0, 1), dtype=np.float64) if port.kind in ("image", "mask") else array.ravel())
     return [round(float(value), 6) for value in found]
+
+
+def warm_up(graph: Graph, batch_size: int) -> None:
+    """One run on zeros, so that what Paddle does once is not timed; not where pictures keep their own size."""
+    shapes = {port.name: [batch_size, *port.shape[1:]] for port in graph.contract.inputs}
+    if not any(-1 in shape for shape in shapes.values()):
+        graph.run({name: np.zeros(shape, np.float32) for name, shape in shapes.items()})

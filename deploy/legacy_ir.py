@@ -6,6 +6,9 @@ these only take the new one. While a layer is traced they are replaced by the ol
 
 import contextlib
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import paddle
 from paddle.base.framework import Variable
@@ -15,7 +18,7 @@ from paddle.pir_utils import OldIrGuard
 from engine.errors import InputError
 
 
-def operator(kind, inputs, attributes=None):
+def operator(kind: str, inputs: dict[str, Any], attributes: dict | None = None) -> Any:
     """Append one old operator to the program being traced and return its output."""
     helper = LayerHelper(kind)
     out = helper.create_variable_for_type_inference(dtype=next(iter(inputs.values())).dtype)
@@ -56,7 +59,7 @@ REPLACEMENTS = {
 
 
 @contextlib.contextmanager
-def legacy_operators():
+def legacy_operators() -> Iterator[None]:
     """Inside the block Paddle's C++-backed functions, wherever a module or Variable holds them, trace old operators.
 
     Given tensors instead of variables of a program they compute as before.
@@ -86,7 +89,7 @@ def _for_variables(replacement, original):
     return function
 
 
-def save(layer, specs, path):
+def save(layer: Any, specs: list, path: str | Path) -> None:
     """Write PATH.pdmodel and PATH.pdiparams.
 
     Args:

@@ -9,20 +9,19 @@ NAME.onnx has its contract in NAME.yaml, as NAME.json has. Needs requirements-on
 import contextlib
 import importlib
 import io
-import json
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import yaml
 
+from deploy.contract import Arrays, check_ports, read_contract, written_contract
 from deploy.export import seeded_inputs
-from deploy.predictor import Predictor, read_contract
+from deploy.predictor import Predictor, operators
 from engine.errors import InputError
 from engine.files import write_text
-from engine.system import Port
 
 TOLERANCE = 1e-4  # largest difference to Paddle Inference; images are in [0, 1]
 BATCH_SIZES = (1, 3)
@@ -33,7 +32,7 @@ class OnnxMismatch(Exception):
     """The ONNX graph and Paddle Inference disagree: not the user's mistake."""
 
 
-def extra(name):
+def extra(name: str) -> Any:
     """A module of requirements-onnx.txt; InputError where it is not installed."""
     try:
         return importlib.import_module(name)
@@ -41,28 +40,9 @@ def extra(name):
         raise InputError(f"{name.split('.')[0]} is not installed; install requirements-onnx.txt") from None
 
 
-def operators(program_file):
-    """[(name, {attribute: value})] of every operator of a NAME.json, in the order of the program.
-
-    Raises:
-        InputError: it is no Paddle 3 program.
-    """
-    try:
-        program = json.loads(Path(program_file).read_text(encoding="utf-8"))["program"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{program_file}: no Paddle 3 program ({error}); export_model.py writes one") from None
-    return list(_walk(program["regions"]))
-
-
-def _walk(regions):
-    for block in (block for region in regions for block in region["blocks"]):
-        for operator in block["ops"]:
-            attributes = {item["N"]: item["AT"].get("D") for item in operator.get("A", []) if isinstance(item, dict)}
-            yield operator["#"].split(".")[-1], attributes
-            yield from _walk(operator.get("regions", []))
-
-
-def export_onnx(program_file, params_file, onnx_file, opset=13):
+def export_onnx(
+    program_file: str | Path, params_file: str | Path, onnx_file: str | Path, opset: int = 13
+) -> dict[str, float]:
     """Convert, repair and compare; ONNX_FILE and its contract appear only if they are right.
 
     Args:
@@ -80,7 +60,7 @@ def export_onnx(program_file, params_file, onnx_file, opset=13):
     """
     onnx, contract = extra("onnx"), read_contract(program_file)
     listed = operators(program_file)
-    wrong = sorted({name for name, _ in listed if name in MISREAD})
+    wrong = sorted({name for name, has in listed if name in MISREAD and has.get("mode") != "reflect"})
     if wrong:
         raise InputError(f"{program_file}: paddle2onnx misreads {', '.join(wrong)}; write them with other operators")
     onnx_file = Path(onnx_file)
@@ -91,10 +71,11 @@ def export_onnx(program_file, params_file, onnx_file, opset=13):
         model = onnx.load(str(draft))
         repair(model, [attributes["negative_slope"] for name, attributes in listed if name == "leaky_relu"])
         gather_weights(model)
+        free_expands(model)
         onnx.checker.check_model(model)
         onnx.save(model, str(draft))
-        contract = {key: value for key, value in contract.items() if key not in ("files", "max_difference")}
-        write_text(draft.with_suffix(".yaml"), yaml.safe_dump(contract, sort_keys=False, width=120))
+        contract = contract.model_copy(update={"files": {}, "max_difference": {}})
+        write_text(draft.with_suffix(".yaml"), written_contract(contract))
         differences = compare(draft, Path(program_file))
         onnx_file.with_suffix(".yaml").unlink(missing_ok=True)
         os.replace(draft, onnx_file)
@@ -122,7 +103,7 @@ def _convert(program_file, params_file, onnx_file, opset):
         raise InputError(f"{program_file}: paddle2onnx wrote nothing: {told.getvalue()[-200:]}")
 
 
-def repair(model, slopes):
+def repair(model: Any, slopes: list[float]) -> None:
     """Set the slope of every LeakyRelu node to the program's, in order.
 
     Raises:
@@ -137,10 +118,10 @@ def repair(model, slopes):
         node.attribute.append(helper.make_attribute("alpha", float(slope)))
 
 
-def gather_weights(model):
+def gather_weights(model: Any) -> None:
     """Make every constant an initializer and take out Identity nodes: quantisation looks for weights there."""
     onnx, graph = extra("onnx"), model.graph
-    results, same, kept = {port.name for port in graph.output}, {}, []
+    results, same, kept = {port.name for port in graph.output}, dict[str, str](), []
     for node in graph.node:
         node.input[:] = [same.get(name, name) for name in node.input]
         value = [item for item in node.attribute if item.name == "value"]
@@ -156,20 +137,26 @@ def gather_weights(model):
     graph.node.extend(kept)
 
 
-def compare(onnx_file, program_file, seed=0):
+def free_expands(model: Any) -> None:
+    """Let every Expand keep the sizes that Paddle leaves open: the converter writes -1, which ONNX refuses; 1 keeps."""
+    numpy_helper = extra("onnx").numpy_helper
+    shapes = {node.input[1] for node in model.graph.node if node.op_type == "Expand"}
+    for tensor in model.graph.initializer:
+        if tensor.name in shapes:
+            sizes = numpy_helper.to_array(tensor)
+            tensor.CopyFrom(numpy_helper.from_array(np.where(sizes == -1, 1, sizes).astype(sizes.dtype), tensor.name))
+
+
+def compare(onnx_file: str | Path, program_file: str | Path, seed: int = 0) -> dict[str, float]:
     """Largest differences between an ONNX file and Paddle Inference, at BATCH_SIZES.
 
     Raises:
         OnnxMismatch: one is above TOLERANCE or not a number.
     """
     found, wanted = OnnxPredictor(onnx_file), Predictor(program_file)
-    ports = [
-        Port(port["name"], tuple(port["shape"]), port["kind"], tuple(port["range"]))
-        for port in wanted.contract["inputs"]
-    ]
     differences = {}
     for batch in BATCH_SIZES:
-        arrays = seeded_inputs(ports, batch, seed)
+        arrays = seeded_inputs(wanted.contract.inputs, batch, seed)
         first, second = found.run(arrays), wanted.run(arrays)
         same = all(first[name].shape == second[name].shape for name in second)
         largest = max(np.abs(first[name] - second[name]).max() for name in second) if same else float("inf")
@@ -188,15 +175,15 @@ class OnnxOptions:
 
 
 class OnnxPredictor:
-    """An ONNX file behind the Predictor's interface: a `contract`, and `run` from named arrays to named arrays."""
+    """An ONNX file as a Graph."""
 
-    def __init__(self, onnx_file, cpu_threads=None):
+    def __init__(self, onnx_file: str | Path, cpu_threads: int | None = None) -> None:
         """Load NAME.onnx and NAME.yaml; InputError where one is missing or damaged."""
         runtime = extra("onnxruntime")
         self.onnx_file, self.options = Path(onnx_file), OnnxOptions(cpu_threads)
         if not self.onnx_file.is_file():
             raise InputError(f"{self.onnx_file}: no such file; tools/export_onnx.py writes one")
-        self.contract = read_contract(self.onnx_file)
+        self.contract, self.name = read_contract(self.onnx_file), str(self.onnx_file)
         settings = runtime.SessionOptions()
         settings.intra_op_num_threads = cpu_threads or int(os.environ.get("OMP_NUM_THREADS", "0"))
         settings.log_severity_level = 3
@@ -204,10 +191,12 @@ class OnnxPredictor:
             self._session = runtime.InferenceSession(str(self.onnx_file), settings, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has exception classes of its own for every kind of damage
             raise InputError(f"{self.onnx_file}: onnxruntime cannot load it ({str(error)[:200]})") from error
+        shapes = {port.name: port.shape for port in self._session.get_inputs()}
+        check_ports(self.onnx_file, self.contract, shapes, len(self._session.get_outputs()))
 
-    def run(self, arrays):
+    def run(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """Input name -> array [N, ...] to output name -> array; InputError for a missing or misshapen input."""
-        names = [port["name"] for port in self.contract["inputs"]]
+        names = [port.name for port in self.contract.inputs]
         missing = [name for name in names if name not in arrays]
         if missing:
             raise InputError(f"{self.onnx_file}: input '{missing[0]}' is missing; found {sorted(arrays)}")
@@ -215,4 +204,4 @@ class OnnxPredictor:
             results = self._session.run(None, {name: np.float32(arrays[name]) for name in names})
         except Exception as error:  # see __init__
             raise InputError(f"{self.onnx_file}: cannot run ({str(error)[:200]})") from error
-        return {port["name"]: array for port, array in zip(self.contract["outputs"], results, strict=True)}
+        return {port.name: array for port, array in zip(self.contract.outputs, results, strict=True)}

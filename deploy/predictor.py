@@ -5,15 +5,18 @@ says what goes in and what comes out (deploy/export.py writes it). The network's
 """
 
 import ctypes
+import json
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
-import yaml
 from paddle.inference import Config, PrecisionType, create_predictor
 
+from deploy.contract import Arrays, check_ports, fits, read_contract
 from engine.errors import InputError
 
 PROGRAM_SUFFIXES = (".json", ".pdmodel")
@@ -24,7 +27,7 @@ WRONG_PASSES = (  # of oneDNN in Paddle 3.3.1; no graph may run them
 )
 
 
-def keep_memory():
+def keep_memory() -> None:
     """Let the C library keep freed memory instead of giving every large tensor back to the system.
 
     Makes inference faster (docs/reproduction.md); call before anything large is allocated. Without glibc, nothing.
@@ -55,7 +58,7 @@ class Options:
     precision: str = "fp32"
     use_trt: bool = False
 
-    def check(self):
+    def check(self) -> None:
         """InputError where the options contradict each other or this machine."""
         if self.precision not in PRECISIONS:
             raise InputError(f"precision {self.precision}: expected one of {', '.join(PRECISIONS)}")
@@ -71,7 +74,7 @@ class Options:
             raise InputError(f"cpu_threads {self.cpu_threads}: expected at least 1")
 
 
-def model_files(folder):
+def model_files(folder: str | Path) -> tuple[Path, Path]:
     """The program and the parameter file in a folder: *.json before *.pdmodel, `inference.*` before other names.
 
     Raises:
@@ -90,23 +93,28 @@ def model_files(folder):
     raise InputError(f"{folder}: holds no exported model; expected NAME.json (or NAME.pdmodel) with NAME.pdiparams")
 
 
-def read_contract(program_file):
-    """The contract beside a program file, a dict with at least `inputs` and `outputs`.
+def operators(program_file: str | Path) -> list[tuple[str, dict]]:
+    """[(name, {attribute: value})] of every operator of a NAME.json, in the order of the program.
 
     Raises:
-        InputError: NAME.yaml is missing or is something else.
+        InputError: it is no Paddle 3 program.
     """
-    path = Path(program_file).with_suffix(".yaml")
     try:
-        contract = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read ({last_line(error)}); export_model.py writes it") from error
-    if not isinstance(contract, dict) or not {"inputs", "outputs"} <= contract.keys():
-        raise InputError(f"{path}: names no inputs and outputs; expected the file export_model.py writes")
-    return contract
+        program = json.loads(Path(program_file).read_text(encoding="utf-8"))["program"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{program_file}: no Paddle 3 program ({error}); export_model.py writes one") from None
+    return list(_walk(program["regions"]))
 
 
-def paddle_config(program_file, params_file, options, delete_passes=()):
+def _walk(regions: list) -> Iterator[tuple[str, dict]]:
+    for block in (block for region in regions for block in region["blocks"]):
+        for operator in block["ops"]:
+            attributes = {item["N"]: item["AT"].get("D") for item in operator.get("A", []) if isinstance(item, dict)}
+            yield operator["#"].split(".")[-1], attributes
+            yield from _walk(operator.get("regions", []))
+
+
+def paddle_config(program_file: Path, params_file: Path, options: Options, delete_passes: Iterable[str] = ()) -> Config:
     """paddle.inference.Config for two files and checked Options, less the passes that are wrong."""
     config = Config(str(program_file), str(params_file))
     config.disable_glog_info()
@@ -129,7 +137,7 @@ def paddle_config(program_file, params_file, options, delete_passes=()):
     return config
 
 
-def last_line(error):
+def last_line(error: Exception) -> str:
     """The last line of an exception's text that says something; Paddle puts hints and places above and below it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(("[", "-----", "C++ Traceback"))] or lines
@@ -139,7 +147,7 @@ def last_line(error):
 class Predictor:
     """One exported model, ready to run; `contract` is what its NAME.yaml says, `config` Paddle's own settings."""
 
-    def __init__(self, model, params_file=None, **options):
+    def __init__(self, model: str | Path, params_file: str | Path | None = None, **options: Any) -> None:
         """Load a model.
 
         Args:
@@ -160,17 +168,17 @@ class Predictor:
         for path in (self.program_file, self.params_file):
             if not path.is_file():
                 raise InputError(f"{path}: no such file; expected one that export_model.py wrote")
-        self.contract = read_contract(self.program_file)
+        self.contract, self.name = read_contract(self.program_file), str(self.program_file)
         self._check_sizes()
-        passes = self.contract.get("delete_passes", ())
-        self.config = paddle_config(self.program_file, self.params_file, self.options, passes)
+        self.config = paddle_config(self.program_file, self.params_file, self.options, self.contract.delete_passes)
         try:
             self._paddle = create_predictor(self.config)
         except (RuntimeError, ValueError, TypeError) as error:  # what Paddle raises for damaged files
             raise InputError(f"{self.program_file}: Paddle cannot load it ({last_line(error)})") from error
+        check_ports(self.program_file, self.contract, self._shapes(), len(self._paddle.get_output_names()))
 
-    def run(self, arrays):
-        """Run the model once.
+    def run(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """Run the model once; from one thread at a time (deploy.session is for several).
 
         Args:
             arrays: input name -> array in the contract's shape and range, one batch size for all.
@@ -181,10 +189,10 @@ class Predictor:
         Raises:
             InputError: an input is missing or misshapen, or the graph cannot run in the asked precision.
         """
-        for port in self.contract["inputs"]:
+        for port in self.contract.inputs:
             self._check(port, arrays)
-            handle = self._paddle.get_input_handle(port["name"])
-            handle.copy_from_cpu(np.ascontiguousarray(arrays[port["name"]], dtype=np.float32))
+            handle = self._paddle.get_input_handle(port.name)
+            handle.copy_from_cpu(np.ascontiguousarray(arrays[port.name], dtype=np.float32))
         try:
             self._paddle.run()
         except (RuntimeError, ValueError, TypeError) as error:
@@ -193,21 +201,30 @@ class Predictor:
         finally:
             paddle.base.core.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # a run leaves one thread behind
         handles = [self._paddle.get_output_handle(name) for name in self._paddle.get_output_names()]
-        names = [port["name"] for port in self.contract["outputs"]]
-        return {name: handle.copy_to_cpu() for name, handle in zip(names, handles, strict=True)}
+        return {port.name: handle.copy_to_cpu() for port, handle in zip(self.contract.outputs, handles, strict=True)}
+
+    def _shapes(self):
+        """Input name -> shape; a legacy program tells its names only, so there the shapes are the contract's."""
+        if self.program_file.suffix == ".json":
+            found = [attributes for name, attributes in operators(self.program_file) if name == "data"]
+            return {attributes["name"]: attributes["shape"] for attributes in found}
+        promised = {port.name: port.shape for port in self.contract.inputs}
+        return {name: promised.get(name, ()) for name in self._paddle.get_input_names()}
 
     def _check(self, port, arrays):
-        name, shape = port["name"], list(port["shape"])
-        if name not in arrays:
-            raise InputError(f"{self.program_file}: input '{name}' {shape} is missing; found {sorted(arrays)}")
-        found = list(np.shape(arrays[name]))
-        if len(found) != len(shape) or any(want not in (-1, have) for want, have in zip(shape, found, strict=True)):
-            raise InputError(f"{self.program_file}: input '{name}' has shape {found}, expected {shape}")
+        if port.name not in arrays:
+            raise InputError(
+                f"{self.program_file}: input '{port.name}' {list(port.shape)} is missing; found {sorted(arrays)}"
+            )
+        if not fits(port.shape, found := np.shape(arrays[port.name])):
+            raise InputError(
+                f"{self.program_file}: input '{port.name}' has shape {list(found)}, expected {list(port.shape)}; "
+                "deploy.session.Session takes pictures of any size"
+            )
 
     def _check_sizes(self):
         """A file cut short is refused before Paddle reads it."""
-        sizes = self.contract.get("files", {})
         for path in (self.program_file, self.params_file):
-            found, expected = path.stat().st_size, sizes.get(path.name)
+            found, expected = path.stat().st_size, self.contract.files.get(path.name)
             if expected not in (None, found):
                 raise InputError(f"{path}: {found} bytes, expected {expected}; export the model again")

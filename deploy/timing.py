@@ -1,41 +1,16 @@
-"""How long inference takes, printed in the sections and with the keys that TIPC's tools look for."""
+"""How long inference took, in the sections and with the keys that TIPC's tools look for."""
 
 import platform
-import resource
 import sys
 import time
-from contextlib import contextmanager
 
 import paddle
 
-STAGES = ("preprocess", "inference", "postprocess")
+from deploy.inference import STAGES, Stopwatch
+from deploy.predictor import Predictor
 
 
-class Stopwatch:
-    """Seconds spent in each stage, one entry a batch."""
-
-    def __init__(self):
-        """All stages empty."""
-        self.seconds = {stage: [] for stage in STAGES}
-
-    @contextmanager
-    def stage(self, name):
-        """Time the block as part of a stage."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name].append(time.perf_counter() - start)
-
-    def total(self):
-        """Seconds in all stages."""
-        return sum(sum(entries) for entries in self.seconds.values())
-
-    def mean_milliseconds(self, name):
-        """Mean of one stage's entries; 0 without any."""
-        entries = self.seconds[name]
-        return 1000 * sum(entries) / len(entries) if entries else 0.0
-
-
-def report(watch, predictor, batch_size, count):
+def report(watch: Stopwatch, predictor: Predictor, batch_size: int, count: int) -> list[str]:
     """The lines of a benchmark.
 
     Args:
@@ -50,8 +25,7 @@ def report(watch, predictor, batch_size, count):
     Source: section titles and keys are those of LDOUBLEV/AutoLog, "drivier_version" included; the code is ours.
     """
     contract, options = predictor.contract, predictor.options
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
-    sections = {
+    sections: dict[str, dict] = {
         "Env info": {
             "OS_version": platform.platform(),
             "drivier_version": None,
@@ -71,14 +45,14 @@ def report(watch, predictor, batch_size, count):
             "enable_mkldnn": options.use_mkldnn and not options.use_gpu,
             "cpu_math_library_num_threads": predictor.config.cpu_math_library_num_threads(),
         },
-        "Model info": {"model_name": contract.get("system"), "precision": options.precision},
+        "Model info": {"model_name": contract.system, "precision": options.precision},
         "Data info": {
             "batch_size": batch_size,
-            "input_shape": contract["inputs"][0]["shape"],
+            "input_shape": list(contract.inputs[0].shape),
             "data_num": count,
         },
         "Perf info": {
-            "cpu_rss(MB)": f"{memory:.1f}, gpu_rss(MB): None, gpu_util: None%",
+            "cpu_rss(MB)": f"{_peak_memory()}, gpu_rss(MB): None, gpu_util: None%",
             "total time spent(s)": f"{watch.total():.4f}",
             "preprocess_time(ms)": ", ".join(
                 [f"{watch.mean_milliseconds('preprocess'):.4f}"]
@@ -93,3 +67,12 @@ def report(watch, predictor, batch_size, count):
         lines.append(f"{stamp}---------------------- {title} ----------------------")
         lines += [f"{stamp}{key}: {value}" for key, value in values.items()]
     return lines
+
+
+def _peak_memory():
+    """Megabytes, or None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform == "darwin" else 1024), 1)

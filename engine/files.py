@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def write_text(path, text):
     """Write UTF-8 text, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_regular(path):
+    """InputError where the path is a pipe, a socket or a device, which would be waited for; a missing file passes."""
+    with suppress(OSError):
+        kind = os.stat(path).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise InputError(f"{path}: is a pipe, a socket or a device; expected a file")
 
 
 def check_writable(folder):

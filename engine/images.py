@@ -4,18 +4,19 @@ In memory an image is RGB, float32, [H, W, 3], range [0, 1]. No Paddle here: fun
 arrays and tensors alike.
 """
 
-import io
 import os
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from engine import picture_files
 from engine.errors import InputError
 from engine.files import replacing
 
-READABLE = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"})
 KERNELS = {
     "nearest": cv2.INTER_NEAREST,
     "linear": cv2.INTER_LINEAR,
@@ -23,74 +24,22 @@ KERNELS = {
     "area": cv2.INTER_AREA,
     "lanczos": cv2.INTER_LANCZOS4,
 }
+HIDDEN = frozenset({"@eaDir", "__MACOSX"})  # beside all names that begin with a dot
 CAPTION_HEIGHT = 16
 SUSPICIOUS_RATIO = 0.6  # a mask with a larger part of hole is more often one of the other polarity
-_UPRIGHT = {  # EXIF orientation tag -> how the stored [H, W, C] array becomes the upright one
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.transpose(1, 0, 2),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda a: np.rot90(a, 1),
-}
-_ORIENTATION_TAG = 0x0112
 
 
 def read_image(path):
-    """Read any common picture file as RGB.
+    """A picture file as networks see it, see `engine.picture_files.read`: [H, W, 3] float32 sRGB in [0, 1].
 
-    Grey is repeated over the channels, 16-bit keeps its precision, a palette is looked up, EXIF rotation is applied,
-    transparency is composited on white, an animation gives its first frame.
-
-    Returns:
-        [H, W, 3] float32 in [0, 1].
-
-    Raises:
-        InputError: the file is missing, unreadable, truncated or of an unsupported sample type; the text names it.
+    Grey is repeated over the channels, 16-bit keeps its precision, transparency is composited on white.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: not a readable image ({error.strerror})") from error
-    return decode_image(content, path)
+    return picture_files.read(path).pixels()
 
 
 def decode_image(content, path):
-    """The bytes of a picture file as RGB, see `read_image`; `path` is its name in errors."""
-    try:
-        with Image.open(io.BytesIO(content)) as file:
-            is_16_bit = ";16" in str(file.tile)  # before getexif(), which loads a PNG and empties the list
-            orientation = file.getexif().get(_ORIENTATION_TAG, 1)
-            file.load()
-            pixels = _pixels_16_bit(content) if is_16_bit else _pixels_8_bit(file)
-    except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0].split(" <")[0]
-        raise InputError(f"{path}: not a readable image ({reason})") from error
-    pixels = _UPRIGHT.get(orientation, lambda a: a)(pixels)
-    scale = np.float32(np.iinfo(pixels.dtype).max)
-    image = np.ascontiguousarray(pixels[..., :3], dtype=np.float32) / scale
-    if pixels.shape[-1] == 4:
-        image = composite(image, np.float32(1), pixels[..., 3:].astype(np.float32) / scale)
-    return image
-
-
-def _pixels_8_bit(file):
-    """Pillow image -> [H, W, 3 or 4] uint8."""
-    if file.mode in ("F", "I"):
-        raise ValueError(f"32-bit samples, Pillow mode {file.mode}; expected 8 or 16 bits")
-    has_alpha = file.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in file.info
-    return np.asarray(file.convert("RGBA" if has_alpha else "RGB"))
-
-
-def _pixels_16_bit(content):
-    """File bytes -> [H, W, 3 or 4] RGB(A), uint16 (or uint8 where 16 bits a pixel were meant)."""
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError("unsupported 16-bit format")
-    if pixels.ndim == 2:
-        return np.repeat(pixels[..., None], 3, axis=2)
-    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[-1] == 4 else cv2.COLOR_BGR2RGB)
+    """The bytes of a picture file, see `read_image`; `path` is its name in errors."""
+    return picture_files.decode(content, path).pixels()
 
 
 def write_image(path, image):
@@ -114,8 +63,24 @@ def write_image(path, image):
 _SAVE_OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 
 
-def list_images(folder):
-    """Every picture file below a folder, sorted by path; hidden files are left out.
+@dataclass(frozen=True)
+class Listing:
+    """The picture files below a folder, sorted by path, and how many files of each kind were left out."""
+
+    paths: list
+    left_out: Counter
+
+    def said(self):
+        """What was left out as the end of a sentence, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.most_common())
+        count = self.left_out.total()
+        return f", {count} file{'s' * (count != 1)} left out ({kinds})" if kinds else ""
+
+
+def listing(folder):
+    """Every picture file below a folder, linked folders included, each folder once.
+
+    Left out are files of other suffixes, what begins with a dot and what HIDDEN names, the keep of programs.
 
     Raises:
         InputError: the folder is missing, is no folder, or holds no image.
@@ -123,15 +88,38 @@ def list_images(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; expected one of images")
-    paths = sorted(
-        Path(parent, name)
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if Path(name).suffix.lower() in READABLE and not name.startswith(".")
-    )
-    if not paths:
-        raise InputError(f"{folder}: holds no image; expected files ending in {', '.join(sorted(READABLE))}")
-    return paths
+    found, left_out, seen = [], Counter(), {os.path.realpath(folder)}
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in sorted(folders) if _is_first(os.path.join(parent, name), seen)]
+        is_hidden = any(map(hidden, os.path.relpath(parent, folder).split(os.sep)))
+        for name in names:
+            suffix = os.path.splitext(name)[1].lower()
+            if is_hidden or hidden(name) or suffix not in picture_files.READABLE:
+                left_out["hidden" if is_hidden or hidden(name) else suffix or "without suffix"] += 1
+            else:
+                found.append(os.path.join(parent, name))
+    if not found:
+        suffixes, others = ", ".join(sorted(picture_files.READABLE)), Listing([], left_out).said()
+        raise InputError(f"{folder}: holds no image; expected files ending in {suffixes}{others}")
+    return Listing([Path(name) for name in sorted(found, key=lambda name: name.split(os.sep))], left_out)
+
+
+def hidden(name):
+    """Whether a file or folder of this name is left out."""
+    return name in HIDDEN or (name.startswith(".") and name not in (".", ".."))
+
+
+def _is_first(path, seen):
+    """Whether no folder like this one was walked before; a link may lead back up."""
+    if (real := os.path.realpath(path)) in seen:
+        return False
+    seen.add(real)
+    return True
+
+
+def list_images(folder):
+    """The paths of `listing`."""
+    return listing(folder).paths
 
 
 def resize(image, size, kernel):
@@ -156,12 +144,16 @@ def fitted(image, size, kernel):
     Args:
         kernel: used for reducing, see `resize`; enlarging is always "linear".
     """
-    height, width = image.shape[:2]
-    ratio = min(height / size[0], width / size[1])  # source pixels a target pixel
-    crop_height, crop_width = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
-    top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    cropped = image[top : top + crop_height, left : left + crop_width]
-    return resize(cropped, size, kernel if ratio > 1 else "linear")
+    top, left, height, width = centre_box(image.shape, size)
+    cropped = image[top : top + height, left : left + width]
+    return resize(cropped, size, kernel if height > size[0] or width > size[1] else "linear")
+
+
+def centre_box(shape, size):
+    """(top, left, height, width) of the largest centred part of [H, W, ...] with the aspect ratio of size."""
+    ratio = min(shape[0] / size[0], shape[1] / size[1])  # source pixels a target pixel
+    height, width = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+    return (shape[0] - height) // 2, (shape[1] - width) // 2, height, width
 
 
 def to_uint8(image):
@@ -194,16 +186,6 @@ def from_signed(image):
 def composite(output, image, mask):
     """`output` where the mask is 1 (hole), `image` where it is 0 (known)."""
     return mask * output + (1 - mask) * image
-
-
-def hole_mask(picture, white_means="hole", threshold=0.5):
-    """The mask in a picture file: [H, W, 3] in [0, 1] -> [H, W, 1] float32, 1 in the hole, 0 where it is known.
-
-    Args:
-        white_means: "hole" or "valid", what a mean over the channels above `threshold` stands for.
-    """
-    is_white = picture.mean(axis=2, keepdims=True) > threshold
-    return (is_white if white_means == "hole" else ~is_white).astype(np.float32)
 
 
 def face_box(size):

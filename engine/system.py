@@ -1,59 +1,56 @@
 """What a paper has to provide: its networks, its losses, its update rule, and how it is exported."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
 
 import paddle
+from pydantic import ConfigDict, Field, FiniteFloat
+from pydantic.dataclasses import dataclass as checked
 
-from engine.errors import InputError
 from engine.settings import Settings
 
+STRICT = ConfigDict(extra="forbid")
+Blend = Literal["none", "composite", "feather", "poisson", "poisson_mixed"]
+BLENDS = get_args(Blend)
+Fit = Literal["stretch", "crop", "pad"]
+Level = Annotated[float, Field(ge=0, le=1)]
 
-@dataclass(frozen=True)
+
+@checked(frozen=True, config=STRICT)
 class Port:
     """One input or output of an exported graph.
 
     Attributes:
         name: how files, flags and `inference.yaml` call it.
-        shape: sizes, -1 where any value is taken; images are [N, 3, H, W] in RGB.
-        kind: "image", "vector" or "points"; says how results are compared and saved.
+        shape: sizes, -1 where any value is taken; images are [N, 3, H, W] in RGB, masks [N, 1, H, W] with 1 = hole,
+            points [N, K, 2] as (x, y) in pixels of the graph's first picture.
+        kind: says how inputs are read and results are compared and saved.
         range: smallest and largest legal value.
         encoder: of a vector that may also be taken from a picture: the graph that does it, a path from this graph's.
     """
 
-    name: str
-    shape: tuple
-    kind: str = "image"
-    range: tuple = (0.0, 1.0)
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][\w.-]*$", max_length=64)]
+    shape: Annotated[tuple[Annotated[int, Field(ge=-1, le=2**16)], ...], Field(min_length=1, max_length=6)]
+    kind: Literal["image", "mask", "vector", "points"] = "image"
+    range: tuple[FiniteFloat, FiniteFloat] = (0.0, 1.0)
     encoder: str = ""
 
 
-@dataclass(frozen=True)
+@checked(frozen=True, config=STRICT)
 class Hole:
-    """What scripts make of the holes of a graph with an input `mask` and an output `composite`.
+    """What becomes of the holes of a graph with a mask among its inputs; its first picture is the filled one.
 
     Attributes:
-        blend: how the output gets into the picture, of deploy.blending.MODES.
+        blend: how the filled picture gets into the given one, see deploy.blending.
         colour: RGB in [0, 1] that stands for a hole where the masked picture is shown.
         default: hole where no mask is given, a name of deploy.filling.DEFAULTS; "": a mask has to be given.
     """
 
-    blend: str = "composite"
-    colour: tuple = (1.0, 1.0, 1.0)
-    default: str = ""
-
-
-@dataclass(frozen=True)
-class Words:
-    """What bare words after a script's name mean, for command lines of the project a system is from.
-
-    Attributes:
-        flags: names of the script's flags, in the order of the words.
-        implied: flag -> value it has where words are used and the flag is not.
-    """
-
-    flags: tuple
-    implied: dict = field(default_factory=dict)
+    blend: Blend = "composite"
+    colour: tuple[Level, Level, Level] = (1.0, 1.0, 1.0)
+    default: Literal["", "face_box"] = ""
 
 
 @dataclass(frozen=True)
@@ -66,17 +63,17 @@ class Exported:
         outputs: ports in the order of the layer's results.
         reference: callable with the same signature that runs the training form; the export is compared with it.
         delete_passes: Paddle Inference passes that are wrong for this graph.
-        hole: for graphs that fill holes, where they differ from what Hole says by itself.
-        fit: how a picture of another aspect ratio becomes one of the graph's: "stretch", or "crop", its centre.
+        hole: of a graph that fills holes; None: it fills none.
+        fit: how a picture of another aspect ratio becomes one of the graph's: "stretch", "crop", its centre, or "pad".
     """
 
-    layer: object
-    inputs: list
-    outputs: list
-    reference: object = None
-    delete_passes: tuple = field(default=())
-    hole: Hole = Hole()
-    fit: str = "stretch"
+    layer: Any
+    inputs: list[Port]
+    outputs: list[Port]
+    reference: Callable | None = None
+    delete_passes: tuple[str, ...] = ()
+    hole: Hole | None = None
+    fit: Fit = "stretch"
 
 
 class System:
@@ -93,7 +90,7 @@ class System:
         needed: names of networks that have to be in the weights of whoever does not train.
         costly: those of `measures` that a validation computes only where `train.measures` names them.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
-        words: script -> Words.
+        dialects: script -> engine.dialect.Dialect, what the command line of the paper's own project says.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
 
@@ -110,7 +107,7 @@ class System:
     needed: tuple = ()
     costly: tuple = ()
     log_header: dict = {}
-    words: dict = {}
+    dialects: dict = {}
     smoke: dict = {}
 
     def adapted(self, arrays):
@@ -123,15 +120,6 @@ class System:
             {key: array}; where the file is one of several networks, `<network>/<key>`.
         """
         return arrays
-
-    @classmethod
-    def original_settings(cls, path):
-        """What a configuration file of the project the system is from sets: {dotted key: value}.
-
-        Raises:
-            InputError: the file is another one, or the system knows no such file.
-        """
-        raise InputError(f"{path}: {cls.__name__} reads no configuration of another project")
 
     @classmethod
     def settle(cls, config, dataset):

@@ -6,6 +6,8 @@ import yaml
 
 from engine.errors import ConfigError
 
+WRONG_VALUES = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)  # PyYAML's own too
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """A safe loader that refuses a repeated key instead of keeping the last one."""
@@ -37,7 +39,7 @@ def read_yaml(path):
     loader.name = str(path)
     try:
         content = loader.get_single_data()
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, *WRONG_VALUES) as error:
         raise ConfigError(f"{path}: not YAML ({_flat(error)})") from None
     finally:
         loader.dispose()

@@ -29,6 +29,7 @@ from model.gfpgan.component import FacialComponentDiscriminator
 from model.gfpgan.exported import ExportedGFPGAN
 from model.gfpgan.network import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
+from system import degrading
 
 GENERATORS = {"original": GFPGANOriginal, "bilinear": GFPGANBilinear, "clean": GFPGANClean}
 
@@ -78,6 +79,7 @@ class GFPGAN(System):
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
+    dialects = degrading.DIALECTS
     smoke = {
         "recipe.size": 32,
         "recipe.channel_multiplier": 1,

@@ -27,6 +27,7 @@ from loss.regularization import path_length_penalty, path_lengths, r1_penalty
 from model.backbones.ir_se50 import IRSE50
 from model.gpen.exported import ExportedGPEN
 from model.gpen.network import GPENDiscriminator, GPENGenerator
+from system import degrading
 
 
 class GPEN(System):
@@ -66,6 +67,7 @@ class GPEN(System):
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
+    dialects = degrading.DIALECTS
     smoke = {
         "recipe.size": 32,
         "recipe.channel_multiplier": 1,

@@ -7,7 +7,6 @@ channel, or both. `landmark: numpy` is the form of the original project, which h
 Source: Iizuka et al. 2017 (GLCIC), section 3.3 and algorithm 1; reference code: otenim/GLCIC-PyTorch train.py.
 """
 
-import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -23,7 +22,7 @@ from engine.errors import InputError
 from engine.images import composite
 from engine.log import logger
 from engine.settings import Settings
-from engine.system import Exported, Hole, Port, System, Words, frozen, prefixed, total
+from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
 from engine.weights.files import load_into, read_weights, select_network
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
@@ -31,6 +30,7 @@ from model.landmark.network import CompletionNetwork, ContextDiscriminator, Mean
 from model.landmark_predictor.network import LaFInPredictor, cover, predict
 from model.landmark_predictor.network import released_parts as released_predictor
 from model.shared.constant import as_constant
+from system.landmark_dialect import DIALECTS
 
 SAMPLE_PIXELS = 255.0  # the original project sees 8-bit pictures
 MEAN_TOLERANCE = 1e-3  # a mean pixel that differs by less is the same
@@ -72,11 +72,10 @@ class LandmarkInpainting(System):
         model_D: Path | None = None
 
     scored = ("masked", "composite")
+    static = ("completion",)
     shown = ("masked", "output", "composite", "image")
     needed = ("completion",)
-    words = {
-        "predict": Words(("pretrained", "original_config", "output_dir"), {"image_dir": "images/test", "mode": "stack"})
-    }
+    dialects = DIALECTS
     smoke = {
         "recipe.width": 0.0625,
         "recipe.image_size": 32,
@@ -139,29 +138,6 @@ class LandmarkInpainting(System):
             own = [round(float(value), 4) for value in found.ravel()]
             logger.info(f"mean pixel: {own} of the weights, in place of {list(known)}")
         return released_parts(arrays, self.completion, self.discriminator)
-
-    @classmethod
-    def original_settings(cls, path):
-        """Mean pixel and size of the pictures from the landmark project's (or GLCIC's) config.json.
-
-        Source: train.py of both projects, the dict they write; the critic's crop is half the picture.
-        """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise InputError(f"{path}: cannot be read ({error}); expected a config.json") from None
-        mean = content.get("mpv") if isinstance(content, dict) else None
-        if not (
-            isinstance(mean, list)
-            and len(mean) == 3
-            and all(isinstance(value, (int, float)) and 0 <= value <= 1 for value in mean)
-        ):
-            raise InputError(f"{path}: mpv is {mean}; expected the mean pixel, three numbers in [0, 1]")
-        size = content.get("input_generator_size")
-        if not (size is None or isinstance(size, int) and size > 1):
-            raise InputError(f"{path}: input_generator_size is {size!r}; expected a number of pixels")
-        sizes = {"recipe.image_size": size, "recipe.local_size": size // 2} if size else {}
-        return {"recipe.mean_pixel": mean, **sizes}
 
     def frozen_predictor(self):
         """The frozen landmark network in evaluation mode."""
@@ -274,7 +250,7 @@ class LandmarkInpainting(System):
         return {
             "": Exported(
                 layer=Completion(completed, [network, self.fill, *filter(None, [self.predictor])]),
-                inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side))],
+                inputs=[Port("image", (-1, 3, side, side)), Port("mask", (-1, 1, side, side), "mask")],
                 outputs=[Port("composite", (-1, 3, side, side))],
                 hole=Hole("poisson", tuple(self.fill.mean_pixel.flatten().tolist()), "face_box"),
                 reference=completed,

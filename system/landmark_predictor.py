@@ -35,6 +35,7 @@ class LandmarkPredictor(System):
         input_size: int = Field(gt=0)
         covered_probability: float = Field(ge=0, le=1)
 
+    static = ("predictor",)
     shown = ("masked", "predicted")
     smoke = {
         "recipe.width": 0.1,

@@ -28,20 +28,20 @@ class CompletedFaces(System):
         Args:
             completions: row -> LandmarkInpainting with its weights, in evaluation mode.
             fill: MeanFill of the row MASK.
-            paste: (output, picture [H, W, 3] in [0, 1], mask [H, W, 1]) -> [H, W, 3] uint8.
+            paste: (output, picture [H, W, 3] in [0, 1], mask [H, W, 1]) -> [H, W, 3] in [0, 1].
         """
         self.completions, self.fill, self.paste = completions, fill, paste
         self.networks = {}
         self.scored = self.shown = tuple(row for row in ROWS if row in completions or row in ROWS[:2])
 
     def generate(self, batch, networks):
-        """{row: [N, 3, H, W] in [0, 1]}, completed ones in steps of 8 bits."""
+        """{row: [N, 3, H, W] in [0, 1]}."""
         made = {"RAW": batch["image"], "MASK": self.fill(batch["image"], batch["mask"])}
         true, masks = images.to_hwc(batch["image"]), images.to_hwc(batch["mask"])
         for row, system in self.completions.items():
             outputs = images.to_hwc(system.generate(batch, system.networks)["output"])
             pasted = [self.paste(*part) for part in zip(outputs, true, masks, strict=True)]
-            made[row] = images.to_chw(np.stack(pasted)) / np.float32(255)
+            made[row] = images.to_chw(np.stack(pasted))
         return made
 
 

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from engine.images import composite, from_signed, to_signed
 from engine.settings import Settings
-from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
 from engine.weights.files import load_into, read_loss_weights
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
@@ -204,8 +204,9 @@ class PartialConv(System):
         return {
             "": Exported(
                 layer=Filling(self, networks["generator"]),
-                inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1))],
+                inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1), "mask")],
                 outputs=[Port("composite", (-1, 3, -1, -1))],
+                hole=Hole(),
             )
         }
 

@@ -14,7 +14,9 @@ import paddle
 from pydantic import Field, model_validator
 
 from engine import distributed
+from engine.dialect import Dialect, OwnFlag
 from engine.errors import InputError
+from engine.flags import boolean
 from engine.images import from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
@@ -37,6 +39,18 @@ from system.satnet_identity import IdentitySettings, identity_loss
 from system.satnet_measures import VARIANTS
 
 OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b
+
+
+A2B = OwnFlag(  # MUNIT's words, in whose data set a is the caricature
+    "MUNIT's word for --to photo (0: --to caricature)",
+    boolean,
+    means=lambda value: {"to": "photo" if value else "caricature"},
+)
+B2A = OwnFlag(
+    "MUNIT's word for --to caricature (0: --to photo)",
+    boolean,
+    means=lambda value: {"to": "caricature" if value else "photo"},
+)
 
 
 class SATNet(System):
@@ -89,6 +103,7 @@ class SATNet(System):
     averaged = ("photo_generator", "caricature_generator")
     costly = ("variety", "identity_similarity", "fid")
     shown = ("photo", "to_caricature", "caricature", "to_photo")
+    dialects = {"predict": Dialect({"a2b": A2B, "b2a": B2A})}
     smoke = {
         "recipe.image_size": [28, 24],
         "recipe.generator.dim": 4,

@@ -30,8 +30,13 @@ class Stage:
     facts: dict = field(default_factory=dict)
 
     @property
+    def words(self):
+        """The command as its program receives it: the official script splits it at every bar before it runs it."""
+        return self.command.replace("|", " ")
+
+    @property
     def official_command(self):
-        """The line that the official script would run, redirection included."""
+        """The line that the official script would report, redirection included."""
         return f"{self.command} > {self.official_log} 2>&1 " if self.official_log else self.command
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import paddle
 
 from deploy import inference
-from deploy.predictor import read_contract
-from deploy.results import output_files
+from deploy.contract import read_contract
 from engine import images
 from engine.errors import InputError
 from engine.weights.files import read_weights
@@ -136,11 +135,6 @@ def contract_of(model):
     return read_contract(path)
 
 
-def given_files(command):
-    """Input name -> file, of the words `--mask=FILE` and `--style=FILE` of a command."""
-    return dict(re.findall(r"--(mask|style)[= ](\S+)", command))
-
-
 def check_infer(stage, text, began):
     """(reasons, facts) of an inference: a printed result and new pictures for every input, all numbers finite.
 
@@ -152,7 +146,9 @@ def check_infer(stage, text, began):
         return ["no 'results in FOLDER' in the log"], {}
     try:
         contract = contract_of(stage.output)
-        samples = inference.find_samples(contract, stage.facts["images"] or None, given_files(stage.command))
+        masks = dict(re.findall(r"--(mask)[= ](\S+)", stage.command))
+        given = inference.named_files(contract, **masks)
+        samples = inference.find_samples(contract, stage.facts["images"] or None, given)
     except InputError as error:
         return [str(error)], {}
     reasons = [f"no result printed for {sample.name}" for sample in samples if sample.name not in results]
@@ -162,7 +158,7 @@ def check_infer(stage, text, began):
         if (wanted := promised(contract)) not in (None, len(results[name]))
     ]
     reasons += [f"{name}: a result is not finite" for name, values in results.items() if not np.isfinite(values).all()]
-    files = output_files(contract, samples, folder[-1])
+    files = inference.output_files(contract, samples, folder[-1])
     paths = [path for outputs in files.values() for path in outputs.values()]
     reasons += [reason for reason in (not_new(path, began) for path in paths) if reason]
     pictures = {} if reasons else {str(path): images.to_uint8(images.read_image(path)) for path in paths}
@@ -173,7 +169,7 @@ def check_infer(stage, text, began):
 
 def promised(contract):
     """How many numbers are printed for a sample: one a channel of images, all of vectors and points; None: any."""
-    counts = [port["shape"][1:2] if port["kind"] == "image" else port["shape"][1:] for port in contract["outputs"]]
+    counts = [port.shape[1:2] if port.kind in ("image", "mask") else port.shape[1:] for port in contract.outputs]
     sizes = [size for count in counts for size in count]
     return None if -1 in sizes else sum(math.prod(count) for count in counts)
 

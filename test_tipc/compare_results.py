@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np  # noqa: E402
 
 from engine.cli import guarded  # noqa: E402
+from engine.data_files import read_text
 from engine.errors import InputError  # noqa: E402
 
 NUMBER = re.compile(r"(?P<name>[^\t:]+): ?(?P<value>[-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))\s*", re.IGNORECASE)
@@ -49,10 +50,7 @@ def read_results(path):
     Raises:
         InputError: the file cannot be read, or a result is no list of numbers.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
+    lines = read_text(path, "results of a run").splitlines()
     found = {}
     for number, line in enumerate(lines, 1):
         match = TABBED.fullmatch(line) or NUMBER.fullmatch(line)
@@ -61,8 +59,8 @@ def read_results(path):
         try:
             value = json.loads(match["value"].lower().replace("nan", "NaN").replace("inf", "Infinity"))
             found[match["name"].strip()] = np.asarray(value, np.float64).ravel()
-        except (ValueError, TypeError):
-            raise InputError(f"{path}:{number}: no numbers after '{match['name']}'") from None
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            raise InputError(f"{path}:{number}: no numbers after {match['name'][:60]!r}") from None
     return found
 
 

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from deploy import onnx as onnx_graph
+from deploy import quantise
 from deploy.predictor import model_files
 from engine import cli
 from engine.errors import InputError
@@ -23,7 +24,6 @@ from test_tipc.chain import Stage
 from test_tipc.parser import check_mode, read_config
 from test_tipc.plan import ASSEMBLY
 from test_tipc.runner import TIME_LIMIT, Runner, parse_arguments, show
-from tools import quantise
 
 MODES = {"paddle2onnx_infer": "paddle2onnx", "whole_infer": "ptq"}
 LARGEST_LOSS = 1.0  # dB of PSNR that the int8 pictures may lose against the clean ones

@@ -86,7 +86,7 @@ class Full51(Chain):
     def after_training(self, label, listed, weights, export_slot):
         """Add evaluation, export and inference of the training stage added last."""
         c = self.config
-        if c.value("eval") not in ("", "null"):
+        if not c.is_left_out("eval"):
             words = [
                 self.python,
                 c.value("eval"),
@@ -95,11 +95,11 @@ class Full51(Chain):
                 c.flag("eval_param"),
             ]
             self.add("eval", f"eval_{label}", " ".join(words), "eval", needs=self.run)
-        if c.value(export_slot) in ("", "null"):
+        if c.is_left_out(export_slot):
             c.remark(export_slot, f"{label} has no export: export and inference are left out", is_error=False)
             return
         save, sub = weights.removesuffix(f"/{c.value('train_model_name')}"), c.value("inference_dir")
-        model_dir = save if sub in ("", "null", "##") else f"{save}/{sub}"
+        model_dir = save if sub in ("null", "##") else f"{save}/{sub}"  # an empty one leaves the slash, as officially
         needs = self.export(f"export_{label}", export_slot, c.value(export_slot), weights, save, model_dir, self.run)
         self.infer(f"infer_{label}", model_dir, c.value("train_infer_img_dir"), needs, export_slot == "pact_export")
 

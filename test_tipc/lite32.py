@@ -26,7 +26,7 @@ class Lite32(Chain):
                 if c.value("norm_train") in ("", "null"):
                     c.remark("norm_train", f"trainer '{trainer}' has no command and is left out", is_error=False)
                     continue
-                autocast = "True" if trainer == "amp_train" else "null"
+                autocast = "True" if trainer == "amp_train" else "False"
                 save = f"{self.folder}/{trainer}_gpus_{gpu}_autocast_{autocast}_nodes_{self.nodes(ips)}.log"
                 words = [
                     self.launcher(gpu, ips),
@@ -46,10 +46,10 @@ class Lite32(Chain):
     def after_training(self, label, weights, save, run):
         """Add evaluation, export and inference of one training run."""
         c = self.config
-        if c.value("eval") not in ("", "null"):
+        if not c.is_left_out("eval"):
             command = f"{self.python} {c.value('eval')} {setting(c.key('pretrained'), weights)}"
             self.add("eval", f"eval_{label}", command, "eval", needs=run)
-        if c.value("norm_export") in ("", "null"):
+        if c.is_left_out("norm_export"):
             c.remark("norm_export", f"{label} has no export: export and inference are left out", is_error=False)
             return
         needs = self.export(f"export_{label}", "norm_export", weights, save, run)
@@ -69,7 +69,7 @@ class Lite32(Chain):
         """Stages of whole_infer: export the one listed model where a command stands beside it, then run it."""
         c = self.config
         model_dir, needs = c.value("save_inference_dir"), ""
-        if c.value("infer_export") != "null":
+        if not c.is_left_out("infer_export"):
             needs = self.export("export_0", "infer_export", c.value("train_model"), model_dir)
         self.infer("infer_0", model_dir, c.value("image_dir"), needs)
         return self.stages

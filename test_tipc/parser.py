@@ -8,8 +8,8 @@ Source: behaviour of test_train_inference_python.sh and common_func.sh, PaddlePa
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from pathlib import Path
 
+from engine.data_files import read_text
 from engine.errors import ConfigError
 from test_tipc.slots import (
     ANCHORS,
@@ -24,6 +24,8 @@ from test_tipc.slots import (
     TRAINER_POSITION,
     WINDOW,
 )
+
+MOST = 2**20  # bytes of a file of 51 lines and what follows them
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Notice:
 
     def __str__(self):
         """`file:line: error: text`, as compilers write it."""
-        return f"{self.path}:{self.number}: {'error' if self.is_error else 'warning'}: {self.text}"
+        shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in self.text)
+        return f"{self.path}:{self.number}: {'error' if self.is_error else 'warning'}: {shown}"
 
 
 @dataclass
@@ -89,6 +92,10 @@ class TipcConfig:
         text = self.value(slot)
         items = text.split("|")
         return items[:-1] if items[-1] == "" else items
+
+    def is_left_out(self, slot):
+        """True where `[ VALUE != "null" ]` does not hold: null, nothing, or several items (an error there)."""
+        return self.value(slot) == "null" or len(self.choices(slot)) != 1
 
     def for_mode(self, slot, mode):
         """Value that a `mode=value|mode=value` list gives to `mode`; empty where it gives none."""
@@ -119,7 +126,7 @@ def read_config(path, dialect=None):
         TipcConfig; its notices name file and line of everything that is empty, misplaced, cut or unusual.
 
     Raises:
-        ConfigError: the file is missing, not text, or of neither dialect.
+        InputError: the file is missing, not text, or of neither dialect.
     """
     lines, notices = lex(path)
     if not lines:
@@ -129,12 +136,7 @@ def read_config(path, dialect=None):
 
 def lex(path):
     """Lines of the file without blank ones, and warnings about what the official scripts stumble over."""
-    try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such TIPC file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as a TIPC file ({error})") from None
+    text = read_text(path, "a TIPC file", most=MOST)
     notices = []
     if "\r" in text:
         notices.append(Notice(str(path), 1, "CRLF line ends; read as LF here, fatal to the official scripts", False))

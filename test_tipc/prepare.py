@@ -46,7 +46,7 @@ def main(words=None):
 def export_model(path):
     """Export the trained model that the deployment chains start from; returns the exit status."""
     stage = plan(read_config(path), "whole_infer")[0]
-    return subprocess.run(argument_list(stage.command, sys.executable)).returncode
+    return subprocess.run(argument_list(stage.words, sys.executable)).returncode
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def parse_arguments(words=None):
 
 def show(config, stages):
     """Print the commands of the official script, and the remarks to stderr; returns the exit status."""
-    print(*(stage.official_command for stage in stages), sep="\n")
+    print(*(stage.official_command.replace("|", " ") for stage in stages), sep="\n")
     print(*config.notices, f"{len(stages)} commands", sep="\n", file=sys.stderr)
     return 1 if any(notice.is_error for notice in config.notices) else 0
 
@@ -126,7 +126,7 @@ class Runner:
         result = Result(stage.kind, stage.name, stage.official_command, "failed", log=str(log))
         where = f"{self.config.path}:{stage.line}"
         try:
-            arguments = argument_list(stage.command, self.python, self.config.value("python"))
+            arguments = argument_list(stage.words, self.python, self.config.value("python"))
         except ConfigError as error:
             result.reasons = [f"{where}: {error}"]
             return result

@@ -175,7 +175,7 @@ def test_flag_of_the_yaml_of_a_wrong_type():
 
 
 def test_infer_takes_nothing_it_cannot_use(at, tmp_path):
-    one_line(call("infer", "--image_dri=x"), "unrecognized arguments: --image_dri=x")
+    one_line(call("infer", "--image_dri=x"), "unknown flag '--image_dri'. Did you mean '--image_dir'?")
     one_line(call("infer", f"--model_dir={at['empty']}"), f"{at['empty']}: holds no exported model")
     one_line(call("infer", f"--model_dir={at['model']}", f"--image_dir={at['no_images']}"), "holds no image")
     words = [f"--model_dir={at['model']}", f"--image_dir={at['faces']}", f"--output_dir={at['below_file']}"]

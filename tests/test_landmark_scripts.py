@@ -7,8 +7,8 @@ import paddle
 import pytest
 
 from data_loader.drawn_faces.rendering import render
-from deploy.blending import MODES
 from engine.images import face_box, read_image, to_uint8, write_image
+from engine.system import BLENDS
 from engine.weights.files import read_weights, write_torch
 from engine.weights.official_keys import to_official
 from model.landmark.network import CompletionNetwork
@@ -109,19 +109,19 @@ def test_blends_of_predict_and_infer_agree(inside, tmp_path):
     told("export_model", *CONFIG, *weights, "--save_inference_dir", tmp_path / "model")
     found = {}
     for script, first in (("predict", [*CONFIG, *weights]), ("infer", ["--model_dir", tmp_path / "model"])):
-        for mode in (*MODES, None):
+        for mode in (*BLENDS, None):
             out = tmp_path / script / str(mode)
             asked = ["--blend", mode] if mode else []
             told(script, *first, "--img", "images/test/person20.jpg", "--output_dir", out, *asked)
             found[script, mode] = to_uint8(read_image(out / "person20_predict.png")).astype(int)
     hole = face_box((40, 40)) == 1
     own = to_uint8(read_image("images/test/person20.jpg"))
-    for mode in (*MODES, None):
+    for mode in (*BLENDS, None):
         assert np.abs(found["predict", mode] - found["infer", mode]).max() <= 1
         assert (mode == "none") == bool((found["predict", mode] != own)[~hole[..., 0]].any())
     np.testing.assert_array_equal(found["predict", None], found["predict", "poisson"])
     np.testing.assert_array_equal(found["predict", "none"][hole[..., 0]], found["predict", "composite"][hole[..., 0]])
-    assert len({found["predict", mode].tobytes() for mode in MODES}) == len(MODES)
+    assert len({found["predict", mode].tobytes() for mode in BLENDS}) == len(BLENDS)
 
 
 def test_another_mask(inside, tmp_path):

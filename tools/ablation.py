@@ -12,7 +12,6 @@ not done again, an interrupted training goes on at its checkpoint.
     OUTPUT/results.json, table.md, pictures.png    written after every run, of what is finished
 """
 
-import argparse
 import signal
 import sys
 from pathlib import Path
@@ -21,39 +20,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
 from data_loader.batches import EvaluationBatches
-from engine import cli, distributed, yaml_files
+from engine import distributed
 from engine.build import build_dataset
-from engine.cli import Flag
+from engine.cli import guarded
 from engine.files import check_writable
+from engine.flags import Flag, boolean, overrides, read
 from engine.log import logger, to_console
 from engine.training.campaign import Trainings
 from engine.training.trainer import git_commit
 from metric.evaluation.ablation import Campaign
 from metric.evaluation.ablation_experiment import base_config, read_experiment
 
+PLACES = {"experiment": Flag("what to vary and to score", Path, metavar="YAML", required=True)}
 FLAGS = {
     "output": Flag("default: runs/ablation/<name of the YAML>", Path, metavar="DIR"),
-    "device": cli.STANDING["device"],
-    "report": Flag("train nothing: score and compare what is trained", cli.boolean, default=False),
+    "report": Flag("train nothing: score and compare what is trained", boolean, default=False),
+    "overrides": Flag("set any key of the configuration for all runs", aliases=("-o",), metavar="KEY=VALUE", many=True),
 }
-
-
-def arguments(argv=None):
-    """The command line."""
-    parser = cli.Parser(description=__doc__)
-    parser.add_argument("experiment", metavar="YAML", type=Path, help="what to vary and to score")
-    told = "set any key of the configuration for all runs"
-    words = {"nargs": "+", "action": "extend", "default": [], "metavar": "KEY=VALUE", "type": _override, "help": told}
-    parser.add_argument("-o", dest="overrides", **words)
-    cli.add_flags(parser, FLAGS)
-    return parser.parse_args(argv)
-
-
-def _override(word):
-    key, equals, text = word.partition("=")
-    if not equals or not key:
-        raise argparse.ArgumentTypeError(f"{word}: expected KEY=VALUE")
-    return key, yaml_files.parse_value(text)
 
 
 def _ended(number, frame):
@@ -62,11 +45,11 @@ def _ended(number, frame):
 
 def main():
     """Check, train, score, compare."""
-    args = arguments()
+    args = read(__doc__, FLAGS, places=PLACES, standing=("device",))
     distributed.start(args.device)
     to_console()
     signal.signal(signal.SIGTERM, _ended)
-    experiment = read_experiment(args.experiment, args.overrides)
+    experiment = read_experiment(args.experiment, [(key, value) for key, value, _ in overrides(args.overrides)])
     folder = args.output or Path("runs/ablation") / args.experiment.stem
     check_writable(folder)
     base = base_config(experiment)
@@ -83,4 +66,4 @@ def main():
 
 
 if __name__ == "__main__":
-    cli.guarded(main)
+    guarded(main)

@@ -15,38 +15,33 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
-from engine import cli, distributed
-from engine.cli import Flag
+from engine import distributed
+from engine.cli import guarded
 from engine.errors import InputError
 from engine.files import check_writable
+from engine.flags import Flag, at_least, read
 from engine.log import logger, to_console
 from metric.evaluation import registry
 from metric.evaluation.evaluate import evaluate
 from metric.evaluation.folders import FolderBatches, Restored, files_by_name, list_unmatched
 from metric.evaluation.report import save_statistics, tell, write_report
 
+PLACES = {
+    "restored": Flag("folder of pictures to score", metavar="RESTORED_DIR", required=True),
+    "reference": Flag("folder of what they should be", metavar="REFERENCE_DIR", required=True),
+}
 FLAGS = {
     "suffix": Flag("what the names of restored files have at their end, such as _predict", default="", metavar="TEXT"),
     "masks": Flag("folder of masks by the same names, white where a picture was filled", metavar="DIR"),
-    "batch_size": Flag("pictures a pass through a network", cli.at_least(1), default=8, metavar="N"),
-    "device": cli.STANDING["device"],
+    "batch_size": Flag("pictures a pass through a network", at_least(1), default=8, metavar="N"),
     "result_dir": Flag("where scores.json goes", default="results/evaluate", metavar="DIR"),
     **registry.FLAGS,
 }
 
 
-def arguments(argv=None):
-    """The command line."""
-    parser = cli.Parser(description=__doc__)
-    parser.add_argument("restored", metavar="RESTORED_DIR", help="pictures to score")
-    parser.add_argument("reference", metavar="REFERENCE_DIR", help="what they should be")
-    cli.add_flags(parser, FLAGS)
-    return parser.parse_args(argv)
-
-
 def main():
     """Match, score, print, write."""
-    args = arguments()
+    args = read(__doc__, FLAGS, places=PLACES, standing=("device",))
     distributed.start(args.device)
     to_console()
     check_writable(args.result_dir)
@@ -76,4 +71,4 @@ def main():
 
 
 if __name__ == "__main__":
-    cli.guarded(main)
+    guarded(main)

@@ -14,103 +14,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
-from scipy.ndimage import minimum_filter  # noqa: E402
-
 from engine.build import build_system
-from engine.cli import Flag, at_least, choice, guarded, parse  # noqa: E402
-from engine.errors import InputError  # noqa: E402
-from engine.images import hole_mask, read_image  # noqa: E402
+from engine.cli import Flag, at_least, choice, guarded, parse
+from engine.errors import InputError
+from engine.masks import read_hole
+from model.partialconv.hole_closure import closure_table, encoder_kernels, followed
 
 OWN = {
     "size": Flag("side of the picture, default: that of the validation data", at_least(2), metavar="N"),
     "mask": Flag("also follow the hole of this mask picture", metavar="FILE"),
     "white_means": Flag("what white is in the mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
 }
-
-
-def encoder_kernels(network):
-    """Kernel sizes of a network's convolutions of stride 2, in order; transposed ones are none of them."""
-    kernels = []
-    for layer in network.sublayers():
-        stride = np.ravel(getattr(layer, "stride", None) or getattr(layer, "_stride", None) or 0)
-        if stride[0] == 2 and "Transpose" not in type(layer).__name__:
-            kernels.append(layer.weight.shape[-1])
-    return kernels
-
-
-def empty_cells(hole, kernel, is_line=False):
-    """Cells of the next layer whose window holds nothing valid.
-
-    Args:
-        hole: [H, W] bool; with `is_line` each row is a hole of its own along a line.
-        kernel: odd; the stride is 2.
-
-    Returns:
-        [ceil(H / 2), ceil(W / 2)] bool, [H, ceil(W / 2)] for lines.
-    """
-    window = (1, kernel) if is_line else (kernel, kernel)
-    empty = minimum_filter(hole.astype(np.uint8), size=window, mode="constant", cval=1) > 0
-    return empty[:, ::2] if is_line else empty[::2, ::2]
-
-
-def closes(starts, length, size, kernels):
-    """Whether the kernels' layers close every hole [start, start + length) of a line of `size`, and so such squares.
-
-    A square is empty where both its sides are: it closes with them.
-    """
-    position = np.arange(size)
-    hole = np.stack([(position >= start) & (position < start + length) for start in starts])
-    for kernel in kernels:
-        hole = empty_cells(hole, kernel, is_line=True)
-    return not hole.any()
-
-
-def largest_closed(size, kernels):
-    """Sides of the largest holes that the layers close at every place: (off the edge, at the top or left, at the
-    bottom or right); 0 where none."""
-    places = (lambda n: range(1, size - n), lambda n: [0], lambda n: [size - n])
-    return [
-        largest(lambda n, place=place: closes(place(n), n, size, kernels), size - 1 - (number == 0))
-        for number, place in enumerate(places)
-    ]
-
-
-def largest(holds, most):
-    """The largest n from 1 to `most` for which holds(n), which is true up to some n; 0 if for none."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low
-
-
-def report(size, kernels):
-    """Lines of the table: a row a layer."""
-    lines = [
-        f"picture of {size} x {size}; side of the largest square hole that is closed after each layer",
-        f"{'layer':>5} {'kernel':>6} {'map':>5} {'field':>6} {'off the edge':>13} {'top or left':>12} "
-        f"{'bottom or right':>16}",
-    ]
-    field, step, side = 1, 1, size
-    for number, kernel in enumerate(kernels, 1):
-        field, step, side = field + (kernel - 1) * step, step * 2, -(-side // 2)
-        inside, first, last = largest_closed(size, kernels[:number])
-        lines.append(f"{number:>5} {kernel:>6} {side:>5} {field:>6} {inside:>13} {first:>12} {last:>16}")
-    return lines
-
-
-def followed(hole, kernels):
-    """Lines that follow one hole [H, W] bool through the layers, padded to whole steps as the network does."""
-    multiple = 2 ** len(kernels)
-    hole = np.pad(hole, [(0, -side % multiple) for side in hole.shape], constant_values=True)
-    lines = []
-    for number, kernel in enumerate(kernels, 1):
-        hole = empty_cells(hole, kernel)
-        lines.append(f"layer {number}: {hole.mean():.1%} of {hole.shape[0]} x {hole.shape[1]} cells are empty")
-        if not hole.any():
-            return [*lines, f"closed at layer {number} of {len(kernels)}"]
-    return [*lines, "NOT closed: what is left at the last layer is filled without having seen a known pixel"]
 
 
 def main(argv=None):
@@ -120,9 +34,9 @@ def main(argv=None):
     if not kernels:
         raise InputError(f"{arguments.config_path}: its network has no convolution of stride 2")
     size = arguments.size or arguments.config.data.validation.image_size
-    print("\n".join(report(size, kernels)))
+    print("\n".join(closure_table(size, kernels)))
     if arguments.mask:
-        print("\n".join(followed(hole_mask(read_image(arguments.mask), arguments.white_means)[..., 0] > 0, kernels)))
+        print("\n".join(followed(read_hole(arguments.mask, arguments.white_means)[..., 0] > 0, kernels)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
 from deploy import inference
-from deploy import timing  # noqa: E402
 from engine.cli import at_least, boolean, guarded  # noqa: E402
 from engine.errors import InputError  # noqa: E402
 from deploy.onnx import OnnxPredictor  # noqa: E402
@@ -29,6 +28,7 @@ def parse_arguments():
     parser.add_argument("--onnx_file", type=Path, help="NAME.onnx with NAME.yaml beside it")
     parser.add_argument("--model_dir", type=Path, help="folder with inference.onnx, instead of a file")
     parser.add_argument("--image_dir", help="folder of pictures, or of the folders image, mask, style")
+    parser.add_argument("--mask", help="folder of masks, named like the pictures, for models that take one")
     parser.add_argument("--output_dir", default="results/infer_onnx")
     parser.add_argument("--batch_size", type=at_least(1), default=1)
     parser.add_argument("--cpu_threads", type=at_least(1))
@@ -43,15 +43,17 @@ def main():
     if (args.onnx_file is None) == (args.model_dir is None):
         raise InputError("give the model with either --onnx_file or --model_dir")
     predictor = OnnxPredictor(args.onnx_file or args.model_dir / "inference.onnx", args.cpu_threads)
-    samples = inference.find_samples(predictor.contract, args.image_dir)
+    samples = inference.find_samples(
+        predictor.contract, args.image_dir, inference.named_files(predictor.contract, mask=args.mask)
+    )
     inference.warm_up(predictor, args.batch_size)
-    watch, count = timing.Stopwatch(), 0
+    watch, count = inference.Stopwatch(), 0
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
     print(f"{count} pictures, {len(samples) - count} skipped; results in {args.output_dir}")
     if args.benchmark:
-        times = ", ".join(f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in timing.STAGES)
+        times = ", ".join(f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in inference.STAGES)
         print(f"{times}, ips: {count / watch.total():.3f} images/s")
     return 0
 

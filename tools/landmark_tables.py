@@ -26,7 +26,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: E402, F401, I001  thread environment before Paddle
 from data_loader import galleries
 from data_loader.batches import EvaluationBatches
-from deploy.blending import MODES as BLENDS
 from deploy.filling import pasted
 from engine import distributed
 from engine.build import build_dataset, build_system
@@ -34,6 +33,7 @@ from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.config import replaced
 from engine.errors import InputError
 from engine.files import check_writable
+from engine.system import BLENDS
 from metric.evaluation import face_judges, face_table, registry
 from metric.evaluation.evaluate import evaluate
 from metric.identification import Gallery

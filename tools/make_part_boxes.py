@@ -13,88 +13,39 @@ A source is one of
 `--size` is the side of the square pictures the coordinates are for; the table serves training at every size.
 """
 
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from data_loader.facial_parts import PARTS, PartTable, circles_of, write_table  # noqa: E402
-from engine.cli import Flag, guarded, parse  # noqa: E402
-from engine.errors import InputError  # noqa: E402
-from engine.images import list_images  # noqa: E402
-from engine.weights.files import read_tree  # noqa: E402
+from data_loader.facial_parts import PartTable, circles_of, write_table
+from data_loader.landmark_files import landmarks_of, official_circles
+from engine.cli import Flag, at_least, guarded, read
+from engine.errors import InputError
+from engine.weights.files import read_tree
 
-OWN = {
-    "landmarks": Flag("file of landmarks", default=None, metavar="FILE"),
-    "size": Flag("side of the pictures the landmarks are for", int, default=512, metavar="PIXELS"),
-    "images": Flag("folder whose sorted files the official .pth counts", default=None, metavar="DIR"),
+FLAGS = {
+    "landmarks": Flag("file of landmarks", metavar="FILE", required=True),
+    "size": Flag("side of the pictures the landmarks are for", at_least(1), default=512, metavar="PIXELS"),
+    "images": Flag("folder whose sorted files the official .pth counts", metavar="DIR"),
     "output": Flag("table to write, .json or .npz", default="parts.json", metavar="FILE"),
 }
 
 
-def official_circles(path, images=None):
-    """{stem: circles [3, 3]} of the official .pth, whose keys are numbers of eight digits.
-
-    Raises:
-        InputError: another form, or a number that the folder does not reach.
-    """
-    stems = [file.stem for file in list_images(images)] if images else None
-    tree, faces = read_tree(path), {}
-    try:
-        for key, parts in tree.items():
-            stem = f"{int(key):05d}" if stems is None else stems[int(key)]
-            faces[stem] = np.array([[float(value) for value in parts[part]] for part in PARTS]).reshape(3, 3)
-    except IndexError:
-        raise InputError(f"{images}: holds {len(stems)} pictures, {path} has a picture {key}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no landmarks of the official form ({type(error).__name__}: {error})") from None
-    return faces
-
-
-def landmarks_of(path):
-    """{stem: [68, 2]} of one of the JSON forms, NaN where a point is null.
-
-    Raises:
-        InputError: missing, or of another form.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        faces = content.get("faces", content)
-        points = dict(_stem_and_points(key, face) for key, face in faces.items())
-        if not points or any(array.shape != (68, 2) for array in points.values()):
-            raise ValueError("expected 68 points (x, y) a face")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a file of landmarks") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no landmarks that are known ({type(error).__name__}: {error})") from None
-    return points
-
-
-def _stem_and_points(key, face):
-    if isinstance(face, dict) and "image" in face:  # ffhq-dataset-v2.json
-        key, face = Path(face["image"]["file_path"]).stem, face["image"]["face_landmarks"]
-    elif isinstance(face, dict):
-        face = face["landmarks"]
-    return key, np.array([[np.nan, np.nan] if point is None else point for point in face], np.float64)
-
-
 def main(argv=None):
     """Read the landmarks, write the table, say what is in it."""
-    arguments = parse(__doc__, {}, argv, standing=(), own=OWN)
-    if arguments.landmarks is None or not arguments.size or arguments.size < 1:
-        raise InputError("--landmarks FILE and a positive --size are needed")
-    if Path(arguments.output).suffix not in (".json", ".npz"):
-        raise InputError(f"--output {arguments.output}: expected .json or .npz")
-    if Path(arguments.landmarks).suffix == ".pth":
-        faces = official_circles(arguments.landmarks, arguments.images)
+    args = read(__doc__, FLAGS, argv)
+    if Path(args.output).suffix not in (".json", ".npz"):
+        raise InputError(f"--output {args.output}: expected .json or .npz")
+    if Path(args.landmarks).suffix == ".pth":
+        faces = official_circles(read_tree(args.landmarks), args.landmarks, args.images)
     else:
-        faces = {stem: circles_of(points, arguments.size) for stem, points in landmarks_of(arguments.landmarks).items()}
-    write_table(arguments.output, PartTable(faces, arguments.size))
+        faces = {stem: circles_of(points, args.size) for stem, points in landmarks_of(args.landmarks).items()}
+    write_table(args.output, PartTable(faces, args.size))
     hidden = sum(int((~np.isfinite(circles)).any(axis=1).sum()) for circles in faces.values())
-    print(f"{arguments.output}: {len(faces)} faces of {arguments.size} x {arguments.size}, {hidden} parts not visible")
+    print(f"{args.output}: {len(faces)} faces of {args.size} x {args.size}, {hidden} parts not visible")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The file formats weights come in: Paddle's pickle, torch's zip and its older stream, safetensors.
 
-Each reader takes an open file and gives {key: array}. Keys of nested dicts are joined with "/"; numbers, text and lists
-are dropped. Arrays are contiguous, writable, in native byte order; half and bfloat16 become float32. What the arrays
-take in memory is bounded by the file's size, so views that repeat a storage many times are refused.
+Each reader takes an open file and gives {key: array}, of a pickle as `engine.weights.tree` finds them. Arrays are
+contiguous, writable, in native byte order; half and bfloat16 become float32. What the arrays take in memory is bounded
+by the file's size, so views that repeat a storage many times are refused.
 
 Source: torch/serialization.py (both forms of torch.save), paddle/framework/io.py (paddle.save), read to learn the
 forms; the safetensors library.
@@ -16,13 +16,13 @@ import numpy as np
 import safetensors
 from numpy.lib.stride_tricks import as_strided
 
-from engine.weights.pickle_names import BFLOAT16, Refused, Storage, Tensor, inert, storage_view
+from engine.weights.pickle_names import BFLOAT16, Refused, Storage, inert, storage_view
+from engine.weights.tree import arrays_in, joined
 from engine.weights.unpickle import unpickle
 
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of a torch file before 1.6
 TORCH_PROTOCOL = 1001
 MAX_GROWTH = 8, 1 << 24  # arrays may take 8 times the file's size and 16 MiB
-MAX_NODES, MAX_DEPTH, MAX_KEY = 200_000, 16, 1000
 MAX_LINE = 1 << 16
 MAX_TREE_WORK = 20_000_000  # pickle instructions of a table; FFHQ's 70,000 faces take about 6 million
 SAFETENSORS = {
@@ -79,8 +79,8 @@ def read_pickle(file):
     tree = unpickle(stream)
     if tree == TORCH_MAGIC:
         return _read_old_torch(stream)
-    arrays = _arrays(tree, _Maker(stream.size, paddle=True))
-    return _joined(arrays, tree.get("UnpackBigParamInfor@@")) if type(tree) is dict else arrays
+    arrays = arrays_in(tree, _Maker(stream.size, paddle=True))
+    return joined(arrays, tree.get("UnpackBigParamInfor@@")) if type(tree) is dict else arrays
 
 
 def read_zip(file):
@@ -97,7 +97,7 @@ def read_zip(file):
         return archive.read(entry)
 
     tree = unpickle(Stream(io.BytesIO(archive.read(f"{top}data.pkl"))), _storage)
-    return _arrays(tree, _Maker(size, content))
+    return arrays_in(tree, _Maker(size, content))
 
 
 def _torch_archive(file):
@@ -143,6 +143,8 @@ def _read_old_torch(stream):
 
     def refer(identity):
         view = _storage(identity)
+        if type(view) is not Storage:
+            return view
         whole = Storage(view.key, view.dtype, view.count)
         if declared.setdefault(view.key, whole) != whole:
             raise Refused("declares a storage twice, differently")
@@ -162,56 +164,16 @@ def _read_old_torch(stream):
             raise Refused("lacks a storage that it refers to")
         return stream.exactly(storage.count * _width(storage.dtype), positions[storage.key])
 
-    return _arrays(tree, _Maker(stream.size, content))
+    return arrays_in(tree, _Maker(stream.size, content))
 
 
 def _storage(identity):
     """Storage of torch's persistent id ("storage", class, key, device, count[, view])."""
+    if type(identity) is tuple and len(identity) == 4 and identity[0] == "module":
+        return identity[1]  # of a module pickled whole: its class, beside its source
     if type(identity) is not tuple or len(identity) not in (5, 6) or identity[0] != "storage":
         raise Refused("refers to something that is no storage")
     return storage_view(identity[1], identity[2], identity[4], *identity[5:])
-
-
-def _arrays(tree, make):
-    """{key: array} of a tree of dicts, in its order."""
-    tree = inert(tree)
-    if type(tree) is not dict:
-        raise Refused("holds no dict of arrays")
-    arrays, nodes = {}, 0
-    pending = [("", tree, 0)]
-    while pending:
-        key, node, depth = pending.pop()
-        if type(node) is dict:
-            nodes += len(node)
-            if nodes > MAX_NODES or depth > MAX_DEPTH or len(key) + max(map(len, node), default=0) > MAX_KEY:
-                raise Refused("nests its dicts, or names their entries, beyond reason")
-            prefix = f"{key}/" if depth else ""
-            pending += [(prefix + name, inert(child), depth + 1) for name, child in reversed(node.items())]
-        elif (tensor := _leaf(node)) is not None:
-            if key in arrays:
-                raise Refused("holds two arrays under one key")
-            arrays[key] = make(tensor)
-    if not arrays:
-        raise Refused("holds no arrays")
-    return arrays
-
-
-def _leaf(node):
-    """The Tensor that a node is: itself, or the second of Paddle's (name, array); None for anything else."""
-    if type(node) is tuple and len(node) == 2 and type(node[0]) is str:
-        node = inert(node[1])
-    return node if type(node) is Tensor else None
-
-
-def _joined(arrays, plan):
-    """Put together what Paddle cuts into pieces of 1 GiB; plan: {key: {"OriginShape": shape, "slices": keys}}."""
-    for key, entry in (plan if type(plan) is dict else {}).items():
-        try:
-            pieces = [arrays.pop(name) for name in entry["slices"]]
-            arrays[key] = np.concatenate(pieces).reshape(entry["OriginShape"])
-        except (KeyError, TypeError, ValueError):
-            raise Refused("holds an array in pieces that do not fit together") from None
-    return arrays
 
 
 class _Maker:

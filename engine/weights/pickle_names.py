@@ -1,7 +1,8 @@
-"""The few classes and functions a weights file may name, and the inert values that stand for what they would build.
+"""The few classes and functions that arrays are made of, and the inert values that stand for what a file builds.
 
 Nothing named is imported: a name is a pair of words looked up in NAMES, and its stand-in only describes. An array is
-described by `Tensor`, torch's storage by `Storage`; whoever reads the file makes arrays of them.
+described by `Tensor`, torch's storage by `Storage`; whoever reads the file makes arrays of them. Whatever else a file
+names, and whatever it would make of it, is an `Opaque`: words, the entries it was given and its state, never called.
 
 Source: the reductions written by torch (`torch/_utils.py`, `torch/serialization.py`), numpy and paddle
 (`paddle/framework/io.py`), read to learn the forms.
@@ -10,7 +11,7 @@ Source: the reductions written by torch (`torch/_utils.py`, `torch/serialization
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 MAX_DIMENSIONS = 16
 MAX_SIZE = 1 << 48  # of a dimension, stride or offset
@@ -70,13 +71,22 @@ class Pending:
     complete: Callable = lambda value, state: value
 
 
+@dataclass(eq=False)
+class Opaque:
+    """A class, function or object that no array needs: its dotted name, what it was given as a dict, and its state."""
+
+    text: str
+    entries: dict = field(default_factory=dict)
+    state: object = None
+
+
 def inert(value):
     """What a Pending object has become; any other value as it is."""
     return value.value if type(value) is Pending else value
 
 
 def storage_view(kind, key, count, view=None):
-    """Storage for the parts of torch's persistent id.
+    """Storage for the parts of torch's persistent id; Opaque of one whose values numpy has no type for.
 
     Args:
         kind: Name of the storage class.
@@ -84,6 +94,8 @@ def storage_view(kind, key, count, view=None):
         count: number of values.
         view: None, or (key, start, count) of a part of it, as files of 2017 have.
     """
+    if type(kind) is Opaque:
+        return Opaque(kind.text)
     code = STORAGES.get(kind.text.removeprefix("torch.")) if type(kind) is Name else None
     if code is None or type(key) is not str or not _is_count(count):
         raise Refused("refers to a storage of an unknown kind")
@@ -109,6 +121,8 @@ def _shape(value):
 
 def _tensor(storage, offset, shape, strides, *_):
     """Torch's `_rebuild_tensor` and `_rebuild_tensor_v2`."""
+    if type(storage) is Opaque:
+        return storage
     shape, strides = _shape(shape), _shape(strides)
     if type(storage) is not Storage or not _is_count(offset) or len(shape) != len(strides):
         raise Refused("describes a tensor that cannot be")
@@ -122,15 +136,17 @@ def _parameter(data=None, *_):
 
 def _subclass(function, _kind, arguments, _state):
     """Torch's tensor with attributes: the tensor."""
+    if type(function) is Opaque:
+        return function
     if type(function) is not Name or function.call is not _tensor or type(arguments) is not tuple:
         raise Refused("describes a tensor that cannot be")
     return _tensor(*arguments)
 
 
 def _dtype(code, *_):
-    """Numpy's dtype: integers, floats and booleans only; a later BUILD gives the byte order."""
+    """Numpy's dtype: integers, floats and booleans; a later BUILD gives the byte order. Any other type is Opaque."""
     if type(code) is not str or not re.fullmatch(r"[<>|=]?([iu][1248]|f[248]|b1)", code):
-        raise Refused("holds an array of another type than integer, float or boolean")
+        return Opaque("numpy.dtype")
     return Pending("<" + code.lstrip("=<|") if code[0] != ">" else code, _with_byte_order)
 
 
@@ -150,6 +166,8 @@ def _frombuffer(data, dtype, shape, order):
 
 def _contiguous(data, dtype, shape, is_fortran):
     """The Tensor over the whole of `data` (bytes, or text for its latin-1 code), in C or Fortran order."""
+    if type(dtype) is Opaque:
+        return dtype
     code, shape = inert(dtype), _shape(shape)
     if type(data) not in (bytes, str) or type(dtype) is not Pending or type(code) is not str:
         raise Refused("holds an array without plain data")
@@ -180,13 +198,10 @@ def _latin1(text, encoding):
     return text
 
 
-def _ignored(*_):
-    """A value that carries no weights: a device, a namespace of arguments."""
-    return Pending()
-
-
 def _scalar(dtype, data):
     """Numpy's `scalar`: the number, from the bytes (or text for their latin-1 code) of one value."""
+    if type(dtype) is Opaque:
+        return dtype
     code = inert(dtype)
     data = data.encode("latin1") if type(data) is str else data
     if type(dtype) is not Pending or type(code) is not str or type(data) is not bytes:
@@ -215,9 +230,8 @@ _MODULES = {
     "torch._tensor": {"_rebuild_from_type_v2": _subclass},
     "torch.nn.parameter": {"Parameter": _parameter},
     "torch.autograd.variable": {"Variable": _parameter},
-    "torch": {"Size": _sequence(tuple), "device": _ignored, "Tensor": None} | dict.fromkeys((*STORAGES, *_DTYPES)),
+    "torch": {"Size": _sequence(tuple), "Tensor": None} | dict.fromkeys((*STORAGES, *_DTYPES)),
     "collections": {"OrderedDict": text_dict, "defaultdict": text_dict, "Counter": text_dict},
-    "argparse": {"Namespace": _ignored},
     "builtins": _BUILTINS,
     "__builtin__": _BUILTINS,
     "_codecs": {"encode": _latin1},

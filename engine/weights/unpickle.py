@@ -1,15 +1,16 @@
 """What a pickle holds, without unpickling it: nothing that the file names is imported, built or called.
 
 `pickletools` splits the stream into opcodes and a stack machine follows them. It makes None, numbers, text, bytes,
-lists, tuples, dicts with text keys, and the inert values of `engine.weights.pickle_names`. Work and memory stay in
-proportion to the stream: no opcode copies data, and opcodes and copied list items are counted against a limit.
+lists, tuples, dicts with text keys, and the inert values of `engine.weights.pickle_names`: what is no array (a path, a
+date, a whole module) is an `Opaque` there. Work and memory stay in proportion to the stream: no opcode copies data, and
+opcodes and copied list items are counted against a limit.
 
 Source: the opcode descriptions in Python's pickletools.
 """
 
 import pickletools
 
-from engine.weights.pickle_names import NAMES, Name, Pending, Refused, text_dict
+from engine.weights.pickle_names import NAMES, Name, Opaque, Pending, Refused, text_dict
 
 MAX_WORK = 2_000_000  # opcodes and copied items (3 s); a checkpoint of 2000 tensors with Adam takes 200,000
 _DAMAGE = (ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError)
@@ -28,7 +29,7 @@ def unpickle(stream, persistent=None, max_work=None):
         under other keys than text (an optimizer's state) are dropped.
 
     Raises:
-        Refused: for foreign names, opcodes that weights do not need, damage, and more than `max_work` opcodes.
+        Refused: for opcodes that weights do not need, damage, and more than `max_work` opcodes.
     """
     machine = _Machine(persistent, max_work or MAX_WORK)
     try:
@@ -73,36 +74,45 @@ class _Machine:
         return items
 
     def extend(self, items):
+        """Items for the list on top of the stack; those of an Opaque are dropped."""
+        if type(self.stack[-1]) is Opaque:
+            return
         if type(self.stack[-1]) is not list:
             raise Refused("appends to something that is no list")
         self.stack[-1].extend(items)
 
     def assign(self, items):
-        """Keys and values by turns, into the dict on top of the stack."""
-        if type(self.stack[-1]) is not dict:
+        """Keys and values by turns, into the dict or Opaque on top of the stack."""
+        target = self.stack[-1].entries if type(self.stack[-1]) is Opaque else self.stack[-1]
+        if type(target) is not dict:
             raise Refused("sets items of something that is no dict")
-        self.stack[-1].update(_pairs(items))
+        target.update(_pairs(items))
 
     def name(self, module, name):
         if type(module) is not str or type(name) is not str:
             raise Refused("asks for an object without a name")
-        if (module, name) not in NAMES:
-            raise Refused(f"asks for {module[:60]}.{name[:60]}, which no weights file needs; nothing was run")
-        self.push(NAMES[module, name])
+        self.push(NAMES.get((module, name)) or Opaque(f"{module[:60]}.{name[:60]}"))
 
-    def call(self):
-        """REDUCE and NEWOBJ: the stand-in of a Name, with a tuple of arguments."""
-        function, arguments = self.take(2)
-        if type(function) is not Name or function.call is None or type(arguments) is not tuple:
+    def call(self, function, arguments):
+        """What the stand-in of a Name makes of a tuple of arguments; of anything else that is named, an Opaque."""
+        if type(function) not in (Name, Opaque) or type(arguments) is not tuple:
             raise Refused("calls something that cannot be called")
+        if type(function) is Opaque or function.call is None:
+            return self.push(Opaque(function.text))
         self.spend(sum(len(item) for item in arguments if isinstance(item, (list, tuple, dict))))
         self.push(function.call(*arguments))
 
+    def instance(self, kind, *arguments):
+        """OBJ and INST, of classes of Python 2."""
+        self.call(kind, arguments)
+
     def build(self):
-        """Complete a Pending object. What is set on a dict (torch's `_metadata`) is dropped."""
+        """Complete a Pending object, keep an Opaque's state. What is set on a dict (torch's `_metadata`) is dropped."""
         target, state = self.take(2)
         if type(target) is Pending:
             target.value = target.complete(target.value, state)
+        elif type(target) is Opaque:
+            target.state = state
         elif type(target) is not dict:
             raise Refused("sets attributes of something that has none")
         self.push(target)
@@ -124,7 +134,7 @@ def _pairs(items):
 
 
 def _steps():
-    """Opcode name -> step of the machine. Opcodes that are not here are refused: EXT, INST, OBJ, PERSID, buffers."""
+    """Opcode name -> step of the machine. Opcodes that are not here are refused: EXT, PERSID, buffers."""
     literals = (
         "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE "
         "SHORT_BINUNICODE BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8"
@@ -133,7 +143,7 @@ def _steps():
     steps |= dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda m, _: None)
     steps |= dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine.remember)
     steps |= dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda m, index: m.push(m.memo[index]))
-    steps |= dict.fromkeys(("REDUCE", "NEWOBJ"), lambda m, _: m.call())
+    steps |= dict.fromkeys(("REDUCE", "NEWOBJ"), lambda m, _: m.call(*m.take(2)))
     steps |= dict.fromkeys(("APPENDS", "ADDITEMS"), lambda m, _: m.extend(m.since_mark()))
     steps |= dict.fromkeys(("LIST", "FROZENSET"), lambda m, _: m.push(m.since_mark()))
     steps |= dict.fromkeys(("EMPTY_LIST", "EMPTY_SET"), lambda m, _: m.push([]))
@@ -153,6 +163,9 @@ def _steps():
         "SETITEMS": lambda m, _: m.assign(m.since_mark()),
         "DICT": lambda m, _: m.push(_pairs(m.since_mark())),
         "MARK": lambda m, _: m.mark(),
+        "NEWOBJ_EX": lambda m, _: m.call(*m.take(3)[:2]),
+        "OBJ": lambda m, _: m.instance(*m.since_mark()),
+        "INST": lambda m, words: (m.name(*words.split(" ", 1)), m.instance(m.stack.pop(), *m.since_mark())),
         "POP": lambda m, _: m.pop(),
         "POP_MARK": lambda m, _: m.since_mark(),
         "DUP": lambda m, _: m.push(m.stack[-1]),

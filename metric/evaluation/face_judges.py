@@ -19,9 +19,9 @@ import paddle
 
 from engine import config as configuration
 from engine.build import build_system
-from engine.cli import Flag, at_least
 from engine.errors import InputError
 from engine.face_alignment import TEMPLATE, face_crop, five_of_68, placed_template
+from engine.flags import Flag, at_least
 from engine.images import to_chw
 from engine.weights.networks import trained_networks
 from metric.face_detection import CascadeDetector, SCRFDDetector

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
-from engine.images import hole_mask, list_images, read_image, to_chw
+from engine.images import list_images, read_image, to_chw
 from engine.log import logger
+from engine.masks import read_hole
 from engine.system import System
 
 LISTED = 10  # files without a partner that are named one by one
@@ -86,16 +87,24 @@ def _read(name: str, files: Files) -> dict[str, np.ndarray]:
     """{kind: [C, H, W]} of one name. InputError, naming both files, where a pair (or its mask) differs in size."""
     paths = {kind: own[name] for kind, own in files.items() if name in own}
     try:
-        pictures = {kind: read_image(path) for kind, path in paths.items()}
+        pictures = {kind: (_read_mask if kind == "mask" else read_image)(path) for kind, path in paths.items()}
     except InputError as error:
         raise _Unreadable(str(error)) from None
     sizes = {kind: "{} x {}".format(*picture.shape[:2]) for kind, picture in pictures.items()}
     for kind, size in sizes.items():
         if size != sizes.get("image", size):
             raise InputError(f"{paths[kind]} is {size}, {paths['image']} is {sizes['image']}; a pair has one size")
-    if "mask" in pictures:
-        pictures["mask"] = hole_mask(pictures["mask"])
     return {kind: to_chw(picture) for kind, picture in pictures.items()}
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    """[H, W, 1], 1 in the hole. InputError where it marks nothing; a mask that marks everything is said."""
+    hole = read_hole(path)
+    if not hole.any():
+        raise InputError(f"{path}: marks nothing; expected a hole")
+    if hole.all():
+        logger.warning(f"{path}: marks everything; the errors in the hole are those of the whole picture")
+    return hole
 
 
 def list_unmatched(folders: dict[str, str], files: Files) -> dict[str, list[str]]:

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import cli
-from engine.cli import Flag
 from engine.errors import ConfigError, InputError
+from engine.flags import Flag, at_least, boolean, choice
 from engine.run_config import RunConfig
 from engine.system import System
 from engine.weights.files import read_weights
@@ -53,21 +52,21 @@ FLAGS = {
         default="all",
         metavar="NAMES",
     ),
-    "crop_border": Flag("pixels PSNR and SSIM leave out on each side", cli.at_least(0), default=0, metavar="N"),
-    "on_luma": Flag("PSNR and SSIM on Y of YCbCr in place of RGB", cli.boolean, default=False),
+    "crop_border": Flag("pixels PSNR and SSIM leave out on each side", at_least(0), default=0, metavar="N"),
+    "on_luma": Flag("PSNR and SSIM on Y of YCbCr in place of RGB", boolean, default=False),
     "fid_resize": Flag(
         "legacy: as pytorch-fid; clean: as clean-fid",
-        cli.choice(*RESIZES),
+        choice(*RESIZES),
         default=RESIZES[0],
         metavar="|".join(RESIZES),
     ),
     "fid_statistics": Flag("saved statistics (.npz or .pth) as FID's reference", metavar="FILE"),
     "save_fid_statistics": Flag("where statistics of the reference set are kept", metavar="FILE"),
     "metric_weights": Flag("folder with the weights of metrics", default="weights", metavar="DIR"),
-    "proxy_weights": Flag("random weights in place of missing ones; names end in _proxy", cli.boolean, default=False),
+    "proxy_weights": Flag("random weights in place of missing ones; names end in _proxy", boolean, default=False),
     "legacy_seed_metrics": Flag(
         "also PSNR and FID as GPEN's Paddle port printed them",
-        cli.boolean,
+        boolean,
         default=False,
         aliases=("--legacy-seed-metrics",),
     ),

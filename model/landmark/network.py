@@ -60,7 +60,8 @@ class CompletionNetwork(nn.Layer):
         self._add(15, "deconv15", nn.Conv2DTranspose(half, quarter, 4, 2, 1), quarter)
         self._add(16, "conv16", nn.Conv2D(quarter, eighth, 3, 1, 1), eighth)
         self.conv17 = nn.Conv2D(eighth, 3, 3, 1, 1)
-        self.steps = [*(f"conv{i}" for i in range(1, 13)), "deconv13", "conv14", "deconv15", "conv16"]
+        names = [*(f"conv{i}" for i in range(1, 13)), "deconv13", "conv14", "deconv15", "conv16"]
+        self.steps = [(name, f"bn{i}") for i, name in enumerate(names, 1)]
 
     def _add(self, number, name, layer, channels):
         self.add_sublayer(name, layer)
@@ -68,8 +69,8 @@ class CompletionNetwork(nn.Layer):
 
     def forward(self, x):
         """[N, in_channels, H, W], H and W divisible by 4 -> RGB [N, 3, H, W] in (0, 1)."""
-        for number, name in enumerate(self.steps, 1):
-            x = getattr(self, f"bn{number}")(F.relu(getattr(self, name)(x)))
+        for convolution, norm in self.steps:  # names ready made: to_static gives up at text put together here
+            x = getattr(self, norm)(F.relu(getattr(self, convolution)(x)))
         return F.sigmoid(self.conv17(x))
 
 

@@ -96,7 +96,7 @@ def test_table_is_read_as_written(tmp_path, name):
 )
 def test_other_files_are_one_line(tmp_path, content):
     (tmp_path / "t.json").write_text(content)
-    with pytest.raises(InputError, match="t.json: no table of facial parts") as error:
+    with pytest.raises(InputError, match="t.json: .*table of facial parts") as error:
         read_table(tmp_path / "t.json")
     assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="none.json: cannot be read"):

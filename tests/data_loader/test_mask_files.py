@@ -110,6 +110,28 @@ def test_what_cannot_be_read(tmp_path, folder):
             MaskFiles(root, (8, 8), white)
 
 
+def test_archives_that_unpack_to_too_much_or_are_cut_short(tmp_path):
+    path = archive(tmp_path / "whole.zip", "m", 3, "hole")
+    content = path.read_bytes()
+    draws = np.random.default_rng(0)
+    for i in range(200):
+        damaged = bytearray(content[: draws.integers(len(content))] if i % 4 == 0 else content)
+        for place in draws.integers(0, max(1, len(damaged)), 4 * bool(damaged)):
+            damaged[place] = draws.integers(256)
+        (tmp_path / "damaged.zip").write_bytes(bytes(damaged))
+        try:
+            found = MaskFiles(tmp_path / "damaged.zip", (8, 8), "hole")
+            assert all(found.read(i).shape == (8, 8) for i in range(len(found)))
+        except InputError as error:
+            assert "damaged.zip: " in str(error) and "\n" not in str(error)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("m/a.png", bytes(2**27))
+    with pytest.raises(
+        InputError, match=r"bomb.zip: m/a.png cannot be read \(unpacked it has 134217728 bytes, at most"
+    ):
+        MaskFiles(tmp_path / "bomb.zip", (8, 8), "hole")
+
+
 def test_augmentations():
     box = hole()
     turned = {varied(box, "flips", np.random.default_rng(i)).tobytes() for i in range(60)}

@@ -26,6 +26,6 @@ def toy(size=16, **changes):
     paddle.seed(5)
     layer = Toy()
     layer.eval()
-    inputs = [Port("image", (-1, 3, size, size)), Port("mask", (-1, 1, size, size))]
+    inputs = [Port("image", (-1, 3, size, size)), Port("mask", (-1, 1, size, size), "mask")]
     outputs = [Port("filled", (-1, 3, size, size)), Port("code", (-1, 4), kind="vector")]
     return Exported(**{"layer": layer, "inputs": inputs, "outputs": outputs} | changes)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deploy.blending import MODES, blend
+from deploy.blending import BLENDS, blend
 from engine.errors import InputError
 
 SIZE = 48
@@ -26,7 +26,7 @@ def random_hole(seed):
     return hole
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BLENDS)
 @pytest.mark.parametrize("seed", range(6))
 def test_an_output_equal_to_the_image_changes_nothing(mode, seed):
     image = textured(seed)
@@ -34,7 +34,7 @@ def test_an_output_equal_to_the_image_changes_nothing(mode, seed):
     assert np.abs(blended - image).max() < 1e-5
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "none"])
+@pytest.mark.parametrize("mode", [mode for mode in BLENDS if mode != "none"])
 def test_known_pixels_are_the_image(mode):
     image, output, hole = textured(1), textured(2), random_hole(3)
     blended = blend(output, image, hole, mode)

@@ -40,7 +40,7 @@ def test_writes_both_formats_that_agree_with_the_layer(tmp_path):
     assert all(0 <= value < 1e-5 for value in differences.values())
     contract = yaml.safe_load((folder / "model.yaml").read_text())
     assert contract["system"] == "Toy"
-    assert contract["inputs"][1] == {"name": "mask", "kind": "image", "shape": [-1, 1, 16, 16], "range": [0.0, 1.0]}
+    assert contract["inputs"][1] == {"name": "mask", "kind": "mask", "shape": [-1, 1, 16, 16], "range": [0.0, 1.0]}
     assert contract["outputs"][1]["kind"] == "vector"
     assert contract["max_difference"] == differences
     assert contract["files"] == {name: (folder / name).stat().st_size for name in names - {"model.yaml"}}
@@ -128,7 +128,11 @@ def test_legacy_operators_mean_the_same(tmp_path):
 
 
 def test_seeded_inputs_keep_to_the_contract():
-    ports = [Port("image", (-1, 3, -1, 20)), Port("mask", (-1, 1, 9, 20)), Port("style", (-1, 8), kind="vector")]
+    ports = [
+        Port("image", (-1, 3, -1, 20)),
+        Port("mask", (-1, 1, 9, 20), "mask"),
+        Port("style", (-1, 8), kind="vector"),
+    ]
     arrays = seeded_inputs(ports, 2, seed=0)
     assert [arrays[port.name].shape for port in ports] == [(2, 3, 128, 20), (2, 1, 9, 20), (2, 8)]
     assert arrays["image"].min() >= 0 and arrays["image"].max() <= 1 and arrays["image"].std() > 0.1

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from deploy.blending import MODES
-from deploy.filling import chosen_blend, default_mask, has_default, pasted
-from engine.errors import InputError
+from deploy.filling import default_mask, pasted
 from engine.images import to_uint8
+from engine.system import BLENDS, Hole
 
 SIZES = ((40, 40), (41, 53), (60, 37))
 
@@ -26,19 +25,19 @@ def hole(size, seed):
     return mask
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BLENDS)
 @pytest.mark.parametrize("size", SIZES)
 def test_identity_is_exact_to_one_grey_level(mode, size):
     own = picture(size)
     for seed in range(4):
-        written = pasted(own, own, hole(size, seed), mode)
+        written = to_uint8(pasted(own, own, hole(size, seed), mode))
         assert np.abs(written.astype(int) - to_uint8(own)).max() <= 1
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BLENDS)
 def test_known_pixels_are_the_pictures_own(mode):
     own, output, mask = picture((41, 53)), picture((41, 53), 1), hole((41, 53), 2)
-    written = pasted(output, own, mask, mode)
+    written = to_uint8(pasted(output, own, mask, mode))
     if mode == "none":
         np.testing.assert_array_equal(written, to_uint8(output))
     else:
@@ -53,25 +52,12 @@ def test_modes_are_what_they_say():
     mask = np.zeros((40, 40, 1), np.float32)
     mask[10:30, 12:28] = 1
     inside = np.s_[10:30, 12:28]
-    assert (pasted(output, own, mask, "composite")[inside] == 191).all()
-    assert (pasted(output, own, mask, "poisson")[inside] == 64).all()
-    assert (pasted(output, own, mask, "none") == 191).all()
-
-
-FILLING = {"inputs": [{"name": "image"}, {"name": "mask"}], "outputs": [{"name": "composite"}]}
-
-
-def test_the_contract_decides_what_nobody_asked_for():
-    assert chosen_blend(FILLING) == "composite"
-    assert chosen_blend(FILLING | {"hole": {"blend": "poisson"}}) == "poisson"
-    assert chosen_blend(FILLING | {"hole": {"blend": "poisson"}}, "none") == "none"
-    with pytest.raises(InputError, match="--blend feather: this model fills no holes"):
-        chosen_blend({"inputs": [{"name": "image"}], "outputs": [{"name": "restored"}]}, "feather")
+    made = {mode: to_uint8(pasted(output, own, mask, mode)) for mode in ("composite", "poisson", "none")}
+    assert (made["composite"][inside] == 191).all() and (made["poisson"][inside] == 64).all()
+    assert (made["none"] == 191).all()
 
 
 def test_the_default_hole_is_the_lower_middle_quarter():
-    contract = FILLING | {"hole": {"default": "face_box"}}
-    assert has_default(contract, "mask") and not has_default(contract, "image") and not has_default(FILLING, "mask")
-    mask = default_mask(contract, (40, 60))
+    mask = default_mask(Hole(default="face_box"), (40, 60))
     assert mask.shape == (40, 60, 1) and mask.sum() == 20 * 30
     assert mask[20:, 15:45].all()

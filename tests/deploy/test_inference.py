@@ -2,30 +2,39 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.inference import find_samples, load, numbers, run, warm_up
-from deploy.results import output_files
-from deploy.timing import Stopwatch
+from deploy.inference import Stopwatch, find_samples, named_files, numbers, output_files, read, run, warm_up
+from deploy.session import Session
 from engine import images
 from engine.errors import InputError
+from engine.system import Port
+from tests.deploy.contracts import contract, filler, image, mask
 
 
-def contract(*names, size=(4, 6)):
-    """Image inputs of a size, a mask of one channel, a drawn vector."""
-    shapes = {"mask": [-1, 1, *size], "code": [-1, 5]}
-    inputs = [
-        {"name": name, "kind": "vector" if name == "code" else "image", "shape": shapes.get(name, [-1, 3, *size])}
-        for name in names
-    ]
-    kinds = {"filled": "image", "edges": "image", "id": "vector"}
-    outputs = [{"name": name, "kind": kind} for name, kind in kinds.items()]
-    return {"inputs": inputs, "outputs": outputs, "preprocessing": {"resize_kernel": "area"}}
+def ports(*names, size=(4, 6), fit="stretch"):
+    """Image inputs of a size, a mask, a drawn vector; two pictures and a vector come out."""
+    special = {"mask": mask(*size), "code": Port("code", (-1, 5), "vector")}
+    inputs = [special.get(name, image(*size, name=name)) for name in names]
+    outputs = (image(*size, name="filled"), image(*size, name="edges"), Port("id", (-1, -1), "vector"))
+    return contract(*inputs, outputs=outputs, fit=fit)
+
+
+def arrays_of(own, sample):
+    """What a graph of this contract gets of a sample."""
+    return Session(SimpleGraph(own)).prepared(read(own, sample)).arrays
+
+
+class SimpleGraph:
+    """Never run."""
+
+    def __init__(self, own):
+        self.contract = own
 
 
 class Recorder:
     """Stands for a Predictor: gives back the image, its negative and its first column, and notes the batch sizes."""
 
     def __init__(self, size=(4, 6)):
-        self.contract, self.batches = contract("image", size=size), []
+        self.contract, self.batches = ports("image", size=size), []
 
     def run(self, arrays):
         image = arrays["image"]
@@ -82,7 +91,7 @@ def test_warm_up_runs_the_batch_size_once():
 
 
 def test_inputs_from_folders_named_like_them(tmp_path):
-    wanted = contract("image", "mask")
+    wanted = ports("image", "mask")
     photo = picture(tmp_path / "image" / "x" / "1.png", 0.5)
     mask = picture(tmp_path / "mask" / "x" / "1.jpg", 1)
     (sample,) = find_samples(wanted, tmp_path)
@@ -93,7 +102,7 @@ def test_masks_from_a_folder_of_their_own(folder, tmp_path):
     wanted = [picture(tmp_path / "masks" / name, 1) for name in ("a.bmp", "sub/a.png", "z.png")]
     (tmp_path / "masks" / "a.json").write_text("{}")
     (folder / "broken.png").unlink()
-    samples = find_samples(contract("image", "mask"), folder, {"mask": tmp_path / "masks"}, "valid")
+    samples = find_samples(ports("image", "mask"), folder, {"mask": tmp_path / "masks"}, "valid")
     assert [sample.files["mask"] for sample in samples] == wanted
     assert {sample.white_means for sample in samples} == {"valid"}
 
@@ -102,8 +111,7 @@ class Filler:
     """Stands for a model that fills: its composite is wrong everywhere, 0.3 in the hole and 0.7 elsewhere."""
 
     def __init__(self, size):
-        self.contract = contract("image", "mask", size=size)
-        self.contract["outputs"] = [{"name": "composite", "kind": "image"}]
+        self.contract = filler(*size)
 
     def run(self, arrays):
         mask = arrays["mask"].repeat(3, axis=1)
@@ -157,14 +165,14 @@ def test_a_mask_that_looks_inverted_is_named(tmp_path, caplog):
     hole_file(tmp_path / "mask.png", (33, 47), "valid")
     for white, count in (("valid", 0), ("hole", 1)):
         files = {"image": tmp_path / "photo.png", "mask": tmp_path / "mask.png"}
-        load(contract("image", "mask"), find_samples(contract("image", "mask"), None, files, white)[0])
+        read(ports("image", "mask"), find_samples(ports("image", "mask"), None, files, white)[0])
         assert len(caplog.records) == count
     assert "mask.png: 95% is hole; is it right that white means hole?" in caplog.text
 
 
 def test_one_mask_for_a_folder(folder, tmp_path):
     mask = picture(tmp_path / "mask.png", 1)
-    samples = find_samples(contract("image", "mask"), folder, {"mask": mask, "style": None})
+    samples = find_samples(ports("image", "mask"), folder, {"mask": mask, "style": None})
     assert {sample.files["mask"] for sample in samples} == {mask}
 
 
@@ -178,22 +186,29 @@ def test_one_mask_for_a_folder(folder, tmp_path):
 )
 def test_what_is_missing_or_too_much(names, files, line):
     with pytest.raises(InputError, match=line):
-        find_samples(contract(*names), None, files)
+        find_samples(ports(*names), None, files)
+
+
+def test_flags_name_inputs_by_their_kind():
+    hidden = contract(image(name="photo"), Port("hole", (-1, 1, -1, -1), "mask"))
+    assert named_files(hidden, "a.png", "m.png") == {"photo": "a.png", "hole": "m.png"}
+    with pytest.raises(InputError, match="--style: this model has no input 'style'; it takes photo, hole"):
+        named_files(hidden, style="s.png")
 
 
 def test_a_folder_and_a_file(folder):
     with pytest.raises(InputError, match="give a folder or a file, not both"):
-        find_samples(contract("image"), folder, {"image": folder / "a.png"})
+        find_samples(ports("image"), folder, {"image": folder / "a.png"})
 
 
 def test_load_brings_every_input_to_its_form(tmp_path):
-    wanted = contract("image", "mask", "code")
+    wanted = ports("image", "mask", "code")
     half = np.zeros((8, 12, 3), np.float32)
     half[:, 6:] = 1
     images.write_image(tmp_path / "mask.png", half)
     picture(tmp_path / "photo.png", [1, 0.2, 0], size=(8, 12))
     files = {"image": tmp_path / "photo.png", "mask": tmp_path / "mask.png"}
-    first, second = (load(wanted, find_samples(wanted, None, files)[0]) for _ in range(2))
+    first, second = (arrays_of(wanted, find_samples(wanted, None, files)[0]) for _ in range(2))
     assert first["image"].shape == (3, 4, 6)
     np.testing.assert_allclose(first["image"][:, 0, 0], [1, 0.2, 0], atol=1e-6)
     assert np.array_equal(first["mask"], np.float32([[[0, 0, 0, 1, 1, 1]] * 4]))  # white is 1, right half
@@ -201,17 +216,17 @@ def test_load_brings_every_input_to_its_form(tmp_path):
 
 
 def test_names_of_results(tmp_path):
-    samples = find_samples(contract("image"), None, {"image": "x/face.png"})
-    assert output_files(contract("image"), samples, "out")["face.png"]["filled"].as_posix() == "out/face_predict.png"
+    samples = find_samples(ports("image"), None, {"image": "x/face.png"})
+    assert output_files(ports("image"), samples, "out")["face.png"]["filled"].as_posix() == "out/face_predict.png"
     for suffix in ("png", "jpg"):
         picture(tmp_path / f"same.{suffix}", 0)
-    files = output_files(contract("image"), find_samples(contract("image"), tmp_path), "out")
+    files = output_files(ports("image"), find_samples(ports("image"), tmp_path), "out")
     assert [paths["filled"].name for paths in files.values()] == ["same.jpg_predict.png", "same.png_predict.png"]
 
 
 def test_numbers_have_six_decimals():
-    results = {"filled": np.full((3, 2, 2), 1 / 3), "edges": np.zeros((3, 2, 2)), "id": np.float32([2, 0.1234567])}
-    assert numbers(contract("image"), results) == [0.333333] * 3 + [0] * 3 + [2, 0.123457]
+    results = {"filled": np.full((2, 2, 3), 1 / 3), "edges": np.zeros((2, 2, 3)), "id": np.float32([2, 0.1234567])}
+    assert numbers(ports("image"), results) == [0.333333] * 3 + [0] * 3 + [2, 0.123457]
 
 
 @pytest.mark.parametrize(("size", "shown"), [((8, 24), np.s_[:, 6:18]), ((16, 12), np.s_[4:12])])
@@ -222,8 +237,7 @@ def test_a_graph_may_ask_for_the_centre_of_a_picture(tmp_path, size, shown):
     image[shown] = [0, 1, 0]
     images.write_image(tmp_path / "a.png", image)
     for fit, whole in (("crop", True), ("stretch", False)):
-        asked = contract("image")
-        asked["preprocessing"]["fit"] = fit
+        asked = ports("image", fit=fit)
         (sample,) = find_samples(asked, None, {"image": tmp_path / "a.png"})
-        found = load(asked, sample)["image"]
+        found = arrays_of(asked, sample)["image"]
         assert found.shape == (3, 4, 6) and bool((found[1] == 1).all()) is whole

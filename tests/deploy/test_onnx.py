@@ -1,17 +1,20 @@
 """ONNX: converted, repaired, compared; a wrong file is never kept. Needs requirements-onnx.txt."""
 
-import json
+from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
 
 from deploy import onnx as onnx_graph
+from deploy.contract import written_contract
 from deploy.export import export
 from deploy.onnx import OnnxMismatch, OnnxPredictor, export_onnx, operators
 from deploy.predictor import Predictor
 from engine.errors import InputError
 from engine.system import Exported, Port
+from tests.deploy.contracts import contract, image
+from tests.script_calls import told
 
 WANTED = ("onnx", "onnxruntime", "paddle2onnx")
 
@@ -78,6 +81,37 @@ def test_converted_file_equals_paddle_inference_at_two_batch_sizes(extras, progr
     assert not list(tmp_path.glob(".onnx_*"))
 
 
+class Padded(paddle.nn.Layer):
+    """A reflection pad, and a channel expanded in pictures of any size."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = paddle.nn.Conv2D(3, 3, 1)
+
+    def forward(self, image):
+        padded = paddle.nn.functional.pad(self.conv(image), [1, 1, 1, 1], mode="reflect")
+        return padded[:, :, :-2, 1:-1] * image[:, :1].expand_as(image)
+
+
+@pytest.mark.slow
+def test_open_sizes_and_reflection_pads_are_read_rightly(extras, tmp_path):
+    port = [Port("image", (-1, 3, -1, -1))]
+    export(Exported(Padded(), port, [Port("padded", (-1, 3, -1, -1))]), tmp_path)
+    program = tmp_path / "inference.json"
+    assert {"pad3d", "expand_as"} <= {name for name, _ in operators(program)}
+    found = export_onnx(program, program.with_suffix(".pdiparams"), tmp_path / "m.onnx")
+    assert max(found.values()) < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", sorted(Path("weights/lite").glob("*.pdparams")), ids=lambda path: path.stem)
+def test_every_system_converts(extras, weights, tmp_path):
+    told("export_model", "-c", f"configs/{weights.stem}.yaml", "-w", weights, "--save_inference_dir", tmp_path)
+    for program in sorted(tmp_path.rglob("inference.json")):
+        found = export_onnx(program, program.with_suffix(".pdiparams"), program.with_suffix(".onnx"))
+        assert list(found) == ["batch 1", "batch 3"] and max(found.values()) < onnx_graph.TOLERANCE
+
+
 @pytest.mark.slow
 def test_weights_are_initializers(extras, program, tmp_path):
     import onnx
@@ -107,7 +141,6 @@ def test_wrong_slopes_are_caught_and_nothing_is_kept(extras, program, tmp_path, 
 @pytest.mark.slow
 def test_a_damaged_file_is_one_line(extras, program, tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"nothing")
-    contract = {"inputs": [], "outputs": []}
-    (tmp_path / "m.yaml").write_text(json.dumps(contract))
+    (tmp_path / "m.yaml").write_text(written_contract(contract(image(8, 8))))
     with pytest.raises(InputError, match="onnxruntime cannot load it"):
         OnnxPredictor(tmp_path / "m.onnx")

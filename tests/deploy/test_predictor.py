@@ -80,8 +80,11 @@ BREAKS = {
     "nothing in it": (lambda folder: [path.unlink() for path in folder.iterdir()], "holds no exported model"),
     "no parameters": (lambda folder: (folder / "inference.pdiparams").unlink(), "holds no exported model"),
     "no contract": (lambda folder: (folder / "inference.yaml").unlink(), "inference.yaml: cannot be read"),
-    "no YAML": (lambda folder: (folder / "inference.yaml").write_text("{"), "inference.yaml: cannot be read"),
-    "other YAML": (lambda folder: (folder / "inference.yaml").write_text("a: 1"), "names no inputs and outputs"),
+    "no YAML": (lambda folder: (folder / "inference.yaml").write_text("{"), "inference.yaml: not YAML"),
+    "other YAML": (
+        lambda folder: (folder / "inference.yaml").write_text("a: 1"),
+        "inference.yaml: inputs: Field required",
+    ),
     "cut parameters": (lambda folder: cut(folder / "inference.pdiparams"), r"pdiparams: \d+ bytes, expected \d+"),
     "cut program": (lambda folder: cut(folder / "inference.json"), r"inference.json: \d+ bytes, expected \d+"),
     "other parameters": (lambda folder: overwritten(folder / "inference.pdiparams"), "json: Paddle cannot load it"),

@@ -3,25 +3,17 @@
 import numpy as np
 import pytest
 
-from deploy.inference import find_samples, run
-from deploy.results import output_files
-from deploy.timing import Stopwatch
+from deploy.inference import Stopwatch, find_samples, output_files, run
+from deploy.results import WRITERS
 from engine import images
 from engine.errors import InputError
+from tests.deploy.contracts import contract, filler, image
 
 
 class Filler:
     """Stands for a model that fills with 0.8 at its own size; the masked picture is shown blue."""
 
-    contract = {
-        "inputs": [
-            {"name": "image", "kind": "image", "shape": [-1, 3, 8, 8]},
-            {"name": "mask", "kind": "image", "shape": [-1, 1, 8, 8]},
-        ],
-        "outputs": [{"name": "composite", "kind": "image", "shape": [-1, 3, 8, 8]}],
-        "preprocessing": {"resize_kernel": "area"},
-        "hole": {"blend": "composite", "colour": [0, 0, 1], "default": "face_box"},
-    }
+    contract = filler(8, 8, colour=(0, 0, 1), default="face_box")
 
     def run(self, arrays):
         return {"composite": np.full_like(arrays["image"], 0.8)}
@@ -36,7 +28,8 @@ def folder(tmp_path):
 
 def written(folder, out, mode):
     samples = find_samples(Filler.contract, folder)
-    assert len(list(run(Filler(), samples, 2, out, Stopwatch(), mode=mode))) == 3
+    writer = WRITERS[mode](Filler.contract, samples, out)
+    assert len(list(run(Filler(), samples, 2, out, Stopwatch(), writer=writer))) == 3
     return {path.relative_to(out).as_posix(): images.to_uint8(images.read_image(path)) for path in out.rglob("*.png")}
 
 
@@ -49,14 +42,14 @@ def expected(level):
 
 
 def test_stacks_keep_names(folder, tmp_path):
-    found = written(folder, tmp_path / "out", "stack")
+    found = written(folder, tmp_path / "out", "each")
     assert set(found) == {"a.png", "b.png", "sub/c.png"}
     np.testing.assert_array_equal(found["a.png"], np.concatenate(expected(26)))
     np.testing.assert_array_equal(found["sub/c.png"], np.concatenate(expected(76)))
 
 
 def test_one_sheet_of_all(folder, tmp_path):
-    found = written(folder, tmp_path / "out", "cat")
+    found = written(folder, tmp_path / "out", "all")
     assert set(found) == {"predict.png"}
     assert found["predict.png"].shape == (48, 48, 3)
     np.testing.assert_array_equal(found["predict.png"][:, :16], np.concatenate(expected(26)))
@@ -67,7 +60,8 @@ def test_a_sheet_has_eight_columns(tmp_path):
     for i in range(9):
         images.write_image(tmp_path / "in" / f"{i}.png", np.full((16, 16, 3), 0.1 * i, np.float32))
     samples = find_samples(Filler.contract, tmp_path / "in")
-    list(run(Filler(), samples, 4, tmp_path / "out", Stopwatch(), mode="cat"))
+    writer = WRITERS["all"](Filler.contract, samples, tmp_path / "out")
+    list(run(Filler(), samples, 4, tmp_path / "out", Stopwatch(), writer=writer))
     sheet = images.to_uint8(images.read_image(tmp_path / "out" / "predict.png"))
     assert sheet.shape == (2 * 48, 8 * 16, 3)
     np.testing.assert_array_equal(sheet[48:, :16], np.concatenate(expected(204)))
@@ -76,25 +70,20 @@ def test_a_sheet_has_eight_columns(tmp_path):
 def test_a_picture_that_is_read_stays(folder):
     before = (folder / "a.png").read_bytes()
     with pytest.raises(InputError, match="a.png: is one of the pictures that are read"):
-        list(run(Filler(), find_samples(Filler.contract, folder), 1, folder, Stopwatch(), mode="stack"))
+        WRITERS["each"](Filler.contract, find_samples(Filler.contract, folder), folder)
     assert (folder / "a.png").read_bytes() == before
 
 
 def test_only_what_fills_holes_has_stacks(folder, tmp_path):
-    class Other(Filler):
-        contract = Filler.contract | {"inputs": Filler.contract["inputs"][:1]}
-
-    with pytest.raises(InputError, match="--mode: this model fills no holes"):
-        list(run(Other(), find_samples(Other.contract, folder), 1, tmp_path / "out", Stopwatch(), mode="cat"))
+    other = contract(image(8, 8))
+    with pytest.raises(InputError, match="--stacks: this model fills no holes"):
+        WRITERS["all"](other, find_samples(other, folder), tmp_path / "out")
 
 
 def test_names_of_results(tmp_path):
-    contract = {
-        "inputs": [{"name": "image", "kind": "image"}],
-        "outputs": [{"name": "filled", "kind": "image"}, {"name": "edges", "kind": "image"}],
-    }
-    samples = find_samples(contract, files={"image": "x/face.png"})
-    paths = output_files(contract, samples, "out")["face.png"]
+    two = contract(image(8, 8), outputs=(image(8, 8, name="filled"), image(8, 8, name="edges")))
+    samples = find_samples(two, files={"image": "x/face.png"})
+    paths = output_files(two, samples, "out")["face.png"]
     assert {port: path.as_posix() for port, path in paths.items()} == {
         "filled": "out/face_predict.png",
         "edges": "out/face_predict_edges.png",

@@ -3,26 +3,23 @@
 import numpy as np
 import pytest
 
-from deploy.inference import Sample, load
+from deploy.inference import Sample, read
+from deploy.session import Session
 from deploy.style_codes import described, from_pictures, with_vectors
 from engine import images
 from engine.errors import InputError
+from engine.system import Port
+from tests.deploy.contracts import contract, image
 
-CONTRACT = {
-    "inputs": [
-        {"name": "image", "kind": "image", "shape": [-1, 3, 4, 6]},
-        {"name": "style", "kind": "vector", "shape": [-1, 5], "encoder": "../style_of_x"},
-    ],
-    "outputs": [{"name": "x", "kind": "image"}],
-    "preprocessing": {"resize_kernel": "area"},
-}
-PLAIN = CONTRACT | {"inputs": CONTRACT["inputs"][:1]}
+STYLE = Port("style", (-1, 3), "vector", encoder="../style_of_x")
+CONTRACT = contract(image(4, 6), STYLE, outputs=(image(4, 6, name="x"),))
+PLAIN = contract(image(4, 6))
 
 
 class Encoder:
     """Gives the mean colour."""
 
-    contract = PLAIN | {"outputs": [{"name": "code", "kind": "vector"}]}
+    contract = contract(image(4, 6), outputs=(Port("code", (-1, 3), "vector"),))
 
     def run(self, arrays):
         return {"code": arrays["image"].mean(axis=(2, 3))}
@@ -35,22 +32,33 @@ def face(tmp_path):
 
 
 def samples(face):
-    return [Sample(name, {"image": face}, seed) for seed, name in enumerate(("a.png", "deep/b.png"))]
+    return [Sample(name, {"image": face}) for name in ("a.png", "deep/b.png")]
+
+
+class Styled:
+    """Never run; its Session fits inputs."""
+
+    contract = CONTRACT
+
+
+def styles(found):
+    """What the graph gets of each sample."""
+    session = Session(Styled())
+    return [session.prepared(read(CONTRACT, one), one.seed).arrays["style"] for one in found]
 
 
 def test_one_draw_keeps_the_name_and_every_picture_gets_the_same_vector(face):
     found = with_vectors(CONTRACT, samples(face), {}, 7, 1)
     assert [(one.name, one.seed) for one in found] == [("a.png", 7), ("deep/b.png", 7)]
-    styles = [load(CONTRACT, one)["style"] for one in found]
-    np.testing.assert_array_equal(*styles)
-    np.testing.assert_array_equal(styles[0], np.random.default_rng(7).standard_normal(5, dtype=np.float32))
+    np.testing.assert_array_equal(*styles(found))
+    np.testing.assert_array_equal(styles(found)[0], np.random.default_rng(7).standard_normal(3, dtype=np.float32))
 
 
 def test_several_draws_are_named_by_their_seeds(face):
     found = with_vectors(CONTRACT, samples(face), {}, 7, 2)
     assert [one.name for one in found] == ["a_seed7.png", "a_seed8.png", "deep/b_seed7.png", "deep/b_seed8.png"]
-    styles = [load(CONTRACT, one)["style"] for one in found]
-    assert np.array_equal(styles[0], styles[2]) and not np.array_equal(styles[0], styles[1])
+    made = styles(found)
+    assert np.array_equal(made[0], made[2]) and not np.array_equal(made[0], made[1])
     assert described(CONTRACT, {}, 7, 2) == "style: drawn, seed 7 to 8"
 
 
@@ -60,7 +68,7 @@ def test_a_picture_gives_the_vector_through_its_encoder(face):
     assert opened == ["../style_of_x"] and "style" not in files and files["image"] == face
     np.testing.assert_allclose(vectors["style"], [1, 0, 0])
     found = with_vectors(CONTRACT, samples(face), vectors, 0, 1)
-    np.testing.assert_array_equal(load(CONTRACT, found[1])["style"], vectors["style"])
+    np.testing.assert_array_equal(styles(found)[1], vectors["style"])
     assert described(CONTRACT, vectors, 0, 1) == "style: from a picture"
 
 

@@ -3,8 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from deploy.inference import Stopwatch
 from deploy.predictor import Options
-from deploy.timing import Stopwatch, report
+from deploy.timing import report
+from tests.deploy.contracts import contract, image
 
 
 def test_stopwatch_separates_stages():
@@ -21,8 +23,8 @@ def test_report_has_the_keys_of_autolog():
     watch = Stopwatch()
     watch.seconds = {"preprocess": [0.001, 0.003], "inference": [0.5, 0.1], "postprocess": [0.002, 0.002]}
     config = SimpleNamespace(cpu_math_library_num_threads=lambda: 3)
-    contract = {"system": "system.toy.Toy", "inputs": [{"shape": [-1, 3, 8, 8]}]}
-    predictor = SimpleNamespace(config=config, contract=contract, options=Options(use_mkldnn=False))
+    own = contract(image(8, 8), system="system.toy.Toy")
+    predictor = SimpleNamespace(config=config, contract=own, options=Options(use_mkldnn=False))
     lines = report(watch, predictor, batch_size=4, count=6)
     assert all(line[:1] == "[" and "] root INFO: " in line for line in lines)
     said = [line.split("root INFO: ")[1] for line in lines]

@@ -49,15 +49,14 @@ def test_unknown_flag_names_the_nearest():
 WORDS = {
     "pretrained": Flag("weights"),
     "output_dir": Flag("results", default="results"),
-    "mode": Flag("form"),
+    "stacks": Flag("form"),
     "image_dir": Flag("pictures"),
-    "degrade": Flag("x", cli.boolean, default=False),
 }
 
 
 def worded(monkeypatch, *words, script="predict.py"):
     monkeypatch.setattr("sys.argv", [script])
-    return cli.parse("doc", {}, ["-c", "configs/landmark.yaml", *map(str, words)], ("original_config",), WORDS)
+    return cli.parse("doc", {}, ["-c", "configs/landmark.yaml", *map(str, words)], (), WORDS)
 
 
 @pytest.fixture
@@ -70,15 +69,15 @@ def original(tmp_path):
 
 def test_words_stand_for_flags(monkeypatch, original):
     args = worded(monkeypatch, "MODEL", original, "OUT", "--mode", "cat")
-    assert (args.pretrained, args.output_dir, args.mode, args.image_dir) == ("MODEL", "OUT", "cat", "images/test")
+    assert (args.pretrained, args.output_dir, args.stacks, args.image_dir) == ("MODEL", "OUT", "all", "images/test")
     assert args.config.recipe.mean_pixel == (0.5, 0.4, 0.3)
     assert (args.config.recipe.image_size, args.config.recipe.local_size) == (128, 64)
     args = worded(monkeypatch, "MODEL", original, "OUT", "--image_dir=here")
-    assert (args.mode, args.image_dir) == ("stack", "here")
+    assert (args.stacks, args.image_dir) == ("each", "here")
     args = worded(monkeypatch, "MODEL", "None", "OUT")
-    assert (args.original_config, args.config.recipe.mean_pixel, args.mode) == (None, None, "stack")
+    assert (args.original_config, args.config.recipe.mean_pixel, args.stacks) == (None, None, "each")
     args = worded(monkeypatch, "--pretrained=W")
-    assert (args.pretrained, args.mode, args.image_dir) == ("W", None, None)
+    assert (args.pretrained, args.stacks, args.image_dir) == ("W", None, None)
 
 
 def test_words_that_mean_nothing_are_one_line(monkeypatch, original):
@@ -101,7 +100,7 @@ def test_words_that_mean_nothing_are_one_line(monkeypatch, original):
         ('{"mpv": [120, 100, 90]}', "three numbers in"),
         ('{"mpv": [0.5, 0.4, 0.3], "input_generator_size": "160"}', "input_generator_size is '160'"),
         ("[1, 2]", "mpv is None"),
-        ("no json", "cannot be read"),
+        ("no json", "not JSON .* expected a config.json"),
     ],
 )
 def test_original_configurations_are_checked(monkeypatch, original, content, line):
@@ -110,9 +109,11 @@ def test_original_configurations_are_checked(monkeypatch, original, content, lin
         worded(monkeypatch, "W", original, "OUT")
 
 
-def test_a_system_without_original_configuration(tmp_path):
-    with pytest.raises(InputError, match="x.json: GPEN reads no configuration of another project"):
-        parsed("--original_config=x.json", standing=("original_config",))
+@pytest.mark.parametrize("flag", ["--original_config=x.json", "--mode=cat", "--a2b", "--degrade"])
+def test_words_of_a_paper_are_flags_of_its_system_alone(flag, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["predict.py"])
+    with pytest.raises(ConfigError, match=f"unknown flag '{flag.split('=')[0]}'"):
+        cli.parse("doc", {}, ["-c", "configs/partialconv_lite.yaml", flag], (), WORDS)
 
 
 def test_wrong_type_is_one_line():

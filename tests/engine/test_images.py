@@ -100,6 +100,32 @@ def test_list_images_is_nested_and_sorted(tmp_path):
     assert found == ["a/z.jpeg", "a/\u00e9.webp", "b.PNG"]
 
 
+def test_what_is_left_out_of_a_folder_is_counted(tmp_path):
+    for name in ("a.jfif", "b.JPE", "c.avif", "d.heic", "e.mp4", "f.mp4", "plain", ".g.png", "@eaDir/h.jpg",
+                 "sub/__MACOSX/i.png", ".ipynb_checkpoints/j/k.png"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    found = images.listing(tmp_path)
+    assert [path.name for path in found.paths if path.suffix != ".heic"] == ["a.jfif", "b.JPE", "c.avif"]
+    assert found.left_out["hidden"] == 4 and found.left_out[".mp4"] == 2 and found.left_out["without suffix"] == 1
+    assert found.said().startswith(", 8 files left out (4 hidden, 2 .mp4")
+
+
+def test_linked_folders_are_followed_once(tmp_path):
+    for name in ("elsewhere/a.png", "pictures/b.png", "pictures/deep/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    (tmp_path / "pictures" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "pictures" / "again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "pictures" / "deep" / "up").symlink_to(tmp_path / "pictures")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "pictures" / "deep")
+    (tmp_path / "pictures" / "d.png").symlink_to(tmp_path / "pictures" / "b.png")
+    found = sorted(path.name for path in images.list_images(tmp_path / "pictures"))
+    assert found == ["a.png", "b.png", "c.png", "d.png"]
+    (tmp_path / ".cache").symlink_to(tmp_path / "pictures")
+    assert len(images.list_images(tmp_path / ".cache")) == 4  # a folder that is named is meant
+
+
 def test_list_images_says_what_is_wrong(tmp_path):
     (tmp_path / "file.png").touch()
     (tmp_path / "empty").mkdir()
@@ -138,14 +164,6 @@ def test_picture_grid_places_rows_and_labels(picture):
     assert np.array_equal(grid[:4, 4:], small.repeat(2, 0).repeat(2, 1))
     labelled = images.picture_grid([[picture, picture]], labels=["in", "out"])
     assert labelled.shape == (images.CAPTION_HEIGHT + 5, 14, 3) and labelled[: images.CAPTION_HEIGHT].max() > 0.9
-
-
-@pytest.mark.parametrize("white, expected", [("hole", [0, 0, 1, 1]), ("valid", [1, 1, 0, 0])])
-def test_masks_are_zeros_and_ones_by_what_white_means(white, expected):
-    grey = np.float32([0, 0.5, 0.51, 1]).reshape(1, 4, 1).repeat(3, 2)
-    mask = images.hole_mask(grey, white)
-    assert mask.shape == (1, 4, 1) and mask.dtype == np.float32 and list(mask.ravel()) == expected
-    assert list(images.hole_mask(grey, white, threshold=0.6).ravel()) == [*expected[:2], expected[0], expected[3]]
 
 
 def test_fitted_takes_the_centre_and_averages():

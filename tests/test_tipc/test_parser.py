@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InputError
 from test_tipc.parser import Line, check_mode, read_config, setting
 from test_tipc.slots import MODES
 from tests.test_tipc.conftest import SHIPPED
@@ -118,7 +118,7 @@ def test_blank_line_pushes_the_last_slot_out(chain):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="nothing.txt: no such TIPC file"):
+    with pytest.raises(InputError, match="nothing.txt: cannot be read .* expected a TIPC file"):
         read_config(tmp_path / "nothing.txt")
 
 

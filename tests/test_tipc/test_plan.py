@@ -1,5 +1,7 @@
 """The commands, word for word, and what a plan remarks on."""
 
+import pytest
+
 from test_tipc.parser import read_config
 from test_tipc.plan import plan
 
@@ -8,7 +10,7 @@ LITE = "lite_train_lite_infer"
 
 def commands(path, mode=LITE, device=None):
     config = read_config(path)
-    return [" ".join(stage.official_command.split()) for stage in plan(config, mode, device)], config
+    return [" ".join(stage.official_command.replace("|", " ").split()) for stage in plan(config, mode, device)], config
 
 
 def test_full51_commands_in_order(chain):
@@ -67,7 +69,7 @@ def test_amp_trainer_names_its_folder(chain):
 
 def test_lite32_leaves_out_device_precision_and_data(chain):
     path = chain.write_config("lite32", edits={3: "python:python"})
-    save = "./test_tipc/output/GPEN/lite_train_lite_infer/norm_train_gpus_0_autocast_null_nodes_1.log"
+    save = "./test_tipc/output/GPEN/lite_train_lite_infer/norm_train_gpus_0_autocast_False_nodes_1.log"
     assert commands(path)[0] == [
         f"python train.py --output_dir={save} --iters=3 --batch_size=2",
         f"python test.py --pretrained={save}/latest.pdparams",
@@ -162,3 +164,47 @@ def test_device_word_holds_training_and_inference(chain):
     assert "--device=gpu" in on_gpu[0] and [line for line in on_gpu if "--use_gpu=False" in line] == []
     _, config = commands(chain.write_config(edits={41: "--use_gpu:False"}), device="gpu")
     assert any("no value for device gpu" in notice.text for notice in config.notices)
+
+
+def models_of(lines):
+    return [word.removeprefix("--model_dir=") for line in lines for word in line.split() if "model_dir=" in word]
+
+
+@pytest.mark.parametrize(("folder", "ending"), [("", "/"), ("null", ""), ("##", ""), ("inference", "/inference")])
+def test_full51_model_folder_of_an_inference_dir(chain, folder, ending):
+    """As the official template, run on the same four files: an empty value leaves its slash."""
+    path = chain.write_config(edits={36: f"inference_dir:{folder}", 42: "--use_mkldnn:True"})
+    assert models_of(commands(path)[0]) == [f"./test_tipc/output/norm_train_gpus_0_autocast_fp32{ending}"]
+
+
+def test_a_bar_splits_a_command_as_bash_does(chain):
+    """The official script runs `eval $cmd` with IFS='|': a name that is a list of modes becomes two words."""
+    path = chain.write_config(
+        edits={
+            3: "python:python",
+            11: "train_model_name:lite_train_lite_infer=0|whole_infer=1",
+            42: "--use_mkldnn:True",
+        }
+    )
+    save = "./test_tipc/output/norm_train_gpus_0_autocast_fp32"
+    assert commands(path)[0][1:3] == [
+        f"python test.py --pretrained={save}/lite_train_lite_infer=0 whole_infer=1 --device=auto"
+        " --data_dir=./lite_data/val",
+        f"python export_model.py --pretrained={save}/lite_train_lite_infer=0 whole_infer=1 --save_inference_dir={save}",
+    ]
+    assert plan(read_config(path), LITE)[1].words.split()[3:4] == ["whole_infer=1"]
+
+
+@pytest.mark.parametrize("dialect", ["full51", "lite32"])
+def test_whole_infer_without_inference_runs_nothing(chain, dialect):
+    inference, devices, export = {"full51": (40, 41, 38), "lite32": (27, 28, 25)}[dialect]
+    edits = {inference: "inference:null", devices: "null:null", export: "infer_export:null"}
+    path = chain.write_config(dialect, edits=edits)
+    assert commands(path, "whole_infer")[0] == []
+
+
+@pytest.mark.parametrize("value", ["null", "", "a.py|b.py"])
+def test_evaluation_that_bash_takes_for_null(chain, value):
+    """`[ ${eval_py} != "null" ]` is an error of bash for several words, and an error is no."""
+    lines, _ = commands(chain.write_config(edits={24: f"eval:{value}"}))
+    assert not any("test.py" in line or "a.py" in line for line in lines) and "export_model.py" in lines[1]

@@ -5,8 +5,9 @@ import paddle
 import pytest
 
 from engine.images import write_image
+from model.partialconv.hole_closure import closes, encoder_kernels, followed, largest, largest_closed
 from model.partialconv.network import PartialConvUNet, UNetSettings
-from tools.hole_closure import closes, encoder_kernels, followed, largest, largest_closed, main
+from tools.hole_closure import main
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from data_loader.lite_data import HELD_OUT
 from engine.errors import InputError
 from engine.images import list_images, read_image
 from tools import make_lite_data
@@ -26,7 +27,7 @@ def test_folders_pairs_and_truth(lite):
     faces = json.loads((lite / "val" / "landmarks.json").read_text())["faces"]
     assert set(faces) == names["val/hq"]
     for name, face in faces.items():
-        assert int(name.removeprefix("face_")) == face["identity"] >= make_lite_data.HELD_OUT
+        assert int(name.removeprefix("face_")) == face["identity"] >= HELD_OUT
         assert np.shape(face["landmarks"]) == (68, 2)
 
 

@@ -8,6 +8,7 @@ import pytest
 from data_loader import webcaricature_files as files
 from data_loader.caricature_sources import DrawnSettings, DrawnSource, WebCaricatureSource
 from data_loader.webcaricature import FaceSettings, LabelledFaces, subjects
+from data_loader.webcaricature_writing import write
 from engine.errors import ConfigError, InputError
 from engine.images import read_image
 from tests.data_loader.webcaricature_tree import write_tree
@@ -17,7 +18,7 @@ from tools import webcaricature
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lite") / "WebCaricature"
-    webcaricature.write(folder, 20, 1, seed=4)
+    write(folder, 20, 1, seed=4)
     return folder
 
 
@@ -59,7 +60,7 @@ def test_a_second_call_writes_nothing_and_other_numbers_are_refused(root, capsys
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     for numbers, faults in (((20, 2), {}), ((20, 1), {"misplaced": 0.5})):
         with pytest.raises(InputError, match="holds other files, or people of other numbers"):
-            webcaricature.write(root, *numbers, seed=4, **faults)
+            write(root, *numbers, seed=4, **faults)
 
 
 @pytest.mark.slow

@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from deploy import quantise
 from engine.errors import InputError
-from tools import quantise
+from engine.system import Port
+from tests.deploy.contracts import contract, image
+from tools import quantise as program
 
 
 @pytest.mark.parametrize(
@@ -46,10 +49,10 @@ def test_a_near_model_is_kept():
 
 
 def test_distances_of_pictures_and_of_vectors():
-    image = {"outputs": [{"name": "x", "kind": "image"}]}
+    pictures = contract(image(4, 4), outputs=(image(4, 4, name="x"),))
     grey, lighter = np.full((2, 3, 4, 4), 0.5), np.full((2, 3, 4, 4), 0.6)
-    assert quantise.distances(image, {"x": grey}, {"x": lighter})["psnr_to_fp32"] == pytest.approx(20.0)
-    vector = {"outputs": [{"name": "x", "kind": "vector"}]}
+    assert quantise.distances(pictures, {"x": grey}, {"x": lighter})["psnr_to_fp32"] == pytest.approx(20.0)
+    vector = contract(image(4, 4), outputs=(Port("x", (-1, 4), "vector"),))
     assert quantise.distances(vector, {"x": grey}, {"x": lighter})["error_to_fp32"] == pytest.approx(0.2)
 
 
@@ -77,7 +80,7 @@ def test_int8_model_is_int8_and_its_report_is_written(tmp_path):
         f"--target_dir={tmp_path / 'pictures'}",
         "--batch_size=2",
     ]
-    assert quantise.main(words) == 0
+    assert program.main(words) == 0
     graph = onnx.load(str(tmp_path / "int8" / "inference.onnx")).graph
     assert "QuantizeLinear" in {node.op_type for node in graph.node}
     assert 3 in {tensor.data_type for tensor in graph.initializer if list(tensor.dims) == [3, 3, 3, 3]}  # INT8

@@ -1,0 +1,236 @@
+"""Picture files: what is read, as it comes: upright, in its own depth and colours, alpha, profile and EXIF beside it.
+
+One list of formats for training and prediction; whatever a decoder raises becomes an InputError that names the file.
+"""
+
+import io
+import logging
+import os
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, JpegImagePlugin, TiffImagePlugin
+
+from engine import colour_profiles, sixteen_bits
+from engine.errors import InputError
+from engine.files import check_regular
+
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # an MPO is opened as a JPEG
+READABLE = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .bmp .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .gif".split())
+if find_spec("pillow_heif"):  # requirements-heif.txt
+    FORMATS, READABLE = (*FORMATS, "HEIF"), READABLE | {".heic", ".heif"}
+MAX_PIXELS, SPARE = 50_000_000, 2**26  # SPARE: bytes of a file beside its pixels
+LIMIT = "KINTSUGI_MAX_PIXELS"  # an environment variable, so that worker processes have it too
+ORIENTATION, EXIF_IFD, PIXEL_SIZES = 0x0112, 0x8769, (0xA002, 0xA003)
+TEXTS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432, EXIF_IFD, 34853)  # of a TIFF: what describes, not lays out
+UPRIGHT = {  # EXIF orientation -> how the stored [H, W, C] array becomes the upright one
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, 1),
+}
+logger = logging.getLogger("kintsugi")
+for _key in ((b"MM", 0, (1,), 1, (16,), ()), (b"II", 1, (1,), 1, (16, 16), (2,)), (b"MM", 1, (1,), 1, (16, 16), (2,))):
+    TiffImagePlugin.OPEN_INFO.setdefault(_key, ("I;16", "I;16"))  # Pillow opens them, sixteen_bits decodes them
+Image.MAX_IMAGE_PIXELS = None  # `max_pixels` decides, for every format and before anything is decoded
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as its file has it, upright.
+
+    Attributes:
+        samples: [H, W, 1 (grey) or 3 (RGB)] uint8 or uint16 in the picture's own colours.
+        alpha: [H, W, 1] of the same type, or None; colours are not multiplied by it.
+        icc, exif: bytes as they are embedded, or None; the orientation in `exif` is upright.
+        format: Pillow's name of the container.
+        name: what errors call it.
+        encoding: how the container was written, as Pillow's save takes it.
+    """
+
+    samples: np.ndarray
+    alpha: np.ndarray | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    format: str = "PNG"
+    name: str = ""
+    encoding: dict = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        """Bits a sample: 8 or 16."""
+        return 8 * self.samples.itemsize
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether all channels are equal everywhere."""
+        return bool((self.samples == self.samples[..., :1]).all())
+
+    def colours(self) -> np.ndarray:
+        """[H, W, 3] float32 RGB in [0, 1], converted to sRGB, without regard to alpha."""
+        found = np.ascontiguousarray(self.samples, dtype=np.float32) / np.float32(np.iinfo(self.samples.dtype).max)
+        found = np.repeat(found, 3, axis=2) if found.shape[2] == 1 else found
+        profile = self.profile()
+        return found if profile is None else profile.to_srgb(found)
+
+    def opacity(self) -> np.ndarray | None:
+        """[H, W, 1] float32 in [0, 1], or None where nothing is transparent."""
+        return (
+            None if self.alpha is None else self.alpha.astype(np.float32) / np.float32(np.iinfo(self.alpha.dtype).max)
+        )
+
+    def pixels(self) -> np.ndarray:
+        """[H, W, 3] float32 sRGB in [0, 1] as a network sees it: shown on white."""
+        found, opacity = self.colours(), self.opacity()
+        return found if opacity is None else opacity * found + (1 - opacity)
+
+    def profile(self):
+        """The conversion of its colours (engine.colour_profiles), or None; a profile of no use is said and ignored."""
+        try:
+            return None if self.icc is None else colour_profiles.profile_of(self.icc)
+        except ValueError as error:
+            logger.warning(f"{self.name}: read as sRGB ({error})")
+            return None
+
+
+def max_pixels() -> int:
+    """Pixels a picture may have. InputError where the environment variable is no whole number above 0."""
+    text = os.environ.get(LIMIT, str(MAX_PIXELS))
+    if not text.isdecimal() or not int(text):
+        raise InputError(f"{LIMIT}={text}: expected a whole number of pixels, at least 1")
+    return int(text)
+
+
+def read(path) -> Picture:
+    """A picture file.
+
+    Raises:
+        InputError: missing, no file (a pipe, a device, a folder), too large, unreadable, truncated, or of samples that
+            are not 8 or 16 bits; one line that names it.
+    """
+    check_regular(path)
+    try:
+        most = 8 * max_pixels() + SPARE
+        if (size := os.path.getsize(path)) > most:
+            raise InputError(f"{path}: not a readable image ({size} bytes, at most {most})")
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: not a readable image ({error.strerror})") from error
+    return decode(content, path)
+
+
+def decode(content: bytes, name) -> Picture:
+    """The bytes of a picture file, see `read`; `name` is what errors call it."""
+    _register_heif()
+    limit = max_pixels()
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as file:
+            if (pixels := _pixels(file)) > limit:
+                raise ValueError(f"{pixels} pixels, at most {limit}; --max_pixels or {LIMIT} allows more")
+            return replace(_decoded(file, content), name=str(name))
+    except Image.UnidentifiedImageError as error:
+        kind = "a TIFF of a kind that is not read" if content[:2] in (b"II", b"MM") else f"none of {', '.join(FORMATS)}"
+        raise InputError(f"{name}: not a readable image ({kind})") from error
+    except Exception as error:  # decoders raise anything; the file is what is wrong
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{name}: not a readable image ({reason})") from error
+
+
+@cache
+def _register_heif():
+    if "HEIF" in FORMATS:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+
+
+def _pixels(file):
+    """Pixels that decoding needs room for."""
+    tags = getattr(file, "tag_v2", {})
+    sides = tags.get(sixteen_bits.TILE_WIDTH, 0), tags.get(sixteen_bits.TILE_HEIGHT, 0)
+    tile = sides[0] * sides[1] if all(isinstance(side, int) for side in sides) else 0
+    return max(file.width * file.height, tile)
+
+
+def _decoded(file, content):
+    deep = _samples_16_bit(file, content)
+    encoding = _encoding(file, content)
+    turn = file.tag_v2.get(ORIENTATION, 1) if deep is not None and file.format == "TIFF" else None
+    if deep is None:
+        file.load()  # turns a TIFF
+    exif = file.getexif()
+    turn = exif.get(ORIENTATION, 1) if turn is None else turn
+    icc = file.info.get("icc_profile") or None
+    if deep is None:
+        deep, icc = _samples_8_bit(file, icc)
+    pixels = np.ascontiguousarray(UPRIGHT.get(turn, lambda a: a)(deep))
+    colours = 3 if pixels.shape[2] > 2 else 1
+    alpha = pixels[..., colours:] if pixels.shape[2] > colours else None
+    return Picture(pixels[..., :colours], alpha, icc, _exif(exif, file.format), file.format, encoding=encoding)
+
+
+def _samples_8_bit(file, icc):
+    """Pillow image -> [H, W, 1 to 4] uint8 (uint16 of a plain PGM) and the profile that still holds for them."""
+    mode = file.mode
+    if mode == "I" and file.format == "PPM":
+        return np.asarray(file).astype(np.uint16)[..., None], icc
+    if mode.startswith(("F", "I")):
+        raise ValueError(f"samples of Pillow mode {mode}; expected unsigned, 8 or 16 bits")
+    if mode == "CMYK" and icc:
+        try:
+            return np.asarray(colour_profiles.cmyk_to_srgb(file, icc)), None
+        except ImageCms.PyCMSError:
+            pass  # as without a profile
+    has_alpha = mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in file.info
+    grey = mode in ("1", "L", "LA", "La")
+    pixels = np.asarray(file.convert(("LA" if grey else "RGBA") if has_alpha else ("L" if grey else "RGB")))
+    return pixels.reshape(*pixels.shape[:2], -1), None if mode in ("CMYK", "YCbCr", "LAB") else icc
+
+
+def _samples_16_bit(file, content):
+    """[H, W, 1 to 4] uint16 where a sample has more than 8 bits, not turned; else None."""
+    if file.format == "TIFF":
+        bits = file.tag_v2.get(sixteen_bits.BITS, (1,))
+        kinds = file.tag_v2.get(sixteen_bits.FORMAT, (1,))
+        return sixteen_bits.tiff(content, file.tag_v2) if max(bits) > 8 or set(kinds) - {1, 4} else None
+    if file.format == "PNG" and ";16" in str(file.tile):
+        file.load()  # OpenCV forgives a damaged file, and EXIF may stand at its end
+        return sixteen_bits.png(content)
+    if file.format == "PPM" and content[:2] in (b"P5", b"P6") and file.tile and file.tile[0].codec_name == "ppm":
+        args = file.tile[0].args
+        if isinstance(args[-1], int) and args[-1] > 255:
+            return sixteen_bits.pnm(content, (file.height, file.width), 3 if content[:2] == b"P6" else 1)
+    return None
+
+
+def _encoding(file, content):
+    """Options that write the container about as it was."""
+    if file.format in ("JPEG", "MPO"):
+        sampling = JpegImagePlugin.get_sampling(file)
+        return {"qtables": file.quantization, **({"subsampling": sampling} if sampling >= 0 else {})}
+    if file.format == "WEBP":
+        return {"lossless": True} if content[12:16] == b"VP8L" else {"quality": 95}
+    return {}
+
+
+def _exif(exif, container):
+    """The bytes to embed, with an upright orientation and without sizes; None where there is nothing to say."""
+    try:
+        if container == "TIFF":
+            for tag in set(exif) - set(TEXTS):
+                del exif[tag]
+        if not len(exif):
+            return None
+        exif[ORIENTATION] = 1
+        sub = exif.get_ifd(EXIF_IFD)
+        for tag in PIXEL_SIZES:
+            sub.pop(tag, None)
+        return exif.tobytes()
+    except Exception:  # damaged EXIF describes nothing
+        return None

@@ -1,0 +1,128 @@
+"""Pictures of 16 bits a sample, which Pillow reduces to 8: PNG, TIFF and PNM, read and written without loss.
+
+OpenCV does the decoding. A TIFF is given to it under a directory of ours, which names the layout and nothing else: its
+reader turns by the orientation tag, takes separate planes for one and white-is-zero for black-is-zero.
+"""
+
+import struct
+
+import cv2
+import numpy as np
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, SAMPLES = 256, 257, 258, 259, 262, 273, 277
+ROWS, STRIP_SIZES, PLANAR, PREDICTOR, EXTRA, FORMAT, ICC = 278, 279, 284, 317, 338, 339, 34675
+FILL_ORDER, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES = 266, 322, 323, 324, 325
+LAYOUT = (WIDTH, HEIGHT, COMPRESSION, ROWS, PREDICTOR, FILL_ORDER, TILE_WIDTH, TILE_HEIGHT)
+PLACES = (STRIPS, STRIP_SIZES, TILES, TILE_SIZES)
+WHITE_IS_ZERO, RGB, ASSOCIATED, UNASSOCIATED = 0, 2, 1, 2
+
+
+def png(content):
+    """[H, W, 1 to 4] uint16 of a PNG's bytes, grey or RGB, alpha last. ValueError where OpenCV cannot read it."""
+    return _decoded(content)
+
+
+def pnm(content, size, channels):
+    """[H, W, 1 or 3] uint16 of a binary PGM or PPM with more than 255 levels; size = (height, width)."""
+    fields, start = [], 0
+    while len(fields) < 4:  # magic number, width, height, highest level; comments run to the end of a line
+        end = start
+        while not content[end : end + 1].isspace():
+            end += 1
+        word, start = content[start:end], end + 1
+        if word.startswith(b"#"):
+            start = content.index(b"\n", end) + 1
+        elif word:
+            fields.append(word)
+    count, highest = size[0] * size[1] * channels, int(fields[3])
+    values = np.frombuffer(content, ">u2", count, start).reshape(*size, channels)
+    return np.rint(np.minimum(values, highest) * (65535 / highest)).astype(np.uint16)
+
+
+def tiff(content, tags):
+    """[H, W, 1 to 4] uint16 of a TIFF's first picture, not turned; grey or RGB, alpha last and not multiplied in.
+
+    Args:
+        content: the file's bytes.
+        tags: tag -> value, as Pillow reads them.
+
+    Raises:
+        ValueError: it is none of unsigned 16-bit grey, grey with alpha, RGB, RGB with alpha; the text says what it is.
+    """
+    bits, formats = set(tags.get(BITS, (1,))), set(tags.get(FORMAT, (1,)))
+    channels, photometric, extra = tags.get(SAMPLES, 1), tags.get(PHOTOMETRIC), tags.get(EXTRA, ())
+    if bits != {16} or formats != {1}:
+        kind = {2: "signed", 3: "floating point"}.get(max(formats), "unsigned")
+        raise ValueError(f"{kind} samples of {'/'.join(map(str, sorted(bits)))} bits; expected unsigned, 8 or 16 bits")
+    colours = 3 if photometric == RGB else 1
+    if photometric not in (0, 1, 2) or channels not in (colours, colours + 1):
+        raise ValueError(f"16-bit TIFF of photometric {photometric} with {channels} channels; expected grey or RGB")
+    pixels = _tiff_samples(content, tags, channels)
+    if photometric == WHITE_IS_ZERO:
+        pixels[..., :1] = 65535 - pixels[..., :1]
+    kind = extra[0] if extra else None
+    if channels > colours and kind == ASSOCIATED:
+        alpha = np.maximum(pixels[..., -1:], 1).astype(np.float64)
+        pixels[..., :-1] = np.rint(np.minimum(pixels[..., :-1] / alpha, 1) * 65535)
+    return pixels if kind in (ASSOCIATED, UNASSOCIATED) else pixels[..., :colours]
+
+
+def _tiff_samples(content, tags, channels):
+    planes = channels if tags.get(PLANAR, 1) == 2 else 1
+    own = {tag: tags[tag] for tag in LAYOUT if tag in tags}
+    own |= {BITS: (16,) * (channels // planes), SAMPLES: channels // planes, PLANAR: 1, FORMAT: 1}
+    own |= {PHOTOMETRIC: RGB if channels // planes > 2 else 1}
+    if channels // planes == 4:
+        own[EXTRA] = UNASSOCIATED
+    if is_pair := channels // planes == 2:  # OpenCV has no two channels: twice as many columns of one
+        if tags.get(PREDICTOR, 1) != 1:
+            raise ValueError("16-bit TIFF of grey and alpha, packed as differences")
+        own |= {tag: 2 * own[tag] for tag in (WIDTH, TILE_WIDTH) if tag in own} | {BITS: 16, SAMPLES: 1}
+    places = {tag: _several(tags[tag]) for tag in PLACES if tag in tags}
+    found = []
+    for plane in range(planes):
+        part = {
+            tag: each[plane * len(each) // planes : (plane + 1) * len(each) // planes] for tag, each in places.items()
+        }
+        found.append(_decoded(under_directory(content, own | part)))
+    pixels = np.concatenate(found, axis=2)
+    pixels = pixels.reshape(len(pixels), -1, 2) if is_pair else pixels
+    if pixels.shape[2] != channels:
+        raise ValueError(f"16-bit TIFF of {channels} channels cannot be decoded")
+    return pixels
+
+
+def under_directory(content, tags):
+    """The bytes of a TIFF with another directory for the same data: tag -> whole number, several, or bytes."""
+    order = "<" if content[:2] == b"II" else ">"
+    content += b"\0" * (len(content) % 2)
+    start = len(content)
+    data_start, entries, data = start + 6 + 12 * len(tags), b"", b""
+    for tag, value in sorted(tags.items()):
+        if isinstance(value, bytes):
+            kind, count, packed = 7, len(value), value
+        else:
+            value = _several(value)
+            kind, letter = (3, "H") if max(value) < 65536 else (4, "I")
+            count, packed = len(value), struct.pack(f"{order}{len(value)}{letter}", *value)
+        if len(packed) > 4:
+            place = struct.pack(f"{order}I", data_start + len(data))
+            data += packed + b"\0" * (len(packed) % 2)
+        else:
+            place = packed.ljust(4, b"\0")
+        entries += struct.pack(f"{order}HHI", tag, kind, count) + place
+    directory = struct.pack(f"{order}H", len(tags)) + entries + b"\0" * 4
+    return content[:2] + struct.pack(f"{order}HI", 42, start) + content[8:] + directory + data
+
+
+def _several(value):
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _decoded(content):
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ValueError("truncated, or a 16-bit form that cannot be decoded")
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[-1] == 4 else cv2.COLOR_BGR2RGB)
