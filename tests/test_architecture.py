@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,19 @@ def test_infer_knows_no_network():
             path = module.replace(".", "/")
             todo += [found for found in (f"{path}.py", f"{path}/__init__.py") if found in PYTHON]
     assert not [name for name in seen if name.startswith(("model/", "system/", "loss/"))]
+
+
+@pytest.mark.slow
+def test_training_one_paper_loads_no_other():
+    """`import train` and building GPEN load no module of another paper, nor of networks inside metrics."""
+    code = (
+        "import sys, train; from engine import config; from engine.build import build_system; "
+        "build_system(config.load('configs/gpen_lite.yaml')); print(*sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    own = [module for module in found.stdout.split() if module.split(".")[0] in {"model", "loss", "metric", "system"}]
+    others = ("satnet", "sphereface", "landmark", "gfpgan", "partialconv", "lpips", "inception", "identity", "niqe")
+    assert "system.gpen" in own and not [module for module in own if any(word in module for word in others)]
 
 
 @pytest.mark.parametrize("name", ["train.py", "test.py", "predict.py", "export_model.py", "infer.py"])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
+from engine.log import logger
 from metric import holes
 from metric.evaluation.scorers import scored_kinds
 from metric.evaluation.weights import DIGITS
@@ -133,8 +134,11 @@ class Scores:
         return {key: count for key, count in counts.items() if count}
 
     def numbers(self) -> dict[str, float]:
-        """What a validation records: `means`, and `<score>_identical` where pairs have no error."""
-        return self.means() | {f"{key}_identical": count for key, count in self.identical().items()}
+        """What a validation records: `means`, and `<score>_identical` where pairs have no error; gaps are logged."""
+        means = self.means()
+        for name, reason in self.skipped.items():
+            logger.warning(f"{name}: not computed, {reason}")
+        return means | {f"{key}_identical": count for key, count in self.identical().items()}
 
     def _columns(self) -> dict[str, list[float]]:
         keys = dict.fromkeys(key for row in self.rows for key in row if "/" in key)

@@ -1,5 +1,6 @@
 """Scores: means over pictures, signatures, warnings, what is left out and why, memory."""
 
+import logging
 import tracemalloc
 
 import numpy as np
@@ -215,3 +216,11 @@ def test_bad_pictures_are_an_error_not_a_gap():
         Scores([PairScorer("x", broken, {})]).update(["a"], {}, {"restored": pictures(1), "image": pictures(1)})
     with pytest.raises(InputError):
         psnr(pictures(1)[0], pictures(1, 8)[0])
+
+
+def test_a_validation_says_what_it_could_not_compute(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("kintsugi"), "propagate", True)
+    scores = Scores(registry.paired(["psnr", "ssim"]))
+    scores.update(["a"], {}, {"restored": pictures(1, 8), "image": pictures(1, 8)})
+    assert scores.numbers().keys() == {"psnr/restored"}
+    assert "ssim: not computed, image of 8 x 8" in caplog.text
