@@ -165,7 +165,13 @@ def _standing_overrides(namespace, table, program_keys):
 
 
 def guarded(main: Callable[[], int | None]) -> NoReturn:
-    """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2."""
+    """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2.
+
+    What the console's encoding cannot show, such as a file's name, is printed escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
     except InputError as error:

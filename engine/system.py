@@ -1,11 +1,12 @@
 """What a paper has to provide: its networks, its losses, its update rule, and how it is exported."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
 import numpy as np
+import paddle
 from paddle import Tensor, nn
 from pydantic import ConfigDict, Field, FiniteFloat
 from pydantic.dataclasses import dataclass as checked
@@ -107,8 +108,7 @@ class System:
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
         shown: columns of a preview, left to right; none: no preview.
         needed: names of networks that have to be in the weights of whoever does not train.
-        measured: names of set metrics, which see every batch together with what `generate` makes of it.
-        costly: those of them that a validation computes only where `train.measures` names them; test.py computes them.
+        costly: those of `measures` that a validation computes only where `train.measures` names them.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         dialects: script -> engine.dialect.Dialect, what the command line of the paper's own project says.
         smoke: configuration overrides that make the smallest legal run, for tests.
@@ -125,7 +125,6 @@ class System:
     scored: tuple = ()
     shown: tuple = ()
     needed: tuple = ()
-    measured: tuple = ()
     costly: tuple = ()
     log_header: dict = {}
     dialects: dict = {}
@@ -172,20 +171,31 @@ class System:
         """Pictures for evaluation and preview: dict of [N, 3, H, W] in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} defines no generate")
 
-    def evidence(self, batch: Batch, networks: Networks, measures: Sequence[str]) -> Tensors:
-        """What set metrics need beyond `generate`'s pictures, which previews need not pay for.
+    def measures(self) -> dict[str, Callable]:
+        """The system's own metrics: {name: function of MetricWeights that gives a `metric.scorer.Scorer`}.
 
-        Args:
-            measures: names of the set metrics that are computed.
-
-        Returns:
-            {name: tensor}.
+        Such a function raises `metric.scorer.Missing` where weights are not there. Pictures in `scored` need none of
+        these to be compared with the true ones.
         """
         return {}
 
     def inference(self, networks: Networks) -> dict[str, Exported]:
         """What is exported: dict of graph name -> Exported."""
         raise NotImplementedError(f"{type(self).__name__} defines no inference")
+
+
+@contextmanager
+def evaluating(networks: Networks) -> Iterator[Networks]:
+    """Networks in evaluation mode and without gradients inside the block; their modes come back after it."""
+    modes = {name: network.training for name, network in networks.items()}
+    for network in networks.values():
+        network.eval()
+    try:
+        with paddle.no_grad():
+            yield networks
+    finally:
+        for name, network in networks.items():
+            network.train() if modes[name] else network.eval()
 
 
 @contextmanager
