@@ -9,6 +9,7 @@ import json
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import inference
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
+from deploy.results import Files
 from engine.cli import Flag, at_least, boolean, choice, guarded, read
 from engine.errors import InputError
 from engine.files import write_text
@@ -35,6 +36,7 @@ FLAGS = {
     "precision": Flag("number format", choice(*PRECISIONS), default="fp32", metavar="|".join(PRECISIONS)),
     "benchmark": Flag("print times in TIPC's form", boolean, default=False),
     "save_log_path": Flag("file for what --benchmark prints", metavar="FILE"),
+    **inference.FLAGS,
 }
 
 
@@ -53,18 +55,19 @@ def main():
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
     folder = predictor.program_file.parent
-    samples, styles = inference.gathered(
+    samples, styles, left_out = inference.gathered(
         predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
     )
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
     watch, count = inference.Stopwatch(), 0
-    for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch, args.blend):
+    writer = Files(predictor.contract, samples, args.output_dir, args.ext, args.colour)
+    for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch, args.blend, writer):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
     if styles:
         print(styles)
-    print(f"{count} pictures, {len(samples) - count} skipped; results in {args.output_dir}")
+    print(f"{count} pictures, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
     if args.benchmark:
         from deploy.timing import report
 

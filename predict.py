@@ -10,6 +10,7 @@ import json
 
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import inference
+from deploy.results import WRITERS, Files
 from deploy.training_form import DynamicGraph
 from engine import cli, distributed
 from engine.build import build_system
@@ -45,6 +46,7 @@ FLAGS = {
     ),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
     "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
+    **inference.FLAGS,
 }
 
 
@@ -67,14 +69,13 @@ def main():
     system = build_system(config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
-    samples, styles = inference.gathered(
+    samples, styles, left_out = inference.gathered(
         graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
-    writer = None
     if args.stacks:
-        from deploy.results import WRITERS
-
         writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
+    else:
+        writer = Files(graph.contract, samples, args.output_dir, args.ext, args.colour)
     watch = inference.Stopwatch()
     done = list(inference.run(graph, samples, args.batch_size, args.output_dir, watch, args.blend, writer))
     if not graph.contract.of_kind("image", "mask", "points", outputs=True):
@@ -85,7 +86,7 @@ def main():
             logger.info(line)
     if styles:
         logger.info(styles)
-    logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped; results in {args.output_dir}")
+    logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped{left_out}; results in {args.output_dir}")
     return 0
 
 

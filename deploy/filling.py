@@ -33,6 +33,8 @@ def check_mask(mask: np.ndarray, size: tuple[int, int], path: object, picture_pa
         )
     if ratio == 1:
         raise InputError(f"{path}: all of it is hole; expected some known pixels (white means {white_means})")
+    if ratio == 0:
+        logger.warning(f"{path}: marks nothing; the picture comes back as it is (white means {white_means})")
     if ratio > images.SUSPICIOUS_RATIO:
         logger.warning(f"{path}: {ratio:.0%} is hole; is it right that white means {white_means}?")
 

@@ -1,44 +1,36 @@
 """Picture files through a graph: find them, read them, run them in batches, name and write the results."""
 
-import glob
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deploy.contract import Contract, Graph
+from deploy.files import COLOURS, EXTENSIONS
+from deploy.results import Files
+from deploy.samples import Sample
 from deploy.session import Session
-from engine import images
+from engine import images, picture_files
 from engine.errors import InputError
+from engine.flags import Flag, at_least, choice
 from engine.log import progress
 from engine.masks import read_hole
-from engine.picture_files import READABLE
+from engine.picture_files import Picture
 
 STAGES = ("preprocess", "inference", "postprocess")
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One thing to run.
-
-    Attributes:
-        name: what it is called in the output, a path relative to the folder it was found in.
-        files: input name -> file; vector inputs have none, and a mask that is the contract's own.
-        white_means: "hole" or "valid", in the file of a mask.
-        seed: of vectors that are drawn.
-        vectors: input name -> array, in the place of a drawn one.
-    """
-
-    name: str
-    files: dict[str, Path]
-    white_means: str = "hole"
-    seed: int = 0
-    vectors: dict[str, np.ndarray] = field(default_factory=dict)
+FLAGS = {  # of every program that writes pictures
+    "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
+                metavar="|".join(EXTENSIONS)),
+    "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
+                   default="kept", metavar="|".join(COLOURS)),
+    "max_pixels": Flag(f"largest picture that is read; default: {picture_files.MAX_PIXELS}", at_least(1), metavar="N"),
+}  # fmt: skip
 
 
 def find_samples(
@@ -68,17 +60,16 @@ def find_samples(
         if image_dir is not None:
             raise InputError(f"{image_dir} and {files[first]}: give a folder or a file, not both")
         found = [(files[first].name, files[first])]
-        folders = {}
     elif image_dir is not None:
         has_parts = all((Path(image_dir) / name).is_dir() for name in names)
         root = Path(image_dir) / first if has_parts else Path(image_dir)
         found = [(path.relative_to(root).as_posix(), path) for path in images.list_images(root)]
-        folders = {name: Path(image_dir) / name for name in names[1:]} if has_parts else {}
+        files = {name: Path(image_dir) / name for name in names[1:]} | files if has_parts else files
     else:
         raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
-    folders |= {name: path for name, path in files.items() if path.is_dir()}
+    folders = {name: _by_stem(path) for name, path in files.items() if path.is_dir()}
     optional = [port.name for port in ports if port.kind == "mask" and contract.hole and contract.hole.default]
-    given = [name for name in names[1:] if name in files or name in folders or name not in optional]
+    given = [name for name in names[1:] if name in files or name not in optional]
     return [
         Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, white_means)
         for name, path in found
@@ -103,58 +94,70 @@ def gathered(
     args: Any,
     open_graph: Callable[[str], Graph],
     seed: int = 0,
-) -> tuple[list[Sample], str]:
-    """The samples that a script's flags ask for, and one line that says where their vectors come from.
+) -> tuple[list[Sample], str, str]:
+    """What a script asks for: the samples, a line on where their vectors come from, and what the folder left out.
 
     Args:
         contract: of the graph.
-        args: with image_dir, img, mask, white_means, style and num_style, as infer.py describes them.
+        args: with image_dir, img, mask, white_means, style, num_style and max_pixels, as infer.py describes them.
         open_graph: path of an encoder, from this graph's -> the encoder.
         seed: of the first drawn vector.
 
     Raises:
         InputError: a flag for an input that the model does not have, or see `find_samples`.
     """
+    picture_files.allow(args.max_pixels)
     given = named_files(contract, args.img, args.mask, args.style)
+    left_out = images.listing(args.image_dir).said() if args.image_dir else ""
     if not contract.of_kind("vector"):
         if args.num_style > 1:
             raise InputError(f"--num_style {args.num_style}: nothing is drawn here; expected 1")
-        return find_samples(contract, args.image_dir, given, args.white_means), ""
+        return find_samples(contract, args.image_dir, given, args.white_means), "", left_out
     from deploy import style_codes
 
     vectors = style_codes.from_pictures(contract, given, open_graph)
     samples = find_samples(contract, args.image_dir, given, args.white_means)
     samples = style_codes.with_vectors(contract, samples, vectors, seed, args.num_style)
-    return samples, style_codes.described(contract, vectors, seed, args.num_style)
+    return samples, style_codes.described(contract, vectors, seed, args.num_style), left_out
+
+
+def _by_stem(folder):
+    """Path below a folder without suffix -> picture file, the first where several have it."""
+    found = {}
+    for path in images.list_images(folder):
+        found.setdefault(path.relative_to(folder).with_suffix(""), path)
+    return found
 
 
 def _partner(port, name, files, folders):
-    """The file of a further input for the sample `name`."""
-    if port not in folders:
-        if port in files:
-            return files[port]
-        raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
-    stem = Path(name).with_suffix("")
-    candidates = sorted((folders[port] / stem.parent).glob(f"{glob.escape(stem.name)}.*"))
-    pictures = [path for path in candidates if path.suffix.lower() in READABLE]
-    return pictures[0] if pictures else folders[port] / name
+    """The file of a further input for the sample `name`; folders: port -> of `_by_stem`."""
+    if port in folders:
+        return folders[port].get(Path(name).with_suffix(""), files[port] / name)
+    if port in files:
+        return files[port]
+    raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
 
 
-def read(contract: Contract, sample: Sample) -> dict[str, np.ndarray]:
+def read(contract: Contract, sample: Sample, picture: Picture | None = None) -> dict[str, np.ndarray]:
     """A sample's inputs for a Session: pictures [H, W, 3] RGB in [0, 1], masks [H, W, 1] (1 is hole), its vectors.
+
+    Args:
+        contract: of the model.
+        sample: what to read.
+        picture: the contract's picture, where it is read already.
 
     Raises:
         InputError: a file cannot be read, or a mask has another size than the picture or nothing but hole.
     """
-    masks = {port.name for port in contract.of_kind("mask")}
-    values = {name: images.read_image(path) for name, path in sample.files.items() if name not in masks}
-    picture = contract.picture.name
+    masks, first = {port.name for port in contract.of_kind("mask")}, contract.picture.name
+    values = {first: (picture or picture_files.read(sample.files[first])).pixels()}
+    values |= {name: images.read_image(path) for name, path in sample.files.items() if name not in masks | {first}}
     for name in masks & sample.files.keys():
         from deploy.filling import check_mask
 
         path = sample.files[name]
         values[name] = read_hole(path, sample.white_means)
-        check_mask(values[name], values[picture].shape[:2], path, sample.files[picture], sample.white_means)
+        check_mask(values[name], values[first].shape[:2], path, sample.files[first], sample.white_means)
     return values | sample.vectors
 
 
@@ -165,7 +168,7 @@ def run(
     output_dir: str | Path,
     watch: "Stopwatch",
     blend: str | None = None,
-    writer: "Writer | None" = None,
+    writer: Files | None = None,
 ) -> Iterator[tuple[str, list[float]]]:
     """Run samples in batches and write their pictures; those that cannot be read are named on stderr and left out.
 
@@ -174,7 +177,7 @@ def run(
         samples: of `find_samples`.
         watch: gets one entry a batch and stage.
         blend: how a filled hole gets into its picture, of engine.system.BLENDS; None: as the contract says.
-        writer: of the results; default: Writer, a file each.
+        writer: of the results; default: deploy.results.Files, a file each.
 
     Yields:
         (sample name, numbers) in order.
@@ -183,7 +186,7 @@ def run(
         InputError: not one sample could be read, or a result cannot be written.
     """
     session, done = Session(graph, batch_size), 0
-    writer = writer or Writer(graph.contract, samples, output_dir)
+    writer = writer or Files(graph.contract, samples, output_dir)
     try:
         Path(output_dir).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -192,15 +195,18 @@ def run(
     for start in progress(starts, len(starts), "batch"):
         with watch.stage("preprocess"):
             readable = _readable(graph.contract, samples[start : start + batch_size], len(samples) == 1)
-            prepared = [session.prepared(values, sample.seed, sample.name) for sample, values in readable]
+            pictures, prepared = [], []
+            for sample, picture, values in readable:
+                pictures.append(picture)
+                prepared.append(session.prepared(values, sample.seed, sample.name))
         if not prepared:
             continue
         with watch.stage("inference"):
             outputs = session.run(prepared)
         with watch.stage("postprocess"):
             results = session.results(prepared, outputs, blend)
-            for one, result in zip(prepared, results, strict=True):
-                writer.write(one.name, one.given, result)
+            for one, picture, result in zip(prepared, pictures, results, strict=True):
+                writer.write(one.name, picture, one.given, result)
         yield from ((one.name, numbers(graph.contract, result)) for one, result in zip(prepared, results, strict=True))
         done += len(prepared)
     if not done:
@@ -209,10 +215,11 @@ def run(
 
 
 def _readable(contract, samples, alone):
-    """(sample, its values) of the samples that can be read; one that is `alone` has to be."""
+    """(sample, its picture, its values) of the samples that can be read; one that is `alone` has to be."""
     for sample in samples:
         try:
-            yield sample, read(contract, sample)
+            picture = picture_files.read(sample.files[contract.picture.name])
+            yield sample, picture, read(contract, sample, picture)
         except InputError as error:
             if alone:
                 raise
@@ -241,44 +248,6 @@ class Stopwatch:
         """Mean of one stage's entries; 0 without any."""
         entries = self.seconds[name]
         return 1000 * sum(entries) / len(entries) if entries else 0.0
-
-
-class Writer:
-    """NAME_predict.png of every sample, NAME_predict_OUTPUT.png for further outputs."""
-
-    def __init__(self, contract: Contract, samples: Sequence[Sample], folder: str | Path) -> None:
-        """See `output_files`."""
-        self.paths = output_files(contract, samples, folder)
-
-    def write(self, name: str, given: dict[str, np.ndarray], results: dict[str, np.ndarray]) -> None:
-        """What was given and made of one sample, arrays of a Session."""
-        for port, path in self.paths[name].items():
-            images.write_image(path, np.broadcast_to(results[port], (*results[port].shape[:2], 3)))
-
-    def finish(self) -> None:
-        """Called after the last sample: nothing is left to write."""
-
-
-def output_files(contract: Contract, samples: Sequence[Sample], folder: str | Path) -> dict[str, dict[str, Path]]:
-    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
-
-    Returns sample name -> {output name: path}.
-    """
-    ports = [port.name for port in contract.of_kind("image", "mask", outputs=True)]
-    endings = {port: "_predict.png" if i == 0 else f"_predict_{port}.png" for i, port in enumerate(ports)}
-    return {
-        name: {port: Path(folder) / f"{stem}{ending}" for port, ending in endings.items()}
-        for name, stem in stems(samples).items()
-    }
-
-
-def stems(samples: Sequence[Sample]) -> dict[str, str]:
-    """Sample name -> what its results are called; samples that differ in the suffix only keep it."""
-    found = [Path(sample.name).with_suffix("").as_posix() for sample in samples]
-    return {
-        sample.name: stem if found.count(stem) == 1 else sample.name
-        for sample, stem in zip(samples, found, strict=True)
-    }
 
 
 def numbers(contract: Contract, results: dict[str, np.ndarray]) -> list[float]:

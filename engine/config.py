@@ -5,9 +5,11 @@ are described beside the code that uses them. Every mistake is one line that nam
 """
 
 import difflib
+import functools
 import hashlib
 import importlib
 import json
+import logging
 import typing
 
 import yaml
@@ -17,6 +19,8 @@ from pydantic_core import to_jsonable_python
 from engine.errors import ConfigError
 from engine.run_config import RunConfig
 from engine.yaml_files import read_yaml
+
+MOVED = {"data_loader.faces": "data_loader.drawn_faces"}  # dotted path in older YAML files, or its beginning -> today's
 
 
 def set_value(content, dotted, value, label):
@@ -29,8 +33,22 @@ def set_value(content, dotted, value, label):
     content[last] = value
 
 
+def current_path(dotted):
+    """The dotted path that a path of an older YAML file leads to; one that did not move is returned as it is."""
+    old = max((one for one in MOVED if f"{dotted}.".startswith(f"{one}.")), key=len, default=None)
+    return dotted if old is None else MOVED[old] + dotted[len(old) :]
+
+
+@functools.cache
+def _tell_of_move(label, dotted):
+    logging.getLogger("kintsugi").warning(f"{label}: '{dotted}' moved; write '{current_path(dotted)}'")
+
+
 def import_class(dotted, roots, label):
     """The class at a dotted path below one of `roots`. ConfigError names the key and the nearest match."""
+    if current_path(str(dotted)) != dotted and str(dotted).startswith(roots):
+        _tell_of_move(label, dotted)
+        dotted = current_path(dotted)
     module_name, _, class_name = str(dotted).rpartition(".")
     if not module_name.startswith(roots):
         raise ConfigError(f"{label}: '{dotted}' is not allowed; expected a class below {' or '.join(roots)}")
@@ -87,6 +105,7 @@ def _typed(content, source, labels):
     content = dict(content)
     if "system" in content:
         system = import_class(content["system"], ("system.",), f"{source}.system")
+        content["system"] = current_path(content["system"])
         content["recipe"] = validate(system.Config, content.get("recipe") or {}, source, "recipe", labels)
     data = content.get("data")
     if isinstance(data, dict):
@@ -104,8 +123,8 @@ def _dataset_settings(section, source, key, labels):
         raise ConfigError(f"{source}.{key}: key 'dataset' is missing; expected a class below data_loader.")
     dotted = section.pop("dataset")
     dataset = import_class(dotted, ("data_loader.",), f"{source}.{key}.dataset")
-    settings = create_model("DatasetConfig", __base__=dataset.Config, dataset=(str, dotted))
-    return validate(settings, {"dataset": dotted, **section}, source, key, labels)
+    settings = create_model("DatasetConfig", __base__=dataset.Config, dataset=(str, current_path(dotted)))
+    return validate(settings, {"dataset": current_path(dotted), **section}, source, key, labels)
 
 
 def validate(kind, content, source, key, labels=None):
@@ -159,8 +178,13 @@ def as_dict(config):
 
 
 def completed(content, config):
-    """A saved form (`as_dict`) with the defaults of keys that its run did not know; `config` brings the types."""
-    full = dict(content)
+    """A saved form (`as_dict`) in today's words: defaults of keys that its run did not know, paths that moved.
+
+    Args:
+        content: the saved form, or a section of it.
+        config: the configuration that brings the types.
+    """
+    full = {name: current_path(value) if name in ("system", "dataset") else value for name, value in content.items()}
     for name, field in type(config).model_fields.items():
         value = getattr(config, name)
         if name not in full and not field.is_required():

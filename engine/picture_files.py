@@ -24,8 +24,8 @@ if find_spec("pillow_heif"):  # requirements-heif.txt
     FORMATS, READABLE = (*FORMATS, "HEIF"), READABLE | {".heic", ".heif"}
 MAX_PIXELS, SPARE = 50_000_000, 2**26  # SPARE: bytes of a file beside its pixels
 LIMIT = "KINTSUGI_MAX_PIXELS"  # an environment variable, so that worker processes have it too
-ORIENTATION, EXIF_IFD, PIXEL_SIZES = 0x0112, 0x8769, (0xA002, 0xA003)
-TEXTS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432, EXIF_IFD, 34853)  # of a TIFF: what describes, not lays out
+ORIENTATION, PIXEL_SIZES = 0x0112, (0xA002, 0xA003)
+DESCRIBING = {*sixteen_bits.TEXTS, sixteen_bits.EXIF, sixteen_bits.GPS, 282, 283, 296}  # a TIFF, not its layout
 UPRIGHT = {  # EXIF orientation -> how the stored [H, W, C] array becomes the upright one
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -105,6 +105,12 @@ def max_pixels() -> int:
     if not text.isdecimal() or not int(text):
         raise InputError(f"{LIMIT}={text}: expected a whole number of pixels, at least 1")
     return int(text)
+
+
+def allow(pixels: int | None) -> None:
+    """Set `max_pixels` for this process and those it starts; None leaves it."""
+    if pixels is not None:
+        os.environ[LIMIT] = str(pixels)
 
 
 def read(path) -> Picture:
@@ -223,12 +229,12 @@ def _exif(exif, container):
     """The bytes to embed, with an upright orientation and without sizes; None where there is nothing to say."""
     try:
         if container == "TIFF":
-            for tag in set(exif) - set(TEXTS):
+            for tag in set(exif) - DESCRIBING:
                 del exif[tag]
         if not len(exif):
             return None
         exif[ORIENTATION] = 1
-        sub = exif.get_ifd(EXIF_IFD)
+        sub = exif.get_ifd(sixteen_bits.EXIF)
         for tag in PIXEL_SIZES:
             sub.pop(tag, None)
         return exif.tobytes()

@@ -13,6 +13,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, SAMPLES = 256, 257, 258, 
 ROWS, STRIP_SIZES, PLANAR, PREDICTOR, EXTRA, FORMAT, ICC = 278, 279, 284, 317, 338, 339, 34675
 FILL_ORDER, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES = 266, 322, 323, 324, 325
 LAYOUT = (WIDTH, HEIGHT, COMPRESSION, ROWS, PREDICTOR, FILL_ORDER, TILE_WIDTH, TILE_HEIGHT)
+TEXTS, EXIF, GPS = (270, 271, 272, 305, 306, 315, 33432), 34665, 34853  # what describes a picture
 PLACES = (STRIPS, STRIP_SIZES, TILES, TILE_SIZES)
 WHITE_IS_ZERO, RGB, ASSOCIATED, UNASSOCIATED = 0, 2, 1, 2
 
@@ -92,15 +93,36 @@ def _tiff_samples(content, tags, channels):
     return pixels
 
 
+def described(tags):
+    """What of a TIFF's tags describes the picture, for `under_directory`: texts, and where EXIF and GPS stand."""
+    texts = {tag: tags[tag].encode() + b"\0" for tag in TEXTS if isinstance(tags.get(tag), str)}
+    return texts | {tag: tags[tag] for tag in (EXIF, GPS) if isinstance(tags.get(tag), int)}
+
+
+def layout(pixels, place, size):
+    """Tags of samples [H, W, 1 to 4], deflated to one strip of `size` bytes at `place`."""
+    height, width, channels = pixels.shape
+    tags = {
+        WIDTH: width,
+        HEIGHT: height,
+        BITS: (8 * pixels.itemsize,) * channels,
+        COMPRESSION: 8,
+        SAMPLES: channels,
+        PLANAR: 1,
+    }
+    tags |= {PHOTOMETRIC: RGB if channels > 2 else 1, STRIPS: place, STRIP_SIZES: size, ROWS: height}
+    return tags | ({EXTRA: UNASSOCIATED} if channels in (2, 4) else {})
+
+
 def under_directory(content, tags):
-    """The bytes of a TIFF with another directory for the same data: tag -> whole number, several, or bytes."""
+    """The bytes of a TIFF with another directory for the same data: tag -> whole number, several, or bytes (text)."""
     order = "<" if content[:2] == b"II" else ">"
     content += b"\0" * (len(content) % 2)
     start = len(content)
     data_start, entries, data = start + 6 + 12 * len(tags), b"", b""
     for tag, value in sorted(tags.items()):
         if isinstance(value, bytes):
-            kind, count, packed = 7, len(value), value
+            kind, count, packed = 7 if tag == ICC else 2, len(value), value
         else:
             value = _several(value)
             kind, letter = (3, "H") if max(value) < 65536 else (4, "I")

@@ -10,6 +10,7 @@ import paddle
 
 from deploy import inference
 from deploy.contract import read_contract
+from deploy.results import output_files
 from engine import images
 from engine.errors import InputError
 from engine.weights.files import read_weights
@@ -158,7 +159,7 @@ def check_infer(stage, text, began):
         if (wanted := promised(contract)) not in (None, len(results[name]))
     ]
     reasons += [f"{name}: a result is not finite" for name, values in results.items() if not np.isfinite(values).all()]
-    files = inference.output_files(contract, samples, folder[-1])
+    files = output_files(contract, samples, folder[-1])
     paths = [path for outputs in files.values() for path in outputs.values()]
     reasons += [reason for reason in (not_new(path, began) for path in paths) if reason]
     pictures = {} if reasons else {str(path): images.to_uint8(images.read_image(path)) for path in paths}

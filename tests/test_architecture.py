@@ -40,7 +40,6 @@ PENDING = {  # imports that still have to turn round
     ("metric.evaluation.suite", "model.backbones.inception"),
     ("metric.evaluation.suite", "model.backbones.ir_se50"),
     ("metric.evaluation.suite", "model.backbones.lpips"),
-    ("tools.benchmark", "tools.machine_limit"),
     ("tools.fetch_weights", "tools.convert_weights"),
 }
 ANYTHING = {"tools", "scripts"}  # these use every room, and nothing uses them

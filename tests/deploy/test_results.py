@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deploy.inference import Stopwatch, find_samples, output_files, run
-from deploy.results import WRITERS
+from deploy.inference import Stopwatch, find_samples, run
+from deploy.results import WRITERS, output_files
 from engine import images
 from engine.errors import InputError
 from tests.deploy.contracts import contract, filler, image

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from deploy.inference import Sample, read
+from deploy.inference import read
+from deploy.samples import Sample
 from deploy.session import Session
 from deploy.style_codes import described, from_pictures, with_vectors
 from engine import images

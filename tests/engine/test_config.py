@@ -1,5 +1,7 @@
 """Every mistake in a YAML file or an override is one line: file, key, what was found, what was expected."""
 
+import logging
+
 import pytest
 import yaml
 
@@ -111,3 +113,42 @@ def test_configuration_is_frozen():
 def test_differences_names_dotted_keys():
     one, other = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 4}, "e": 5}
     assert configuration.differences(one, other) == ["a.c", "d", "e"]
+
+
+@pytest.fixture
+def moved(monkeypatch):
+    """A class and a module that are somewhere else than older YAML files say."""
+    configuration._tell_of_move.cache_clear()
+    monkeypatch.setattr(logging.getLogger("kintsugi"), "propagate", True)
+    monkeypatch.setattr(
+        configuration, "MOVED", {"system.blind.Faces": "system.gpen.GPEN", "data_loader.old": "data_loader.restoration"}
+    )
+
+
+def test_a_path_that_moved_is_understood_and_one_line_names_where_to(moved, tmp_path, content, caplog):
+    content["system"] = "system.blind.Faces"
+    content["data"]["train"]["dataset"] = "data_loader.old.DegradedFaces"
+    path = written(tmp_path, content)
+    for _ in range(2):
+        found = configuration.load(path)
+    assert configuration.as_dict(found) == configuration.as_dict(configuration.load(SOURCE))
+    assert configuration.system_class(path).__name__ == "GPEN"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}.system: 'system.blind.Faces' moved; write 'system.gpen.GPEN'",
+        f"{path}.data.train.dataset: 'data_loader.old.DegradedFaces' moved; "
+        "write 'data_loader.restoration.DegradedFaces'",
+    ]
+
+
+def test_only_whole_names_move_and_only_where_code_may_be_named(moved):
+    assert configuration.current_path("data_loader.older.A") == "data_loader.older.A"
+    assert configuration.current_path("data_loader.old") == "data_loader.restoration"
+    with pytest.raises(ConfigError, match="is not allowed"):
+        configuration.import_class("data_loader.old.DegradedFaces", ("system.",), "x")
+
+
+def test_a_saved_run_under_an_older_path_is_the_same_run(moved):
+    config = configuration.load(SOURCE)
+    saved = configuration.as_dict(config) | {"system": "system.blind.Faces"}
+    saved["data"]["train"]["dataset"] = "data_loader.old.DegradedFaces"
+    assert configuration.completed(saved, config) == configuration.as_dict(config)

@@ -5,18 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.benchmark import Row, table
-from tools.machine_limit import Timing
-
 ROOT = Path(__file__).parents[2]
-
-
-def test_shares_and_table():
-    row = Row("inference", "net", Timing(0.5, 100.0, 0.25, 120.0), gflop=20.0, note="n")
-    assert row.shares() == pytest.approx((0.4, 20 / 0.25 / 120))
-    assert table([row]).splitlines()[-1] == "| inference | net | 500.0 (250.0) | 20.0 | 40% (67%) | 50.0 | n |"
-    unknown = Row("renderer", "photo", Timing(0.5, 100.0, 0.25, 120.0))
-    assert unknown.shares() is None and unknown.cells()[3:5] == ["-", "-"]
 
 
 @pytest.mark.slow

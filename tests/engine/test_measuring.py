@@ -3,7 +3,7 @@ import paddle.nn.functional as F
 import pytest
 from paddle import nn
 
-from tools.machine_limit import Limit, Timing, convolution_gflop, dense_gflop, measure
+from engine.measuring import Limit, Row, Timing, convolution_gflop, dense_gflop, measure, table, weighted
 
 
 class Mixed(nn.Layer):
@@ -56,3 +56,16 @@ def test_work_of_convolution_layers():
     operations = 2 * (3 * 8 * 9 * 10 * 12 + 8 * 4 * 5 * 6)
     assert convolution_gflop(network, [2, 3, 10, 12]) == pytest.approx(2e-9 * operations)
     assert convolution_gflop(network, [1, 3, 10, 12]) == pytest.approx(1e-9 * operations)
+
+
+def test_shares_and_table():
+    row = Row("inference", "net", Timing(0.5, 100.0, 0.25, 120.0), gflop=20.0, note="n")
+    assert row.shares() == pytest.approx((0.4, 20 / 0.25 / 120))
+    assert table([row]).splitlines()[-1] == "| inference | net | 500.0 (250.0) | 20.0 | 40% (67%) | 50.0 | n |"
+    unknown = Row("renderer", "photo", Timing(0.5, 100.0, 0.25, 120.0))
+    assert unknown.shares() is None and unknown.cells()[3:5] == ["-", "-"]
+
+
+def test_mean_of_steps_that_occur_unequally_often():
+    plain, lazy = Timing(1.0, 100.0, 0.5, 120.0), Timing(3.0, 80.0, 2.5, 100.0)
+    assert weighted([(plain, 0.75), (lazy, 0.25)]) == Timing(1.5, 95.0, 1.0, 115.0)

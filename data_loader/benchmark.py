@@ -1,0 +1,25 @@
+"""Speed of a data set, of the degradation and of the procedural faces; a core's time for one picture."""
+
+import numpy as np
+
+from data_loader.degrade import degrade
+from data_loader.drawn_faces.rendering import render
+from engine import config as configuration
+from engine.build import build_dataset
+from engine.measuring import core_row
+
+
+def data_rows(path, repeats):
+    """A training sample of a YAML file, and the degradation of 256 px alone."""
+    section = configuration.load(path).data.train
+    dataset, ranges = build_dataset(section, 0, training=True), section.degradation
+    title = f"{path.stem} sample, {section.image_size} px"
+    yield core_row("data", title, lambda i: dataset[(0, i)], repeats)
+    face = render(0, 0, 256).image
+    yield core_row("data", "degradation, 256 px", lambda i: degrade(face, ranges, np.random.default_rng(i)), repeats)
+
+
+def renderer_rows(repeats):
+    """The procedural faces at 256 px."""
+    for style in ("photo", "caricature"):
+        yield core_row("renderer", f"{style}, 256 px", lambda i, style=style: render(i, 0, 256, style=style), repeats)

@@ -1,0 +1,59 @@
+"""Speed of training steps against the machine's limit."""
+
+from dataclasses import dataclass
+
+import paddle
+
+from engine import config as configuration
+from engine.build import build_system
+from engine.measuring import Limit, Row, measure, weighted
+from engine.training.updater import Updater
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """Work of a step that is done at every n-th only.
+
+    Attributes:
+        every: key of the recipe that holds n.
+        passes: network -> forward passes it costs a picture, a backward counted as two.
+    """
+
+    every: str
+    passes: dict[str, int]
+
+
+def rows(path, overrides, gflop, plain, lazy, repeats):
+    """A row for a plain step, and one for the mean step where some work is done at every n-th only.
+
+    Args:
+        path: the YAML of a run, whose batch is an image and its degraded copy.
+        overrides: of engine.config.load.
+        gflop: system -> {network: work of one forward for one picture}.
+        plain: network -> forward passes of a plain step for one picture, a backward counted as two.
+        lazy: what is added at every n-th step, the most frequent first; each n is a multiple of the one before.
+        repeats: of each measurement.
+    """
+    config = configuration.load(path, overrides)
+    system, recipe, count = build_system(config), config.recipe, config.data.batch_size
+    system.prepare_training()
+    updater = Updater(config.optimizers, system.trainable, config.train.precision)
+    image = paddle.rand([count, 3, recipe.size, recipe.size])
+    batch, limit, works = {"image": image, "degraded": image * 0.9}, Limit(), gflop(system)
+    periods, step = [getattr(recipe, each.every) for each in lazy], 1
+    timings = [measure(limit, lambda: system.train_step(batch, 1, updater), repeats, warm_up=1)]
+    for period in periods:
+        step *= period
+        timings.append(measure(limit, lambda step=step: system.train_step(batch, step, updater), repeats, warm_up=1))
+    shares = [1 / period for period in periods] + [0]
+    weights = [1 - shares[0], *(one - other for one, other in zip(shares, shares[1:], strict=False))]
+    label = f"{path.stem}, {recipe.size} px, batch {count}"
+
+    def work(passes):
+        return count * sum(works[name] * times for name, times in passes.items())
+
+    means = (timings[0], weighted(zip(timings, weights, strict=True)))
+    added = (0.0, sum(work(each.passes) / period for each, period in zip(lazy, periods, strict=True)))
+    for name, timing, more in zip(("plain step", "mean step"), means, added, strict=True):
+        rate = f"{count / timing.seconds:.2f} images/s"
+        yield Row("training", f"{label}: {name}", timing, work(plain) + more, rate)

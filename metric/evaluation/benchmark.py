@@ -1,0 +1,41 @@
+"""Speed of FID, PSNR and SSIM against the machine's limit; once each."""
+
+import numpy as np
+
+from engine.measuring import Limit, Row, convolution_gflop, measure
+from metric.evaluation.scorers import SetScorer
+from metric.fid import FeatureStatistics
+from metric.inception_features import InceptionFeatures
+from metric.psnr_ssim import psnr, ssim
+
+PICTURES, BATCH = 1000, 16
+
+
+def rows(network):
+    """FID of 1000 pictures of 256 px against saved statistics, all of it; PSNR and SSIM of 1000 pairs.
+
+    Args:
+        network: FID's Inception in evaluation mode; its weights do not matter.
+    """
+    rng, limit = np.random.default_rng(0), Limit()
+    pictures = rng.integers(0, 256, (BATCH, 256, 256, 3), np.uint8)
+    saved = FeatureStatistics()
+    saved.update(rng.normal(size=(2 * 2048, 2048)))
+    batches = -(-PICTURES // BATCH)
+    for resize in ("legacy", "clean"):
+
+        def distance(resize=resize):
+            scorer = SetScorer(InceptionFeatures(network, resize), {}, (*saved.result(), {}))
+            for _ in range(batches):
+                scorer.update({"restored": pictures})
+            scorer.result()
+
+        timing = measure(limit, distance, 1, warm_up=0)
+        work = batches * BATCH * convolution_gflop(network, [1, 3, 299, 299])
+        rate = f"{batches * BATCH / timing.seconds:.1f} pictures/s"
+        yield Row("metrics", f"FID ({resize}) of {batches * BATCH} pictures, 256 px", timing, work, rate)
+    pair = pictures[:2]
+    for metric in (psnr, ssim):
+        timing = measure(limit, lambda metric=metric: [metric(*pair) for _ in range(PICTURES)], 1, warm_up=0)
+        rate = f"{PICTURES / timing.seconds:.0f} pairs/s"
+        yield Row("metrics", f"{metric.__name__} of {PICTURES} pairs, 256 px", timing, note=rate)
