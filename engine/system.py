@@ -45,11 +45,14 @@ class Hole:
         blend: how the filled picture gets into the given one, see deploy.blending.
         colour: RGB in [0, 1] that stands for a hole where the masked picture is shown.
         default: hole where no mask is given, a name of deploy.filling.DEFAULTS; "": a mask has to be given.
+        kernels: sizes of the kernels, each of stride 2, by which the graph's layers close a hole; one that stays open
+            is filled coarse to fine (deploy/filling.py). None: every hole can be filled.
     """
 
     blend: Blend = "composite"
     colour: tuple[Level, Level, Level] = (1.0, 1.0, 1.0)
     default: Literal["", "face_box"] = ""
+    kernels: Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], Field(max_length=12)] = ()
 
 
 @dataclass(frozen=True)
