@@ -39,8 +39,10 @@ LONGEST_EXIF = 65533  # bytes that a JPEG's segment holds
 
 def suffix(name: str, ext: str = "png") -> str:
     """The suffix of a result: `ext`, or with "auto" the picture's own where it can be written, else .png."""
+    if ext != "auto":
+        return f".{ext}"
     own = Path(name).suffix.lower()
-    return (own if own in CONTAINERS else ".png") if ext == "auto" else f".{ext}"
+    return own if own in CONTAINERS else ".png"
 
 
 def returned(original: Picture, result: np.ndarray, colour: str = "kept") -> Picture:

@@ -1,5 +1,6 @@
 """Picture files through a graph: find them, read them, run them in batches, name and write the results."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +64,7 @@ def find_samples(
     elif image_dir is not None:
         has_parts = all((Path(image_dir) / name).is_dir() for name in names)
         root = Path(image_dir) / first if has_parts else Path(image_dir)
-        found = [(path.relative_to(root).as_posix(), path) for path in images.list_images(root)]
+        found = [(name, root / name) for name in images.listing(root).names]
         files = {name: Path(image_dir) / name for name in names[1:]} | files if has_parts else files
     else:
         raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
@@ -122,17 +123,17 @@ def gathered(
 
 
 def _by_stem(folder):
-    """Path below a folder without suffix -> picture file, the first where several have it."""
+    """Name below a folder without suffix -> picture file, the first where several have it."""
     found = {}
-    for path in images.list_images(folder):
-        found.setdefault(path.relative_to(folder).with_suffix(""), path)
+    for name in images.listing(folder).names:
+        found.setdefault(os.path.splitext(name)[0], folder / name)
     return found
 
 
 def _partner(port, name, files, folders):
     """The file of a further input for the sample `name`; folders: port -> of `_by_stem`."""
     if port in folders:
-        return folders[port].get(Path(name).with_suffix(""), files[port] / name)
+        return folders[port].get(os.path.splitext(name)[0], files[port] / name)
     if port in files:
         return files[port]
     raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")

@@ -1,8 +1,8 @@
 """What is written of results: a file each, or stacks that show picture, masked picture and completed picture."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -122,26 +122,27 @@ def output_files(
 
 def stems(samples: Sequence[Sample]) -> dict[str, str]:
     """Sample name -> what its results are called; samples that differ in the suffix only keep it."""
-    found = {sample.name: Path(sample.name).with_suffix("").as_posix() for sample in samples}
+    found = {sample.name: os.path.splitext(sample.name)[0] for sample in samples}
     count = Counter(found.values())
     return {name: stem if count[stem] == 1 else name for name, stem in found.items()}
 
 
 def check_places(paths: Iterable[Path], samples: Sequence[Sample]) -> None:
     """InputError where a result would take the place of a file that is read, or of another result."""
-    read = {_identity(path) for path in {path for sample in samples for path in sample.files.values()}} - {None}
-    seen: set[Path] = set()
-    for path in paths:
-        if _identity(path) in read:
-            raise InputError(f"{path}: is one of the pictures that are read; expected another folder for results")
-        if path in seen:
-            raise InputError(f"{path}: is the place of two results; expected pictures of other names")
-        seen.add(path)
+    count = Counter(map(str, paths))
+    for path, number in count.items():
+        if number > 1:
+            raise InputError(f"{path}: is the place of {number} results; expected pictures of other names")
+    there = {found: path for path in count if (found := _identity(path))}
+    for path in dict.fromkeys(path for sample in samples for path in sample.files.values()) if there else ():
+        if taken := there.get(_identity(path)):
+            raise InputError(f"{taken}: is one of the pictures that are read; expected another folder for results")
 
 
 def _identity(path):
     """What a file is, whatever name it has; None where there is none."""
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_dev, found.st_ino
-    return None
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -65,9 +65,10 @@ _SAVE_OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 
 
 @dataclass(frozen=True)
 class Listing:
-    """The picture files below a folder, sorted by path, and how many files of each kind were left out."""
+    """The picture files below a folder: sorted names, relative to it, and how many files of each kind were left out."""
 
-    paths: list
+    folder: Path
+    names: list
     left_out: Counter
 
     def said(self):
@@ -91,22 +92,24 @@ def listing(folder):
     found, left_out, seen = [], Counter(), {os.path.realpath(folder)}
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in sorted(folders) if _is_first(os.path.join(parent, name), seen)]
-        is_hidden = any(map(hidden, os.path.relpath(parent, folder).split(os.sep)))
+        above = [part for part in os.path.relpath(parent, folder).split(os.sep) if part != "."]
+        prefix, is_hidden = "".join(f"{part}/" for part in above), any(map(hidden, above))
         for name in names:
             suffix = os.path.splitext(name)[1].lower()
             if is_hidden or hidden(name) or suffix not in picture_files.READABLE:
                 left_out["hidden" if is_hidden or hidden(name) else suffix or "without suffix"] += 1
             else:
-                found.append(os.path.join(parent, name))
+                found.append(prefix + name)
+    listed = Listing(folder, sorted(found, key=lambda name: name.split("/")), left_out)
     if not found:
-        suffixes, others = ", ".join(sorted(picture_files.READABLE)), Listing([], left_out).said()
-        raise InputError(f"{folder}: holds no image; expected files ending in {suffixes}{others}")
-    return Listing([Path(name) for name in sorted(found, key=lambda name: name.split(os.sep))], left_out)
+        suffixes = ", ".join(sorted(picture_files.READABLE))
+        raise InputError(f"{folder}: holds no image; expected files ending in {suffixes}{listed.said()}")
+    return listed
 
 
 def hidden(name):
     """Whether a file or folder of this name is left out."""
-    return name in HIDDEN or (name.startswith(".") and name not in (".", ".."))
+    return name.startswith(".") or name in HIDDEN
 
 
 def _is_first(path, seen):
@@ -119,7 +122,7 @@ def _is_first(path, seen):
 
 def list_images(folder):
     """The paths of `listing`."""
-    return listing(folder).paths
+    return [Path(folder, name) for name in listing(folder).names]
 
 
 def resize(image, size, kernel):

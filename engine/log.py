@@ -64,7 +64,7 @@ class RunLog:
         if not distributed.is_main():
             return
         self._drop_records_after(first_step)
-        self.file = _LogFile(folder / "train.log", encoding="utf-8")
+        self.file = _LogFile(folder / "train.log", encoding="utf-8", errors="backslashreplace")
         self.file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         logger.addHandler(self.file)
         with warnings.catch_warnings():

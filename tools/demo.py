@@ -11,22 +11,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine import images
-from engine.cli import guarded  # noqa: E402
+from engine.cli import guarded, read  # noqa: E402
 from engine.errors import InputError  # noqa: E402
-from test_tipc.checks import METRIC  # noqa: E402
+from test_tipc.checks import METRIC
+from test_tipc.closing_table import SUMMARY, stage_of, table  # noqa: E402
 
-SUMMARY = Path("test_tipc/output/results_python.json")
 DATA = Path("lite_data/val")
 FOLDER = Path("results/demo")
 SHEET_ROWS = 6
-
-
-def stage_of(report, kind):
-    """The first stage of a kind; InputError where the run has none that passed."""
-    for stage in report["stages"]:
-        if stage["kind"] == kind and stage["status"] == "passed":
-            return stage
-    raise InputError(f"{SUMMARY}: no {kind} stage passed; run make demo")
 
 
 def scores_of(weights, evaluation):
@@ -54,39 +46,9 @@ def write_sheet(restored_folder):
     return path
 
 
-def table(report, before, sheet):
-    """Lines of the closing table.
-
-    Args:
-        report: summary of the chain.
-        before: metrics of the starting weights; empty where training began from nothing.
-        sheet: path of the picture sheet.
-    """
-    train, evaluation, export = (stage_of(report, kind) for kind in ("train", "eval", "export"))
-    scores = evaluation["facts"]
-    rates = {stage["name"]: stage["facts"]["ips"] for stage in report["stages"] if stage["kind"] == "infer"}
-    fastest = max(rates, key=rates.get)
-    start = train["facts"]["start"]
-    lines = [f"{'':44} {'PSNR (dB)':>10} {'SSIM':>8}"]
-    rows = [("degraded input", {key: scores[f"{key}/degraded"] for key in ("psnr", "ssim")})]
-    rows += [(f"restored by {start}", {key: before[f"{key}/restored"] for key in ("psnr", "ssim")})] if before else []
-    after = f"restored after {train['facts']['steps']} steps more" if before else "restored"
-    rows.append((after, {key: scores[f"{key}/restored"] for key in ("psnr", "ssim")}))
-    lines += [f"{name:44} {row['psnr']:10.2f} {row['ssim']:8.4f}" for name, row in rows]
-    lines += [
-        "",
-        f"training started from   {start or 'random weights'}",
-        f"images per second       {rates[fastest]:.1f} ({fastest}; reading and writing files included)",
-        f"logs                    {SUMMARY.parent}/stages, {SUMMARY.with_suffix('.log')}",
-        f"trained weights         {train['facts']['weights']}",
-        f"exported model          {export['facts']['folder']}",
-        f"before/after pictures   {sheet}",
-    ]
-    return lines
-
-
-def main():
+def main(argv=None):
     """Read the chain's summary, score the starting weights, draw the sheet, print; exit status 1 for a failed chain."""
+    read(__doc__, {}, argv)
     if not SUMMARY.is_file():
         raise InputError(f"{SUMMARY}: not there; run make demo")
     report = json.loads(SUMMARY.read_text(encoding="utf-8"))

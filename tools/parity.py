@@ -4,7 +4,7 @@
     python tools/parity.py ../shared/golden --case 'gpen_*'
 
 The folder holds meta.json and one .npz a case (weights, inputs, expected values). Weights are stored or come from the
-recipe that meta.json names, which is implemented here: nothing in the folder is executed.
+recipe that meta.json names, which tests/parity implements: nothing in the folder is executed.
 
 Values are computed in float32. A gradient, or a value made of gradients, that misses its tolerance there is computed
 again in float64 and its line says so: two right float32 programs differ by 1e-3 where the input of one leaky ReLU lies
@@ -13,169 +13,29 @@ within rounding of zero. The float32 error must still stay below 5 %.
 Exit status: 0 all agree, 1 a key differs, 2 a case cannot be read or built (the reason is on standard error).
 """
 
-import argparse
 import fnmatch
 import json
-import re
 import sys
-import zlib
-from importlib import import_module
 from pathlib import Path
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from engine.cli import Flag, guarded, read
 from engine.errors import InputError
+from tests.parity import case_lines, functions_of, read_meta
 
-ROOT = Path(__file__).resolve().parents[1]
-MODULES = sorted(path.stem for path in (ROOT / "tests" / "parity").glob("[!_]*.py"))
-MADE_OF_GRADIENTS = ("grad", "out:r1_penalty", "out:path_")
-FLOAT32_LIMIT = 0.05
-STANDARD_DEVIATION = {"he": 2.0, "he2": 4.0, "soft": 0.6}
+PLACES = {"folder": Flag("folder with meta.json and the .npz files", metavar="DIR", required=True)}
+FLAGS = {"case": Flag("only cases whose name matches, e.g. 'gpen_*'", default="*", metavar="PATTERN")}
 
 
-def functions_of(case):
-    """The functions that compute a case, those of the longest matching prefix; several may share its keys."""
-    tables = [import_module(f"tests.parity.{name}").CASES for name in MODULES]
-    prefixes = {prefix for table in tables for prefix in table if case.startswith(prefix)}
-    longest = max(prefixes, key=len, default=None)
-    return [table[longest] for table in tables if longest in table]
-
-
-def recipe_array(key, shape, kind, seed):
-    """The deterministic weight that a recipe gives a key: splitmix64 of (crc32(key), seed, index), scaled by kind.
-
-    Source: the format's description in the README of the reference folder; written anew.
-    """
-    if key.endswith("num_batches_tracked"):
-        return np.zeros(shape, np.int64)
-    if "mask_conv" in key:
-        return np.ones(shape, np.float32)
-    start = (zlib.crc32(key.encode()) << 32 | seed & 0xFFFFFFFF) & 0xFFFFFFFFFFFFFFFF
-    state = np.arange(1, int(np.prod(shape, dtype=np.int64)) + 1, dtype=np.uint64)
-    state = state * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
-    state ^= state >> np.uint64(31)
-    uniform = (state >> np.uint64(11)).astype(np.float64) / 2.0**52 - 1.0
-    offset, scale = _distribution(key, shape, kind)
-    return (offset + scale * uniform).reshape(shape).astype(np.float32)
-
-
-def _distribution(key, shape, kind):
-    """Mean and half width of the uniform distribution of a key."""
-    for suffix, values in {"running_var": (1.0, 0.5), "running_mean": (0.0, 0.2), "bias": (0.0, 0.1)}.items():
-        if key.endswith(suffix):
-            return values
-    if len(shape) <= 1:
-        return 0.7, 0.3
-    fan_in = float(np.prod(shape[1:]))
-    variance = {"unit": 1.0, "pconv": 4.0 * fan_in}.get(kind) or STANDARD_DEVIATION[kind] / fan_in
-    return 0.0, (3.0 * variance) ** 0.5
-
-
-def read_case(folder, name, meta):
-    """-> (inputs {in:key: array}, weights {official key: array}, expected {key: array}).
-
-    Raises:
-        InputError: the file is missing or damaged, or the recipe is unknown.
-    """
-    path = Path(folder) / meta.get("npz", f"{name}.npz")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        if meta["weights"] == "recipe":
-            recipe = meta["recipe"]
-            shapes = recipe.get("shapes", {}).items()  # without them the case knows its keys
-            weights = {key: recipe_array(key, tuple(shape), recipe["kind"], recipe["seed"]) for key, shape in shapes}
-        else:
-            weights = {}
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: {type(error).__name__}: {error}") from None
-    weights.update({key[2:]: value for key, value in arrays.items() if key.startswith("w:")})
-    inputs = {key: value for key, value in arrays.items() if key.startswith("in:")}
-    return inputs, weights, {key: value for key, value in arrays.items() if key.startswith(("out:", "grad"))}
-
-
-def values_of(functions, config, inputs, weights, dtype):
-    """Everything the functions of a case compute, from float arrays of one type."""
-
-    def cast(arrays):
-        return {key: value.astype(dtype) if value.dtype.kind == "f" else value for key, value in arrays.items()}
-
-    values = {}
-    for function in functions:
-        values.update(function(config, cast(inputs), cast(weights)))
-    return {key: np.asarray(value) for key, value in values.items()}
-
-
-def compare(key, ours, expected, meta):
-    """-> {"error", "tolerance", ..., "ok"} of one key, by the rules of its meta.json entry."""
-    if ours is None or ours.shape != expected.shape:
-        found = "nothing" if ours is None else f"shape {list(ours.shape)}"
-        return {"ok": False, "reason": f"computed {found}, expected shape {list(expected.shape)}"}
-    distance = np.abs(ours.astype(np.float64) - expected.astype(np.float64))
-    special = re.findall(r"(mean|max)\|d\|<=([0-9.eE+-]+)", meta.get("tol_special", {}).get(key.partition(":")[2], ""))
-    if special:
-        found = {"mean": float(distance.mean()), "max": float(distance.max())}
-        limits = {f"{name}_tolerance": float(limit) for name, limit in special}
-        ok = all(found[name] <= float(limit) for name, limit in special)
-        return {"error": found["max"], "mean": found["mean"], **limits, "ok": ok}
-    largest, length = np.abs(expected).max(initial=0.0), np.linalg.norm(expected)
-    line = {"error": float(distance.max(initial=0.0) / (largest or 1.0)), "tolerance": meta["tol_rel"][key]}
-    line["ok"] = line["error"] <= line["tolerance"]
-    if key.startswith("grad"):
-        line |= {"l2": float(np.linalg.norm(distance) / (length or 1.0)), "l2_tolerance": meta["tol_l2"][key]}
-        line["ok"] = line["ok"] and line["l2"] <= line["l2_tolerance"]
-    return line
-
-
-def case_lines(folder, name, meta):
-    """Lines of one case, one for every recorded key."""
-    functions = functions_of(name)
-    inputs, weights, expected = read_case(folder, name, meta)
-    config = meta["config"]
-    single = values_of(functions, config, inputs, weights, "float32")
-    lines = {key: compare(key, single.get(key), value, meta) for key, value in expected.items()}
-    again = [key for key, line in lines.items() if not line["ok"] and key.startswith(MADE_OF_GRADIENTS)]
-    if again:
-        double = values_of(functions, config, inputs, weights, "float64")
-        for key in again:
-            first, second = lines[key], compare(key, double.get(key), expected[key], meta)
-            if first.get("error", 1.0) <= FLOAT32_LIMIT:
-                lines[key] = {**second, "dtype": "float64", "float32_error": first["error"]}
-    for key, line in lines.items():
-        yield {"case": name, "key": key, "dtype": "float32", **line}
-
-
-def read_meta(folder):
-    """The cases of a folder's meta.json, {name: entry}. Raises InputError where there is none."""
-    path = Path(folder) / "meta.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["cases"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected a JSON file with 'cases': {error}") from None
-
-
-def main(arguments=None):
+def main(argv=None):
     """Run the comparison and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", metavar="DIR", help="folder with meta.json and the .npz files")
-    parser.add_argument("--case", metavar="PATTERN", default="*", help="only cases whose name matches, e.g. 'gpen_*'")
-    options = parser.parse_args(arguments)
-    status = 0
-    try:
-        cases = read_meta(options.folder)
-        cases = {name: cases[name] for name in fnmatch.filter(cases, options.case)}
-        if not cases:
-            raise InputError(f"{options.folder}: no case matches '{options.case}'")
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for name, entry in cases.items():
-        status = max(status, report(options.folder, name, entry))
-    return status
+    args = read(__doc__, FLAGS, argv, PLACES)
+    cases = read_meta(args.folder)
+    chosen = fnmatch.filter(cases, args.case)
+    if not chosen:
+        raise InputError(f"{args.folder}: no case matches '{args.case}'")
+    return max(report(args.folder, name, cases[name]) for name in chosen)
 
 
 def report(folder, name, entry):
@@ -195,4 +55,4 @@ def report(folder, name, entry):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guarded(main)

@@ -6,7 +6,7 @@ import paddle
 import pytest
 
 from loss.adversarial import adversarial_loss, discriminator_logistic, generator_logistic
-from tools.parity import case_lines
+from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
 

@@ -15,7 +15,7 @@ from model.gfpgan.exported import ExportedGFPGAN
 from model.gfpgan.network import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
 from tests.model.test_gpen import entries, listed, totals
-from tools.parity import case_lines
+from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
 CASES = json.loads((GOLDEN / "meta_gfpgan.json").read_text())["cases"]

@@ -8,7 +8,7 @@ from paddle import nn
 
 from engine.errors import ConfigError
 from model.gpen.network import GPENDiscriminator, GPENGenerator, StyleGAN2Decoder, fixed_noise
-from tools.parity import case_lines
+from tests.parity import case_lines
 
 ASSETS = Path(__file__).parents[1] / "assets"
 CASES = json.loads((ASSETS / "golden" / "meta.json").read_text())["cases"]

@@ -10,7 +10,7 @@ import pytest
 from paddle.amp.amp_lists import white_list
 
 from model.partialconv.network import PartialConv2D, PartialConvUNet, UNetSettings, doubled, filled, padded
-from tools.parity import case_lines
+from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden" / "partialconv"
 CASES = json.loads((GOLDEN / "meta.json").read_text())["cases"]

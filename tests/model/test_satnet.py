@@ -14,7 +14,7 @@ from model.satnet.network import (
     MultiScaleDiscriminator,
     smallest_maps,
 )
-from tools.parity import case_lines
+from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden" / "satnet"
 CASES = json.loads((GOLDEN / "meta.json").read_text())["cases"]

@@ -8,8 +8,8 @@ from metric.fid import FeatureStatistics, frechet_distance
 from model.backbones.inception import INPUT_SIZE, FIDInception
 from model.backbones.lpips import LPIPS
 from model.shared.resample import bilinear_resize
+from tests.parity import recipe_array
 from tests.parity.stylegan2 import loaded, tensors
-from tools.parity import recipe_array
 
 INCEPTION_RECIPE = "he2"
 EVERY = (8, 9, 9)  # channel, row and column of the first block are recorded

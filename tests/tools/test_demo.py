@@ -7,6 +7,7 @@ import pytest
 
 from engine import images
 from engine.errors import InputError
+from test_tipc.closing_table import SUMMARY, table
 from tools import demo
 
 SCORES = {"psnr/degraded": 20.0, "psnr/restored": 23.0, "ssim/degraded": 0.5, "ssim/restored": 0.75}
@@ -33,13 +34,13 @@ def report(tmp_path, monkeypatch):
 
 
 def write(report):
-    demo.SUMMARY.parent.mkdir(parents=True, exist_ok=True)
-    demo.SUMMARY.write_text(json.dumps(report))
+    SUMMARY.parent.mkdir(parents=True, exist_ok=True)
+    SUMMARY.write_text(json.dumps(report))
 
 
 def test_table_of_a_run_from_random_weights(report, capsys):
     write(report)
-    assert demo.main() == 0
+    assert demo.main([]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[-2:] for line in lines if line.startswith(("degraded", "restored"))] == [
         ["20.00", "0.5000"],
@@ -54,7 +55,7 @@ def test_table_of_a_run_from_random_weights(report, capsys):
 
 def test_table_names_the_starting_weights_and_both_scores(report):
     report["stages"][0]["facts"]["start"] = "weights/a.pdparams"
-    lines = demo.table(report, {"psnr/restored": 22.5, "ssim/restored": 0.7}, "sheet.png")
+    lines = table(report, {"psnr/restored": 22.5, "ssim/restored": 0.7}, "sheet.png")
     before, after = [line for line in lines if line.startswith("restored")]
     assert before.split() == ["restored", "by", "weights/a.pdparams", "22.50", "0.7000"]
     assert after.split() == ["restored", "after", "10", "steps", "more", "23.00", "0.7500"]
@@ -63,10 +64,10 @@ def test_table_names_the_starting_weights_and_both_scores(report):
 
 def test_failed_chain_fails_the_demo(report, capsys):
     write(report | {"ok": False})
-    assert demo.main() == 1 and "the chain failed" in capsys.readouterr().err
+    assert demo.main([]) == 1 and "the chain failed" in capsys.readouterr().err
 
 
 def test_no_chain_is_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="run make demo"):
-        demo.main()
+        demo.main([])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from model.backbones.lpips import LPIPS
+from tests.parity import recipe_array
 from tests.parity.metrics import CASES
-from tools.parity import recipe_array
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
 RELATIVE = 2.5e-5

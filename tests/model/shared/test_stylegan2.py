@@ -14,7 +14,7 @@ from model.shared.stylegan2 import (
     minibatch_stddev,
     spread_styles,
 )
-from tools.parity import case_lines
+from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[2] / "assets" / "golden"
 CASES = json.loads((GOLDEN / "meta.json").read_text())["cases"]
