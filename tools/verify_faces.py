@@ -12,7 +12,7 @@ official  restricted: the pairs of RestrictedView2; unrestricted: all photo-cari
           the configuration with data.train.fold set), or weights that never saw the data set (--trained none).
           Anything else is refused. Of n pairs of two people at most n x FAR pass.
 seed      one model (with {fold}: that of fold 1) for all folds, 1000 random pairs of each sort a fold, kinds mixed at
-          will, and one pair more than n x FAR passes: leaky, printed for comparison with the published 94.58 only.
+          will, and one or two more than n x FAR pass: leaky, printed for comparison with the published 94.58 only.
           Without --root: its rule for the threshold alone.
 """
 
