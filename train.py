@@ -16,10 +16,8 @@ from engine.log import logger, to_console
 from engine.training import profile
 from engine.training.run_folder import make_run_folder, resume_point, run_folder, save_config, settled, with_folder
 from engine.training.trainer import Stopped, Trainer
-from metric.evaluation import set_metrics
+from metric.evaluation import registry
 from metric.evaluation.evaluate import evaluate
-from metric.holes import hole_psnr
-from metric.psnr_ssim import psnr, ssim
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -57,9 +55,8 @@ def main():
         batches = profile.ProfiledBatches(batches, args.profiler_options, folder)
     checks = EvaluationBatches(validation, config.data.batch_size, 0)
     system = build_system(config)
-    metrics, hole_metrics = {"psnr": psnr, "ssim": ssim}, {"hole_psnr": hole_psnr}
-    sets = set_metrics.of_validation(config, system)
-    for name, reason in sets.missing.items():
+    scorers, missing = registry.of_validation(config, system)
+    for name, reason in missing.items():
         logger.warning(f"{name}: not computed, {reason}")
     trainer = Trainer(
         config,
@@ -67,9 +64,7 @@ def main():
         folder,
         batches,
         preview_batch=lambda: next(iter(checks)),
-        evaluate=lambda networks: evaluate(
-            system, networks, checks, metrics, hole_metrics=hole_metrics, set_metrics=sets.factories
-        )["scores"],
+        evaluate=lambda networks: evaluate(system, networks, checks, scorers).numbers(),
     )
     if checkpoint is not None:
         trainer.resume(checkpoint)

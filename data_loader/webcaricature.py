@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 
 from data_loader import webcaricature_files as files
 from data_loader.caricature_sources import DrawnSettings, DrawnSource, FolderSource, WebCaricatureSource
-from data_loader.face_alignment import TEMPLATE_SIZE
 from engine.errors import InputError
+from engine.face_alignment import TEMPLATE_SIZE
 from engine.images import to_chw
 from engine.settings import Settings
 

@@ -6,8 +6,10 @@ A program names the standing flags it takes and its own; a YAML file adds short 
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 from engine import config as configuration
 from engine import yaml_files
@@ -42,7 +44,7 @@ CONFIGURATION = {
 }
 
 
-def default_config():
+def default_config() -> str:
     """Path of the YAML that is meant where none is named; configs/default.txt says which.
 
     Raises:
@@ -63,11 +65,11 @@ class Arguments:
     config_path: Path
     dialect: Dialect
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         """A flag by its name."""
         return getattr(self.flags, name)
 
-    def wrapped(self, graph):
+    def wrapped(self, graph: Any) -> Any:
         """The graph, or what the system's own flags put in its place."""
         for name, flag in self.dialect.flags.items():
             if flag.wraps and getattr(self.flags, name):
@@ -75,7 +77,13 @@ class Arguments:
         return graph
 
 
-def parse(description, flags, argv=None, standing=(), own=None):
+def parse(
+    description: str | None,
+    flags: Mapping[str, str],
+    argv: Sequence[str] | None = None,
+    standing: Sequence[str] = (),
+    own: Mapping[str, Flag] | None = None,
+) -> Arguments:
     """Read the command line, then the YAML with its overrides.
 
     Args:
@@ -93,7 +101,7 @@ def parse(description, flags, argv=None, standing=(), own=None):
     declared, implied = _declared_flags(path)
     system = configuration.system_class(path)
     dialect = system.dialects.get(Path(sys.argv[0]).stem, Dialect())
-    table = {name: STANDING[name] for name in standing} | (own or {}) | dialect.flags
+    table = {name: STANDING[name] for name in standing} | dict(own or {}) | dialect.flags
     taken = {f"--{name}" for name in table} | {spelling for flag in table.values() for spelling in flag.aliases}
     declared = {name: keys for name, keys in declared.items() if f"--{name}" not in taken}
     described = {name: Flag(f"sets {', '.join(keys)}", metavar="VALUE") for name, keys in declared.items()}
@@ -156,7 +164,7 @@ def _standing_overrides(namespace, table, program_keys):
     return found + overrides(namespace.overrides or [])
 
 
-def guarded(main):
+def guarded(main: Callable[[], int | None]) -> NoReturn:
     """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2.
 
     What the console's encoding cannot show, such as a file's name, is printed escaped.

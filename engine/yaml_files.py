@@ -1,6 +1,7 @@
 """YAML text to plain values; every mistake is one line that names the file."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,7 +13,7 @@ WRONG_VALUES = (ValueError, TypeError, AttributeError, LookupError, ArithmeticEr
 class _UniqueKeyLoader(yaml.SafeLoader):
     """A safe loader that refuses a repeated key instead of keeping the last one."""
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """Build the mapping, or name the line of the second occurrence."""
         seen = set()
         for key_node, _ in node.value:
@@ -25,7 +26,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path):
+def read_yaml(path: str | Path) -> dict:
     """The mapping in a YAML file. ConfigError where it is missing, not YAML, not a mapping, or repeats a key."""
     path = Path(path)
     try:
@@ -48,7 +49,7 @@ def read_yaml(path):
     return content
 
 
-def parse_value(text):
+def parse_value(text: str) -> Any:
     """The value of a flag or `-o` in YAML's reading; `None` and `null` mean nothing."""
     try:
         value = yaml.safe_load(text)

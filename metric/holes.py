@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from engine.errors import InputError
-from metric.psnr_ssim import comparable, similarity_map
+from metric.psnr_ssim import comparable, finite_mean, similarity_map
 
 BUCKETS = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # edges; a ratio r is in the bucket with low < r <= high
 
@@ -67,7 +67,8 @@ def per_bucket(ratios, values, edges=BUCKETS):
         edges: increasing.
 
     Returns:
-        dict in the order of the buckets: name -> (number of pictures, mean); buckets without a picture are left out.
+        dict in the order of the buckets: name -> (number of pictures, mean of the finite values); those
+        without a picture are left out.
     """
     names = [bucket(ratio, edges) for ratio in ratios]
     found = {}
@@ -75,7 +76,7 @@ def per_bucket(ratios, values, edges=BUCKETS):
         name = f"{low:g}-{high:g}"
         chosen = [value for own, value in zip(names, values, strict=True) if own == name]
         if chosen:
-            found[name] = (len(chosen), float(np.mean(chosen)))
+            found[name] = (len(chosen), finite_mean(chosen))
     return found
 
 

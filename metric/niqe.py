@@ -7,6 +7,8 @@ Source: Mittal et al. 2013 (Making a "Completely Blind" Image Quality Analyzer),
 metrics/niqe.py, which agrees with the authors' MATLAB release.
 """
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 
 import cv2
@@ -42,7 +44,7 @@ def load_parameters(path):
         with np.load(path, allow_pickle=False) as file:
             mean = np.asarray(file["mu_pris_param"], np.float64).ravel()
             covariance = np.asarray(file["cov_pris_param"], np.float64)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: no NIQE parameters (.npz, mu_pris_param, cov_pris_param): {error}") from None
     if mean.shape != (FEATURES,) or covariance.shape != (FEATURES, FEATURES):
         raise InputError(f"{path}: parameters of shapes {mean.shape} and {covariance.shape}; expected (36,), (36, 36)")

@@ -10,6 +10,8 @@ from engine.images import composite
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
+from metric.landmarks import LandmarkError
+from metric.scorer import SetScorer
 from model.landmark_predictor.network import LaFInPredictor, cover, predict, released_parts
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
@@ -35,7 +37,6 @@ class LandmarkPredictor(System):
 
     static = ("predictor",)
     shown = ("masked", "predicted")
-    measured = ("landmarks",)
     smoke = {
         "recipe.width": 0.1,
         "recipe.input_size": 32,
@@ -74,6 +75,10 @@ class LandmarkPredictor(System):
             "predicted": drawn(batch["image"], points),
             "predicted_landmarks": pixels(points, masked.shape[3]),
         }
+
+    def measures(self):
+        """ "landmarks": the normalised mean error, beside that of the mean shape."""
+        return {"landmarks": lambda weights: SetScorer("landmarks", LandmarkError)}
 
     def inference(self, networks):
         """One graph: face, hole white, to points in pixels of that face at `input_size`."""

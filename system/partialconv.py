@@ -22,7 +22,7 @@ from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
 from model.partialconv.keys import from_published
 from model.partialconv.maruru import Critic, MaruruSettings, MaskedUNet
-from model.partialconv.network import PartialConvUNet, UNetSettings
+from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
 
 SPACES = {  # [0, 1] -> the values a network works with, and back
     "unit": (lambda x: x, lambda x: x),
@@ -199,6 +199,11 @@ class PartialConv(System):
         output, _ = generator(self.to_space(image), 1 - mask)
         return self.from_space(output).clip(0, 1)
 
+    def _kernels(self, generator):
+        """What closes a hole in this network; nothing has to where open cells get the mean of the others."""
+        fills = getattr(self.config.network, "bottleneck_fill", "none") != "none"
+        return () if fills else tuple(encoder_kernels(generator))
+
     def inference(self, networks):
         """One graph: picture and mask of any size in, the composite out."""
         return {
@@ -206,7 +211,7 @@ class PartialConv(System):
                 layer=Filling(self, networks["generator"]),
                 inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1), "mask")],
                 outputs=[Port("composite", (-1, 3, -1, -1))],
-                hole=Hole(),
+                hole=Hole(kernels=self._kernels(networks["generator"])),
             )
         }
 

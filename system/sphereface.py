@@ -16,6 +16,8 @@ from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.angular import angular_softmax, annealing, class_accuracy
+from metric.scorer import SetScorer
+from metric.verification import Verification
 from model.sphereface.network import AngleLinear, Sphere20a, released_parts
 
 Side = Annotated[int, Field(gt=0)]
@@ -43,7 +45,6 @@ class SphereFace(System):
         flip_average: bool = False
 
     static = ("recognizer",)
-    measured = ("verification",)
     smoke = {
         "recipe.image_size": [14, 12],
         "recipe.width": 0.03125,
@@ -117,6 +118,10 @@ class SphereFace(System):
     def generate(self, batch, networks):
         """{"embedding": [N, embedding_size]}, unit vectors."""
         return {"embedding": self.embed(networks["recognizer"], batch["image"])}
+
+    def measures(self):
+        """ "verification" of photos against caricatures, in ten folds of people."""
+        return {"verification": lambda weights: SetScorer("verification", Verification)}
 
     def inference(self, networks):
         """One graph: aligned face in, unit vector out; the cosine of two is the similarity of the faces."""

@@ -19,6 +19,7 @@ from engine import distributed, images
 from engine.errors import ConfigError, InputError
 from engine.files import write_text
 from engine.log import RunLog, logger
+from engine.system import evaluating
 from engine.training import checkpoint, static_graphs
 from engine.training.ema import EMA
 from engine.training.updater import Updater
@@ -269,20 +270,6 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-@contextmanager
-def evaluating(networks):
-    """Networks in evaluation mode and without gradients inside the block; their modes come back after it."""
-    modes = {name: network.training for name, network in networks.items()}
-    for network in networks.values():
-        network.eval()
-    try:
-        with paddle.no_grad():
-            yield networks
-    finally:
-        for name, network in networks.items():
-            network.train() if modes[name] else network.eval()
 
 
 def git_commit():

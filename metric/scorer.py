@@ -1,0 +1,85 @@
+"""The form that every metric of an evaluation has: batches go in, numbers come out, for each picture or for the set.
+
+Source: ours; the metrics name theirs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.errors import InputError
+
+
+class Missing(InputError):
+    """Weights or a program that a metric needs are not here; the text says which, and how to come by them."""
+
+
+class Scorer:
+    """Base: numbers for pictures, none for the set.
+
+    Attributes:
+        names: the metrics it gives.
+        of_sets: takes batches without a reference, or of nothing else, and counts pictures itself (`count`).
+        missing: metric -> why it, or a part of it, is not computed.
+    """
+
+    names: tuple[str, ...] = ()
+    of_sets = False
+    missing: dict[str, str] = {}
+
+    def start(self, networks: dict[str, Any]) -> None:
+        """Forget all that was seen; `networks`: name -> layer, those that are scored from here on."""
+
+    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
+        """Take a batch; nothing may keep a picture.
+
+        Args:
+            batch: what the data set gives and what the system made of it: tensors, images [N, 3, H, W] in [0, 1].
+            pictures: what is compared, kind -> [N, H, W, 3] uint8; "image" is the reference, every other kind is
+                scored; "mask", where there is one, is [N, H, W, 1] of 0 and 1 (hole).
+
+        Returns:
+            {metric/kind: N numbers}, one a picture; {} where numbers are of the set.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no update")
+
+    def result(self) -> dict[str, float]:
+        """Numbers of the whole set, {metric/kind: float}."""
+        return {}
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Metric -> what its number depends on, for the signature."""
+        return {}
+
+
+class SetScorer(Scorer):
+    """A metric of the whole set under a name: an object with `update(batch)` and `result()` -> {score: value}."""
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], Any],
+        facts: dict[str, Any] | None = None,
+        missing: dict[str, str] | None = None,
+        evidence: Callable[[dict, dict], dict] | None = None,
+    ):
+        """`make()` begins a set; `evidence(batch, networks)` is what the metric needs beyond `System.generate`."""
+        self.names, self.make, self.missing, self.evidence = (name,), make, missing or {}, evidence
+        self.own_facts, self.metric = facts or {}, make()
+        self.networks: dict[str, Any] = {}
+
+    def start(self, networks: dict[str, Any]) -> None:
+        """See the base."""
+        self.metric, self.networks = self.make(), networks
+
+    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
+        """See the base."""
+        self.metric.update(batch | self.evidence(batch, self.networks) if self.evidence else batch)
+        return {}
+
+    def result(self) -> dict[str, float]:
+        """See the base."""
+        return {f"{self.names[0]}/{score}": value for score, value in self.metric.result().items()}
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """See the base."""
+        return {self.names[0]: self.own_facts}
