@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
-import numpy as np
 import paddle
 from paddle import Tensor, nn
 from pydantic import ConfigDict, Field, FiniteFloat
@@ -133,16 +132,8 @@ class System:
     dialects: dict = {}
     smoke: dict = {}
 
-    def adapted(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Weights as a file has them -> as `networks` want them, for published checkpoints with keys of their own.
-
-        Args:
-            arrays: {key: array} of `engine.weights.files.read_weights`; what is not recognised is returned as it is.
-
-        Returns:
-            {key: array}; where the file is one of several networks, `<network>/<key>`.
-        """
-        return arrays
+    def weights_loaded(self) -> None:
+        """Called when a file's weights have been loaded into `networks`, to say what they differ in from the recipe."""
 
     @classmethod
     def settle(cls, config: RunConfig, dataset: Dataset) -> RunConfig:

@@ -16,11 +16,11 @@ from pydantic import Field, model_validator
 from engine.images import composite, from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
-from engine.weights.files import load_into, read_loss_weights
+from engine.weights.files import read_loss_weights
+from engine.weights.networks import load_layers
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
-from model.partialconv.keys import from_published
 from model.partialconv.maruru import Critic, MaruruSettings, MaskedUNet
 from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
 
@@ -66,6 +66,7 @@ class PartialConv(System):
             return self
 
     static = ("generator",)
+    needed = ("generator",)
     scored = ("masked", "composite")
     shown = ("masked", "mask", "output", "composite", "image")
     smoke = {
@@ -113,22 +114,8 @@ class PartialConv(System):
         if arrays is None:
             return None
         loss = VGGLoss()
-        used = loss.network.state_dict().keys() & arrays.keys()  # a file also holds what lies deeper
-        load_into(loss.network, {key: arrays[key] for key in used}, c.vgg)
+        load_layers({"vgg": loss.network}, arrays, c.vgg)
         return loss
-
-    def adapted(self, arrays):
-        """Published checkpoints under our keys; files of a network without residual branch get its closed beginning."""
-        arrays = from_published(arrays)
-        if getattr(self.config.network, "encoder_residual", "none") != "gamma":
-            return arrays
-        prefix = "generator/" if any(key.startswith("generator/") for key in arrays) else ""
-        closed = {
-            f"{prefix}{key}": tensor.numpy()
-            for key, tensor in self.generator.state_dict().items()
-            if key.endswith((".gamma", ".plain"))
-        }
-        return closed | arrays if f"{prefix}enc_1.conv.weight" in arrays else arrays
 
     def train_step(self, batch, step, update):
         """One update of the network on the weighted sum of the losses, after one of the critics where there are any.
