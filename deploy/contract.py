@@ -4,6 +4,7 @@ A graph is anything with such a contract and a `run`: exported (deploy.predictor
 training form (deploy.training_form).
 """
 
+import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from engine.system import Exported, Fit, Hole, Port
 from engine.yaml_files import read_yaml
 
 Arrays = Mapping[str, np.ndarray]
+LARGEST = 2**27  # numbers in one value: what is larger is a mistake
 SHAPES: dict[str, tuple] = {"image": ("N", 3, "H", "W"), "mask": ("N", 1, "H", "W"), "points": ("N", "K", 2)}
 Ports = Annotated[tuple[Port, ...], Field(min_length=1, max_length=16)]
 
@@ -83,6 +85,8 @@ class Contract(Settings):
             wanted, shape = SHAPES.get(port.kind, port.shape), list(port.shape)
             if 0 in shape or not fits([n if isinstance(n, int) else -1 for n in wanted], shape):
                 raise ValueError(f"{port.name}: {port.kind} of shape {shape}; expected [{', '.join(map(str, wanted))}]")
+            if math.prod(n for n in shape if n > 0) > LARGEST:
+                raise ValueError(f"{port.name}: shape {shape} holds more than {LARGEST} numbers")
         for ports in (self.inputs, self.outputs):
             names = [port.name for port in ports]
             if len(set(names)) < len(names):

@@ -128,11 +128,14 @@ def compare(exported: Exported, base: Path, seed: int = 0) -> dict[str, float]:
     """Largest differences of every written format, with and without oneDNN, at BATCH_SIZES, from the training form.
 
     Raises:
+        InputError: the training form gives values that are no finite numbers.
         ExportMismatch: one is above TOLERANCE or not a number.
     """
     reference = DynamicGraph(exported)
     inputs = {batch: seeded_inputs(exported.inputs, batch, seed) for batch in BATCH_SIZES}
     wanted = {batch: reference.run(arrays) for batch, arrays in inputs.items()}
+    if endless := [name for array in wanted.values() for name in array if not np.isfinite(array[name]).all()]:
+        raise InputError(f"{base.name}: output '{endless[0]}' of the training form is not finite; are its weights?")
     differences = {}
     for suffix, label in ((".json", "Paddle 3"), (".pdmodel", "legacy")):
         if not base.with_suffix(suffix).exists():

@@ -57,7 +57,7 @@ def read_json(path, expected: str, most: int = MOST):
         raise InputError(f"{path}: not JSON ({said(error)}); expected {expected}") from None
 
 
-def read_arrays(path, expected: str, most: int = MOST) -> dict[str, np.ndarray]:
+def read_arrays(path, expected: str, most: int = MOST // 2) -> dict[str, np.ndarray]:
     """The arrays of an .npz file: name -> array.
 
     Raises:

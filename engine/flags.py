@@ -198,7 +198,7 @@ def _told_apart(argv, parser):
     booleans = [(f"--{name}", *flag.aliases) for name, flag in parser.table.items() if flag.kind is boolean]
     bare = {spelling for spellings in booleans for spelling in spellings}
     values = {"true", "false", "0", "1", "none", "null", ""}
-    following = [*argv[1:], "-"]
+    following = [*argv, "-"][1:]
     return [
         f"{word}=True" if word in bare and not after.startswith("-") and after.lower() not in values else word
         for word, after in zip(argv, following, strict=True)

@@ -6,6 +6,7 @@ One list of formats for training and prediction; whatever a decoder raises becom
 import io
 import logging
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
@@ -38,6 +39,7 @@ UPRIGHT = {  # EXIF orientation -> how the stored [H, W, C] array becomes the up
 logger = logging.getLogger("kintsugi")
 for _key in ((b"MM", 0, (1,), 1, (16,), ()), (b"II", 1, (1,), 1, (16, 16), (2,)), (b"MM", 1, (1,), 1, (16, 16), (2,))):
     TiffImagePlugin.OPEN_INFO.setdefault(_key, ("I;16", "I;16"))  # Pillow opens them, sixteen_bits decodes them
+warnings.filterwarnings("ignore", module=r"PIL\..*")  # remarks on damaged tags, without the file's name
 Image.MAX_IMAGE_PIXELS = None  # `max_pixels` decides, for every format and before anything is decoded
 
 

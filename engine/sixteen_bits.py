@@ -16,6 +16,7 @@ LAYOUT = (WIDTH, HEIGHT, COMPRESSION, ROWS, PREDICTOR, FILL_ORDER, TILE_WIDTH, T
 TEXTS, EXIF, GPS = (270, 271, 272, 305, 306, 315, 33432), 34665, 34853  # what describes a picture
 PLACES = (STRIPS, STRIP_SIZES, TILES, TILE_SIZES)
 WHITE_IS_ZERO, RGB, ASSOCIATED, UNASSOCIATED = 0, 2, 1, 2
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a damaged file is an error that names it
 
 
 def png(content):

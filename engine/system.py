@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
-import numpy as np
 import paddle
 from paddle import Tensor, nn
 from pydantic import ConfigDict, Field, FiniteFloat
@@ -49,11 +48,14 @@ class Hole:
         blend: how the filled picture gets into the given one, see deploy.blending.
         colour: RGB in [0, 1] that stands for a hole where the masked picture is shown.
         default: hole where no mask is given, a name of deploy.filling.DEFAULTS; "": a mask has to be given.
+        kernels: sizes of the kernels, each of stride 2, by which the graph's layers close a hole; one that stays open
+            is filled coarse to fine (deploy/filling.py). None: every hole can be filled.
     """
 
     blend: Blend = "composite"
     colour: tuple[Level, Level, Level] = (1.0, 1.0, 1.0)
     default: Literal["", "face_box"] = ""
+    kernels: Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], Field(max_length=12)] = ()
 
 
 @dataclass(frozen=True)
@@ -130,16 +132,8 @@ class System:
     dialects: dict = {}
     smoke: dict = {}
 
-    def adapted(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Weights as a file has them -> as `networks` want them, for published checkpoints with keys of their own.
-
-        Args:
-            arrays: {key: array} of `engine.weights.files.read_weights`; what is not recognised is returned as it is.
-
-        Returns:
-            {key: array}; where the file is one of several networks, `<network>/<key>`.
-        """
-        return arrays
+    def weights_loaded(self) -> None:
+        """Called when a file's weights have been loaded into `networks`, to say what they differ in from the recipe."""
 
     @classmethod
     def settle(cls, config: RunConfig, dataset: Dataset) -> RunConfig:

@@ -15,8 +15,8 @@ from engine.images import from_signed, to_signed
 from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights.files import load_into, read_loss_weights, read_weights, select_network
-from engine.weights.official_keys import from_official
+from engine.weights.files import read_loss_weights, read_weights
+from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.facial_parts import PARTS, crop_size, crops, part_logistic, part_style
 from loss.identity import GreyIdentityLoss
@@ -287,12 +287,12 @@ def load_decoder(decoder, path):
     Raises:
         InputError: the file is missing or of another size.
     """
-    arrays = select_network(read_weights(path), "decoder", path)
-    load_into(decoder, from_official(decoder, arrays), path)
-    elements = sum(array.size for array in arrays.values())
-    noises = sum(key.startswith("noises.") for key in arrays)
+    load_layers({"decoder": decoder}, read_weights(path), path)
+    tensors = decoder.state_dict()
+    elements = sum(tensor.size for tensor in tensors.values())
+    noises = sum(key.startswith("noises.") for key in tensors)
     logger.info(
-        f"{path}: loaded into the decoder: {len(arrays)} arrays ({noises} of them noise), {elements} elements; "
+        f"{path}: loaded into the decoder: {len(tensors)} arrays ({noises} of them noise), {elements} elements; "
         "the U-Net and its conditions are not in it"
     )
 
@@ -300,13 +300,12 @@ def load_decoder(decoder, path):
 def perceptual_loss(arrays, path):
     """`PerceptualLoss` with the weights of a file; layers above those in use are left."""
     loss = PerceptualLoss()
-    load_into(loss.network, {key: arrays[key] for key in loss.network.state_dict() if key in arrays}, path)
+    load_layers({"perceptual": loss.network}, arrays, path)
     return loss
 
 
 def identity_loss(arrays, path):
-    """`GreyIdentityLoss` with the weights of a file; "module." before the keys goes."""
+    """`GreyIdentityLoss` with the weights of a file."""
     network = ResNet18ArcFace()
-    arrays = {key.removeprefix("module."): array for key, array in arrays.items()}
-    load_into(network, from_official(network, arrays), path)
+    load_layers({"identity": network}, arrays, path)
     return GreyIdentityLoss(network)

@@ -17,8 +17,8 @@ from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights.files import load_into, read_loss_weights
-from engine.weights.official_keys import from_official
+from engine.weights.files import read_loss_weights
+from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.identity import IdentityLoss
 from loss.perceptual import feature_matching
@@ -113,7 +113,7 @@ class GPEN(System):
         if arrays is None:
             return None
         backbone = IRSE50()
-        load_into(backbone, from_official(backbone, arrays), c.identity_network)
+        load_layers({"identity": backbone}, arrays, c.identity_network)
         return IdentityLoss(backbone)
 
     def train_step(self, batch, step, update):

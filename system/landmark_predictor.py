@@ -12,7 +12,7 @@ from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
 from metric.landmarks import LandmarkError
 from metric.scorer import SetScorer
-from model.landmark_predictor.network import LaFInPredictor, cover, predict, released_parts
+from model.landmark_predictor.network import LaFInPredictor, cover, predict
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
 DOT = 0.02  # of the side: how large a point is drawn
@@ -52,10 +52,6 @@ class LandmarkPredictor(System):
         self.networks = {"predictor": self.predictor}
         self.trainable = {"predictor": self.predictor.parameters()}
         self.state = {}
-
-    def adapted(self, arrays):
-        """LaFIn's landmark_detector.pth as it is."""
-        return released_parts(arrays, self.predictor)
 
     def train_step(self, batch, step, update):
         """One step on the length of the error vector, in pixels of the network's input."""

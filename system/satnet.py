@@ -25,7 +25,6 @@ from loss.face_identity import masked_mean
 from loss.pixel import l1
 from loss.regularization import r1_penalty
 from model.satnet.exported import StyleOf, Translation
-from model.satnet.keys import by_network
 from model.satnet.network import (
     SMALLEST_SIDE,
     AdaINGenerator,
@@ -136,19 +135,6 @@ class SATNet(System):
         wants_identity = c.identity.mode != "none" and (c.identity_weight or c.same_identity_weight)
         self.identity = identity_loss(c.identity) if wants_identity else None
         self.log_header = {"identity": c.identity.mode if self.identity else "off"}
-
-    def adapted(self, arrays):
-        """A released gen_*.pt or dis_*.pt under our network names; deformable offsets that a file lacks start at 0."""
-        arrays = by_network(arrays)
-        present = {key.partition("/")[0] for key in arrays}
-        offsets = {
-            f"{name}/{key}": value.numpy()
-            for name, network in self.networks.items()
-            if name in present
-            for key, value in network.state_dict().items()
-            if ".offset_" in key
-        }
-        return offsets | arrays
 
     def train_step(self, batch, step, update):
         """Discriminators, then generators; each side draws its own styles.

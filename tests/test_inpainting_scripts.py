@@ -191,3 +191,17 @@ def test_mistakes_are_one_line(folder, pictures, tmp_path, mask, line):
     ):
         result = call(script, *own, *words)
         assert result.returncode == 2 and line in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_a_hole_that_cannot_be_closed_is_no_grey_block(tmp_path):
+    """With the shipped weights: what no known pixel reaches is one value, in the network's own output."""
+    write_image(tmp_path / "face.png", render(200, 0, 256).image)
+    hole = np.zeros((256, 256, 3), np.float32)
+    hole[:230, 10:240] = 1
+    write_image(tmp_path / "mask.png", hole)
+    lite = ["-c", "configs/partialconv_lite.yaml", "--pretrained", "weights/lite/partialconv_lite.pdparams"]
+    given = ["--img", tmp_path / "face.png", "--mask", tmp_path / "mask.png", "--output_dir", tmp_path / "out"]
+    told("predict", *lite, *given)
+    inside = np.float32(pixels(tmp_path / "out" / "face_predict.png"))[8:216, 16:224]
+    blocks = inside.reshape(13, 16, 13, 16, 3).std(axis=(1, 3)).max(axis=-1)
+    assert blocks.min() > 0.5

@@ -36,7 +36,6 @@ from engine.files import check_writable
 from engine.system import BLENDS
 from metric.evaluation import face_judges, face_table, registry
 from metric.evaluation.evaluate import evaluate
-from metric.identification import Gallery
 from system.landmark_rows import ROWS, Landmarks, completed_faces
 
 OWN = {
@@ -59,14 +58,9 @@ def judges(args, notes):
     if detector := face_judges.judge(face_judges.open_detector, args.detector, notes):
         found.append(face_table.DetectionScorer(detector))
     if recogniser := face_judges.judge(face_judges.open_recogniser, args.recogniser, notes):
-        known = galleries.known_pictures(args.config.data.validation, args.gallery, args.gallery_pictures, landmarks)
-        if isinstance(known, str):
-            notes.append(f"Top-1 and Top-5 not run: {known}")
-            return found
-        pictures, points, people = known
-        notes.append(f"gallery: {len(people)} pictures of {len(set(people))} people, none of them a probe")
-        gallery = Gallery(recogniser(pictures, points), people)
-        found.append(face_table.IdentificationScorer(recogniser, gallery, landmarks, galleries.person))
+        section, own = args.config.data.validation, (args.gallery, args.gallery_pictures)
+        known = galleries.known_pictures(section, *own, landmarks)
+        found += face_table.identification(recogniser, known, landmarks, galleries.person, notes)
     return found
 
 

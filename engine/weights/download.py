@@ -22,11 +22,11 @@ LOST = (urllib.error.URLError, http.client.HTTPException, ConnectionError, Timeo
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from https to http."""
+    """Follows redirects to https, and from http to http; to nothing else, as ftp."""
 
     def redirect_request(self, request, *arguments):
         follow = super().redirect_request(request, *arguments)
-        if follow is not None and request.type == "https" and follow.type != "https":
+        if follow is not None and follow.type not in ("https", request.type):
             raise InputError(f"{request.full_url}: redirects to {follow.full_url}, which is not https")
         return follow
 

@@ -20,16 +20,20 @@ import safetensors.numpy
 from engine.errors import InputError
 from engine.files import replacing
 from engine.log import logger
-from engine.weights.formats import read_pickle, read_safetensors, read_torch_tree, read_zip
+from engine.weights.formats import TORCH_MAGIC, read_pickle, read_safetensors, read_torch_tree, read_zip
 from engine.weights.manifest import fetch_hint
 from engine.weights.pickle_names import Refused
 from engine.weights.torch_file import write_torch_zip
 
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
 MAX_HEADER = 100_000_000  # bytes of a safetensors header
-# The entries of known training checkpoints that hold a network, the averaged one first: GPEN, then BasicSR.
-ENTRIES = {"generator": ("g_ema", "g"), "discriminator": ("d",)}
-COMMON_ENTRIES = ("params_ema", "params")
+OLD_TORCH = pickle.dumps(TORCH_MAGIC, 2)
+
+
+class Weights(dict):
+    """{key: array} of a file; `is_official`: whether its format is one that PyTorch's layouts come in."""
+
+    is_official = True
 
 
 def read_weights(path):
@@ -39,7 +43,7 @@ def read_weights(path):
         path: file; nested dicts in it are joined with "/" ("g_ema/ecd0.0.0.weight").
 
     Returns:
-        {key: array}: contiguous, writable, 0-d kept; float16 and bfloat16 as float32. Numbers, text, lists and what
+        Weights: contiguous, writable, 0-d kept; float16 and bfloat16 as float32. Numbers, text, lists and what
         lies under other keys than text (an optimizer's state) are dropped.
 
     Raises:
@@ -51,11 +55,13 @@ def read_weights(path):
         if not start:
             raise Refused("is empty")
         if start.startswith(b"PK"):
-            return read_zip(file)
+            return Weights(read_zip(file))
         if start.startswith(b"\x80"):
-            return read_pickle(file)
+            arrays = Weights(read_pickle(file))
+            arrays.is_official = start.startswith(OLD_TORCH)
+            return arrays
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER:
-            return read_safetensors(file)
+            return Weights(read_safetensors(file))
         raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
 
 
@@ -125,38 +131,6 @@ def _write(path, data):
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def select_network(arrays, name, source, required=True):
-    """The arrays of one network among what a file holds, its prefix removed.
-
-    A file's entries are tried in this order: `name/...` (`latest.pdparams`), GPEN's training checkpoint (g_ema, else g,
-    for "generator"; d for "discriminator"), BasicSR's (params_ema, else params); a file without entries is the network.
-
-    Args:
-        arrays: {key: array} of `read_weights`.
-        name: the network's name in its system.
-        source: the file, for the error.
-        required: whether a file of other networks is an error.
-
-    Returns:
-        {key: array}, or None where the file has entries, none of them is this network, and it is not required.
-
-    Raises:
-        InputError: the same, where it is required.
-    """
-    candidates = (name, *ENTRIES.get(name, ()), *COMMON_ENTRIES)
-    for entry in candidates:
-        chosen = {key[len(entry) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{entry}/")}
-        if chosen:
-            return chosen
-    entries = sorted({key.partition("/")[0] for key in arrays if "/" in key})
-    if not entries:
-        return arrays
-    if not required:
-        return None
-    found = ", ".join(shown(entry) for entry in entries[:8])
-    raise InputError(f"{source}: no network '{name}' in the file; found {found}; expected {', '.join(candidates)}")
 
 
 def load_into(layer, arrays, source):

@@ -34,34 +34,39 @@ def official_names(layer):
     return names
 
 
-def is_ours(layer, arrays):
-    """Whether arrays have our keys and layout already, and not also the official ones.
+def is_ours(layer, arrays, is_official=True):
+    """Whether arrays have our keys and layout rather than the official ones: whether more of them agree so.
 
-    Where both fit (no entry differs, or square Linear weights only), they count as official.
+    Args:
+        layer: the network they are for.
+        arrays: {key: array}.
+        is_official: what they are where both agree (no entry differs, or square Linear weights only).
 
     Source: ours.
     """
-    ours = {key: list(tensor.shape) for key, tensor in layer.state_dict().items()}
+    found = {key: tuple(array.shape) for key, array in arrays.items()}
+    shapes = {key: tuple(tensor.shape) for key, tensor in layer.state_dict().items()}
     names = official_names(layer)
-    official = {names[key][0]: shape[::-1] if names[key][1] else shape for key, shape in ours.items()}
-    found = {key: list(array.shape) for key, array in arrays.items()}
-    return found == ours and found != official
+    official = {names[key][0]: shape[::-1] if names[key][1] else shape for key, shape in shapes.items()}
+    ours, theirs = (len(form.items() & found.items()) for form in (shapes, official))
+    return ours > theirs or ours == theirs and not is_official
 
 
-def from_official(layer, arrays):
+def from_official(layer, arrays, is_official=True):
     """The arrays of an official checkpoint under our keys and in our layout; those that `is_ours` as they are.
 
     Args:
         layer: the network they are for.
         arrays: dict official key -> array. What `layer` does not have is passed on under its own name, so that a strict
             loader reports it; num_batches_tracked is dropped.
+        is_official: as of `is_ours`.
 
     Returns:
         dict our key -> array; keys that `arrays` lacks are absent.
 
     Source: ours.
     """
-    if is_ours(layer, arrays):
+    if is_ours(layer, arrays, is_official):
         return dict(arrays)
     ours = {official: (key, transposed) for key, (official, transposed) in official_names(layer).items()}
     converted = {}

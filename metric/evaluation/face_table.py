@@ -90,6 +90,24 @@ class IdentificationScorer(Scorer):
         return found
 
 
+def identification(
+    recogniser: Callable, known: tuple | str, find: Find, person: Callable[[str], str], notes: list[str]
+) -> list[Scorer]:
+    """The IdentificationScorer of a gallery, or none; `notes` get the line about it.
+
+    Args:
+        recogniser, find, person: see IdentificationScorer.
+        known: (pictures [M, H, W, 3] uint8, landmarks [M, 68, 2], people) of the gallery, or why there is none.
+        notes: lines below the table.
+    """
+    if isinstance(known, str):
+        notes.append(f"Top-1 and Top-5 not run: {known}")
+        return []
+    pictures, points, people = known
+    notes.append(f"gallery: {len(people)} pictures of {len(set(people))} people, none of them a probe")
+    return [IdentificationScorer(recogniser, Gallery(recogniser(pictures, points), people), find, person)]
+
+
 def true_points(batch: dict[str, Any], pictures: dict[str, Any], find: Find) -> np.ndarray:
     """[N, 68, 2]: the batch's landmarks, or those found in its image where it has none."""
     return np.asarray(batch["landmarks"]) if "landmarks" in batch else find(pictures["image"])

@@ -65,7 +65,7 @@ FLAGS = {
     "metric_weights": Flag("folder with the weights of metrics", default="weights", metavar="DIR"),
     "proxy_weights": Flag("random weights in place of missing ones; names end in _proxy", boolean, default=False),
     "legacy_seed_metrics": Flag(
-        "also PSNR and FID as GPEN's Paddle port printed them",
+        "also the PSNR and FID of metric/legacy_seed.py, for comparison with one table",
         boolean,
         default=False,
         aliases=("--legacy-seed-metrics",),
@@ -169,9 +169,9 @@ def _lpips(weights: MetricWeights, args: argparse.Namespace, name: str) -> Score
 
 def _identity(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
     layer, told_weights, suffix = weights.network("ir_se50")
-    from metric.identity import IRSE50Features, cosine
+    from metric.identity import CROP, IRSE50Features, cosine
 
-    facts = {"measure": "cosine", "crop": "GPEN's, to 112x112", "weights": told_weights}
+    facts = {"measure": "cosine", "crop": CROP, "weights": told_weights}
     return FeatureScorer(name + suffix, IRSE50Features(layer), cosine, facts)
 
 

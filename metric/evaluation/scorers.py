@@ -148,12 +148,12 @@ class DistanceScorer(Scorer):
 
 
 class LegacySeedScorer(Scorer):
-    """What GPEN's Paddle port printed, of unrounded pictures; its FID only where there are features."""
+    """The numbers of metric.legacy_seed, of unrounded pictures; its FID only where there are features."""
 
     def __init__(self, features: Callable | None = None, facts: dict[str, Any] | None = None, suffix: str = ""):
         """`features`: [N, H, W, 3] in [0, 1] -> [N, D], by the legacy resize; `facts` and `suffix`: of its FID."""
         self.features, self.fid = features, f"fid_legacy_seed{suffix}"
-        note = {"definition": "of GPEN's Paddle port, malformed; compare with its table only"}
+        note = {"definition": legacy_seed.DEFINITION}
         self.own_facts: dict[str, dict] = {"psnr_legacy_seed": note | {"range": "[-1, 1] clipped to [0, 1]"}}
         if features:
             self.own_facts[self.fid] = note | {"pictures": "one by one, averaged"} | (facts or {})

@@ -174,7 +174,7 @@ class Scores:
         """{metric: its circumstances as text} of the numbers each picture has."""
         facts = {name: own for scorer in self.scorers for name, own in scorer.facts().items()}
         names = dict.fromkeys(key.partition("/")[0] for key in self._columns())
-        return {name: "; ".join(f"{key} {value}" for key, value in facts[name].items()) for name in names}
+        return {name: "; ".join(f"{key} {value}" for key, value in facts.get(name, {}).items()) for name in names}
 
     def warnings(self) -> list[str]:
         """Lines a reader of the table should see."""

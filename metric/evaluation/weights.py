@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.weights.files import load_into, read_weights, select_network
-from engine.weights.official_keys import from_official
+from engine.weights.files import read_weights
+from engine.weights.networks import load_layers
+from engine.weights.recognise import unwrapped
 from metric.networks import BACKBONES, BUILDERS
 from metric.scorer import Missing
 
@@ -65,14 +66,12 @@ class MetricWeights:
             randomise(layer)
             layer.eval()
             return layer, "random (seed 0), a proxy", "_proxy"
-        arrays = _arrays(name, paths[0])
-        if name in BACKBONES:
-            if not any(key.startswith("features.") for key in arrays):
-                paths.append(self.file(BACKBONES[name]))
-                arrays |= _arrays(BACKBONES[name], paths[1])
-            arrays = {key: array for key, array in arrays.items() if not key.startswith("classifier.")}
+        arrays = read_weights(paths[0])
+        if name in BACKBONES and not any("features." in key for key in arrays):  # two files together are the network
+            paths.append(self.file(BACKBONES[name]))
+            arrays = unwrapped(arrays) | unwrapped(read_weights(paths[1]))
         layer = BUILDERS[name]()
-        load_into(layer, from_official(layer, arrays), " and ".join(map(str, paths)))
+        load_layers({name: layer}, arrays, " and ".join(map(str, paths)))
         layer.eval()
         return layer, told(name, *paths), ""
 
@@ -104,12 +103,6 @@ def told(name: Path | str, *paths: Path) -> str:
 def _hash(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
-
-
-def _arrays(name: str, path: Path) -> dict[str, np.ndarray]:
-    """One network's arrays out of a file, a wrapper's prefix removed."""
-    chosen = select_network(read_weights(path), name, path)
-    return {key.removeprefix("module."): array for key, array in chosen.items()}
 
 
 def randomise(layer: Any) -> None:

@@ -247,6 +247,17 @@ def doubled(x):
     return y.reshape([-1, channels, 2 * height, 2 * width]).astype(x.dtype)
 
 
+def encoder_kernels(network):
+    """Kernel sizes of a network's convolutions of stride 2, in order and without transposed ones. Source: ours."""
+    kernels = []
+    for layer in network.sublayers():
+        stride = getattr(layer, "stride", None) or getattr(layer, "_stride", None) or 0
+        stride = stride[0] if isinstance(stride, (list, tuple)) else stride
+        if stride == 2 and "Transpose" not in type(layer).__name__:
+            kernels.append(layer.weight.shape[-1])
+    return kernels
+
+
 def padded(x, multiple):
     """[N, C, H, W] with zeros below and to the right, up to multiples.
 

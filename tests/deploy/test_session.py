@@ -92,6 +92,20 @@ def test_a_filled_picture_is_the_given_one_outside_the_hole(size, fit):
     assert (Session(model).apply({"image": own, "mask": holes}, blend="none")["composite"] < 0.31).all()
 
 
+def test_a_large_picture_is_filled_in_crops_and_a_large_hole_coarse_to_fine():
+    own, holes, model = picture(900, 1000), np.zeros((900, 1000, 1), np.float32), filled()
+    holes[100:130, 800:900] = holes[600:640, 50:90] = 1
+    made = Session(model).apply({"image": [own, own], "mask": [holes, holes * 0]})["composite"]
+    np.testing.assert_array_equal(made[0], np.where(holes == 1, np.float32(0.3), own))
+    np.testing.assert_array_equal(made[1], own)
+    assert len(model.seen) == 2 and max(np.prod(shapes["image"]) for shapes in model.seen) < 3 * 400 * 400
+    model, holes = filled(kernels=(3, 3, 3)), np.zeros((64, 64, 1), np.float32)
+    holes[4:60, 4:60] = 1
+    made = Session(model).apply({"image": picture(64, 64), "mask": holes})["composite"]
+    np.testing.assert_array_equal(made, np.where(holes == 1, np.float32(0.3), picture(64, 64)))
+    assert len({shapes["image"] for shapes in model.seen}) > 1
+
+
 def test_the_mask_gets_to_the_graph_with_its_polarity():
     def work(arrays):
         return {"composite": np.repeat(arrays["mask"], 3, axis=1)}
