@@ -27,6 +27,37 @@ FLAGS = {
 }
 
 
+def taken_up(args):
+    """(configuration with its run folder, the checkpoint it goes on from or None) of the command line."""
+    checkpoint = resume_point(args.resume, args.config, args.config_path) if args.resume else None
+    if args.resume and checkpoint is None:
+        logger.info("--resume auto: no checkpoint yet, starting at step 0")
+    folder = checkpoint.parent if checkpoint else run_folder(args.config, args.config_path)
+    return with_folder(args.config, folder), checkpoint
+
+
+def assembled(config, training, profiler_options):
+    """The Trainer of a configuration and its training set."""
+    folder = config.output.dir
+    workers, size, rank = config.data.num_workers, config.data.batch_size, distributed.rank()
+    batches = TrainingBatches(training, config.seed, size, workers, rank, distributed.world_size())
+    if profiler_options and distributed.is_main():
+        batches = profile.ProfiledBatches(batches, profiler_options, folder)
+    checks = EvaluationBatches(build_dataset(config.data.validation, config.seed, training=False), size, 0)
+    system = build_system(config)
+    scorers, missing = registry.of_validation(config, system)
+    for name, reason in missing.items():
+        logger.warning(f"{name}: not computed, {reason}")
+    return Trainer(
+        config,
+        system,
+        folder,
+        batches,
+        preview_batch=lambda: next(iter(checks)),
+        evaluate=lambda networks: evaluate(system, networks, checks, scorers).numbers(),
+    )
+
+
 def main():
     """Parse, build, run."""
     args = cli.parse(
@@ -37,35 +68,11 @@ def main():
     )
     distributed.start(args.device)
     to_console()
-    config, checkpoint = args.config, None
-    if args.resume:
-        checkpoint = resume_point(args.resume, config, args.config_path)
-        if checkpoint is None:
-            logger.info("--resume auto: no checkpoint yet, starting at step 0")
-    folder = checkpoint.parent if checkpoint else run_folder(config, args.config_path)
-    config = with_folder(config, folder)
-
-    world, rank = distributed.world_size(), distributed.rank()
+    config, checkpoint = taken_up(args)
     training = build_dataset(config.data.train, config.seed, training=True)
     config = settled(config, training, checkpoint)
-    validation = build_dataset(config.data.validation, config.seed, training=False)
-    workers = config.data.num_workers
-    batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
-    if args.profiler_options and distributed.is_main():
-        batches = profile.ProfiledBatches(batches, args.profiler_options, folder)
-    checks = EvaluationBatches(validation, config.data.batch_size, 0)
-    system = build_system(config)
-    scorers, missing = registry.of_validation(config, system)
-    for name, reason in missing.items():
-        logger.warning(f"{name}: not computed, {reason}")
-    trainer = Trainer(
-        config,
-        system,
-        folder,
-        batches,
-        preview_batch=lambda: next(iter(checks)),
-        evaluate=lambda networks: evaluate(system, networks, checks, scorers).numbers(),
-    )
+    folder, world = config.output.dir, distributed.world_size()
+    trainer = assembled(config, training, args.profiler_options)
     if checkpoint is not None:
         trainer.resume(checkpoint)
     elif args.pretrained:
@@ -75,10 +82,8 @@ def main():
         if checkpoint is None:
             make_run_folder(folder)
         save_config(config, folder)
-    together = f", {world} processes" if world > 1 else ""
-    logger.info(
-        f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}{together}"
-    )
+    steps, together = config.train.steps, f", {world} processes" if world > 1 else ""
+    logger.info(f"{config.system}: {len(training)} training pictures, {steps} steps, run folder {folder}{together}")
     try:
         trainer.run()
     except Stopped as stop:

@@ -24,6 +24,8 @@ def cosines(first, second):
 def acceptance_rate(positive, negative, false_rate):
     """TAR at FAR: share of the positive scores above the smallest threshold that at most `false_rate` negatives pass.
 
+    Differs: the seed's threshold is a negative that passes itself, see `seed_acceptance_rate`.
+
     Raises:
         InputError: no pair of one kind, or a score is NaN.
     """
@@ -33,7 +35,7 @@ def acceptance_rate(positive, negative, false_rate):
 
 
 def seed_acceptance_rate(positive, negative, false_rate):
-    """The seed's rule: share of the positive scores at or above a negative one, which itself passes: one too many.
+    """The seed's rule: share of the positive scores at or above a negative one, which passes too: one or two too many.
 
     Source: sphereface/wc_eval.py.
     """

@@ -36,7 +36,6 @@ from engine.files import check_writable
 from engine.system import BLENDS
 from metric.evaluation import face_judges, face_table, registry
 from metric.evaluation.evaluate import evaluate
-from metric.identification import Gallery
 from system.landmark_rows import ROWS, Landmarks, completed_faces
 
 OWN = {
@@ -55,18 +54,13 @@ def judges(args, notes):
     """Scorers of what a detector, the landmark predictor and a recogniser see, those that are here."""
     landmarks = Landmarks(build_system(replaced(args.config, {"recipe.landmark": "none"})))
     notes += [f"NME not run: {landmarks.absent}"] if landmarks.absent else []
-    found = [] if landmarks.absent else [face_table.LandmarkScorer(landmarks)]
+    found = [] if landmarks.absent else [face_table.landmark_error(landmarks)]
     if detector := face_judges.judge(face_judges.open_detector, args.detector, notes):
-        found.append(face_table.DetectionScorer(detector))
+        found.append(face_table.detection(detector))
     if recogniser := face_judges.judge(face_judges.open_recogniser, args.recogniser, notes):
-        known = galleries.known_pictures(args.config.data.validation, args.gallery, args.gallery_pictures, landmarks)
-        if isinstance(known, str):
-            notes.append(f"Top-1 and Top-5 not run: {known}")
-            return found
-        pictures, points, people = known
-        notes.append(f"gallery: {len(people)} pictures of {len(set(people))} people, none of them a probe")
-        gallery = Gallery(recogniser(pictures, points), people)
-        found.append(face_table.IdentificationScorer(recogniser, gallery, landmarks, galleries.person))
+        section, own = args.config.data.validation, (args.gallery, args.gallery_pictures)
+        known = galleries.known_pictures(section, *own, landmarks)
+        found += face_table.identification(recogniser, known, landmarks, galleries.person, notes)
     return found
 
 

@@ -1,18 +1,19 @@
 """Pairs of faces for verification: what a system's embeddings, or colour alone, say of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from engine.errors import InputError
+from metric.evaluation.scores import Scores
 from metric.scorer import Scorer, SetScorer
 from metric.verification import Verification, acceptance_rate, cosines, pair_scores, seed_acceptance_rate
 
 SEED_PAIRS = 1000  # of each sort a fold
 BINS = 8  # of a colour histogram, a channel
 RULES: dict[str, Callable[..., float]] = {"official": acceptance_rate, "seed": seed_acceptance_rate}
-Scores = tuple[np.ndarray, np.ndarray]  # of pairs of one person, of two
+Pairs = tuple[np.ndarray, np.ndarray]  # scores of pairs of one person, of two
 
 
 def mean_colour(images: np.ndarray) -> np.ndarray:
@@ -29,17 +30,50 @@ def colour_histogram(images: np.ndarray) -> np.ndarray:
 
 def methods(rule: str) -> list[Scorer]:
     """Scorers of the system's `embedding` and of two baselines that see colour alone, by a rule of RULES."""
+    ending = " (seed's)" if rule == "seed" else ""
 
     def scorer(name: str, embed: Callable | None) -> Scorer:
         def evidence(batch, networks):
-            return {"embedding": embed(np.asarray(batch["image"]))}
+            return {"embedding": embed(np.asarray(batch["image"])) if embed else batch["embedding"]}
 
-        return SetScorer(name, lambda: Verification(RULES[rule]), evidence=evidence if embed else None)
+        return SetScorer(name + ending, lambda: Verification(RULES[rule]), evidence=evidence)
 
     return [
         scorer(name, embed)
         for name, embed in (("network", None), ("mean colour", mean_colour), ("colour histogram", colour_histogram))
     ]
+
+
+def figures_by_method(scores: Scores) -> dict[str, dict[str, float]]:
+    """method -> {figure: value} of an evaluation by `methods`. InputError where one could not be computed."""
+    table: dict[str, dict[str, float]] = {}
+    for key, value in scores.means().items():
+        name, _, figure = key.partition("/")
+        table.setdefault(name, {})[figure] = value
+    for reason in scores.skipped.values():
+        raise InputError(reason)
+    return table
+
+
+def folds_by_setting(sets: Iterable[tuple], scored: Callable, rule: str) -> dict[str, list[Pairs]]:
+    """Setting -> folds of pairs.
+
+    Args:
+        sets: (number of the fold, data set, (matched, mismatched) pairs of the restricted setting).
+        scored: (data set, scorers, fold whose weights are used) -> Scores.
+        rule: of RULES. "seed" asks one model about random pairs.
+    """
+    rng = np.random.RandomState(1)
+    found: dict[str, list[Pairs]] = {}
+    for fold, dataset, listed in sets:
+        faces = Faces()
+        scored(dataset, [faces], fold if rule == "official" else 1)
+        if rule == "official":
+            found.setdefault("official restricted", []).append(faces.restricted(*listed))
+            found.setdefault("official unrestricted", []).append(faces.unrestricted())
+        else:
+            found.setdefault("seed (leaky)", []).append(faces.random_pairs(rng))
+    return found
 
 
 class Faces(Scorer):
@@ -64,12 +98,12 @@ class Faces(Scorer):
         """[embeddings [N, D], identities [N], is_caricature [N]]."""
         return [np.concatenate(part) for part in zip(*self.parts, strict=True)]
 
-    def unrestricted(self) -> Scores:
+    def unrestricted(self) -> Pairs:
         """Scores of all photo-caricature pairs."""
         vectors, identities, is_caricature = self.columns()
         return pair_scores(vectors, identities, is_caricature.astype(bool))
 
-    def restricted(self, matched: list, mismatched: list) -> Scores:
+    def restricted(self, matched: list, mismatched: list) -> Pairs:
         """Scores of the listed pairs of Pictures.
 
         Raises:
@@ -83,7 +117,7 @@ class Faces(Scorer):
         first, second = (np.array([[place[p.name] for p in pair] for pair in pairs]) for pairs in (matched, mismatched))
         return _cosines(vectors, first), _cosines(vectors, second)
 
-    def random_pairs(self, rng: np.random.RandomState, count: int = SEED_PAIRS) -> Scores:
+    def random_pairs(self, rng: np.random.RandomState, count: int = SEED_PAIRS) -> Pairs:
         """The seed's way: `count` pairs of one person and as many of two, of any kinds."""
         vectors, identities, _ = self.columns()
         positive, negative = np.zeros([count, 2], int), np.zeros([count, 2], int)

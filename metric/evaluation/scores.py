@@ -15,10 +15,9 @@ import numpy as np
 from engine.errors import InputError
 from engine.log import logger
 from metric import holes
-from metric.evaluation.scorers import scored_kinds
 from metric.evaluation.weights import DIGITS
 from metric.psnr_ssim import finite_mean
-from metric.scorer import Scorer
+from metric.scorer import Scorer, scored_kinds
 
 FEW = 2048  # pictures; below it the covariance of 2048 features is singular
 HIGHER = ("psnr", "ssim", "identity", "hole_psnr", "hole_ssim", "variety")
@@ -174,7 +173,7 @@ class Scores:
         """{metric: its circumstances as text} of the numbers each picture has."""
         facts = {name: own for scorer in self.scorers for name, own in scorer.facts().items()}
         names = dict.fromkeys(key.partition("/")[0] for key in self._columns())
-        return {name: "; ".join(f"{key} {value}" for key, value in facts[name].items()) for name in names}
+        return {name: "; ".join(f"{key} {value}" for key, value in facts.get(name, {}).items()) for name in names}
 
     def warnings(self) -> list[str]:
         """Lines a reader of the table should see."""

@@ -50,12 +50,14 @@ def test_at_most_n_times_the_rate_of_the_negatives_pass():
     assert acceptance_rate(np.ones(4), tied, 1e-2) == 0  # with a tie at the threshold all would pass, so none does
 
 
-def test_the_seeds_rule_lets_one_more_pass():
+def test_the_seeds_rule_lets_more_pass():
     negative = np.arange(1000) / 1000
     positive = np.array([0.9885, 0.989, 0.9895, 0.998, 1.5])
     assert seed_acceptance_rate(positive, negative, 1e-2) == pytest.approx(4 / 5)
     assert seed_acceptance_rate(positive, negative, 1e-3) == pytest.approx(2 / 5)
-    assert seed_acceptance_rate(negative, negative, 1e-3) * 1000 == pytest.approx(2)
+    for count, passed in ((1000, 2), (810, 2), (2900, 4)):  # of 1, 0.81 and 2.9
+        scores = np.arange(count) / count
+        assert seed_acceptance_rate(scores, scores, 1e-3) * count == pytest.approx(passed)
     folds = [(positive, negative), (positive, negative)]
     assert fold_figures(folds, seed_acceptance_rate)["tar_far_1"] == [0.8, 0.8] != fold_figures(folds)["tar_far_1"]
 
