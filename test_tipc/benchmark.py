@@ -9,7 +9,6 @@ precision is measured on N1C4, which needs four GPUs.
 Source: benchmark_train.sh of PaddleGAN 094a2eb9, keys of scripts/analysis.py of PaddlePaddle/benchmark (not copied).
 """
 
-import argparse
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 import paddle
 
 from engine import cli
+from engine.cli import Flag, boolean
 from engine.errors import ConfigError
 from engine.files import write_text
 from test_tipc import checks
@@ -37,17 +37,15 @@ WORDS = re.compile(
 SKIPPED, TRIMMED, LEAST = 2, 5, 11  # first records left out; then 5 at each end of the order; at least so many stay
 
 
-def parse_arguments(words=None):
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("config", help="a TIPC file of 51 lines with its benchmark rows")
-    parser.add_argument("mode", help=MODE)
-    parser.add_argument("case", nargs="?", help="e.g. dynamic_bs2_fp32_DP_N1C1 or dynamicTostatic_bs2_fp32_DP_N1C1")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands and stop")
-    parser.add_argument("--time-limit", type=float, default=TIME_LIMIT, metavar="SECONDS", help="for each run")
-    return parser.parse_args(words)
+PLACES = {
+    "config": Flag("a TIPC file of 51 lines with its benchmark rows", metavar="CONFIG", required=True),
+    "mode": Flag(MODE, metavar="MODE", required=True),
+    "case": Flag("e.g. dynamic_bs2_fp32_DP_N1C1 or dynamicTostatic_bs2_fp32_DP_N1C1", metavar="[CASE]"),
+}
+FLAGS = {
+    "dry_run": Flag("print the commands and stop", boolean, aliases=("--dry-run",)),
+    "time_limit": Flag("for each run", float, aliases=("--time-limit",), default=TIME_LIMIT, metavar="SECONDS"),
+}
 
 
 def benchmark_rows(path):
@@ -192,7 +190,7 @@ def git(*words):
 
 def main(words=None):
     """Read, plan, and print or run; returns the exit status."""
-    arguments = parse_arguments(words)
+    arguments = cli.read(__doc__, FLAGS, words, PLACES)
     check_mode(arguments.mode, (MODE,))
     config, rows = read_config(arguments.config), benchmark_rows(arguments.config)
     if config.dialect != "full51":

@@ -16,21 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACES = [*ROOT.glob("*.py"), *ROOT.glob("tools/*.py"), *ROOT.glob("test_tipc/*.py")]
 PROGRAMS = sorted(path.relative_to(ROOT).as_posix() for path in PLACES if '__name__ == "__main__"' in path.read_text())
 PENDING = {  # these do not use the table of flags yet
-    "test_tipc/agreement.py",
-    "test_tipc/benchmark.py",
-    "test_tipc/compare_results.py",
-    "test_tipc/deploy.py",
-    "test_tipc/prepare.py",
-    "test_tipc/runner.py",
-    "test_tipc/suite.py",
-    "tools/ablation.py",
     "tools/convert_partialconv.py",
     "tools/convert_weights.py",
-    "tools/evaluate.py",
-    "tools/export_onnx.py",
     "tools/fetch_weights.py",
-    "tools/infer_onnx.py",
-    "tools/quantise.py",
 }
 
 
