@@ -13,7 +13,7 @@ class DynamicGraph:
     def __init__(self, exported: Exported, name: str = "the network") -> None:
         """`name`: for instance the weights' file."""
         self.contract, self.name = contract_of(exported), name
-        self._form = exported.reference or exported.layer
+        self._form = exported.reference or exported.built()
 
     def run(self, arrays: Arrays) -> dict[str, np.ndarray]:
         """Input name -> array [N, ...] to output name -> array."""
