@@ -10,7 +10,6 @@ means by hole ratio.
 """
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -19,7 +18,7 @@ import engine  # noqa: E402, F401, I001  thread environment before Paddle
 from engine import distributed
 from engine.cli import guarded
 from engine.errors import InputError
-from engine.images import Listing, listing
+from engine.images import left_out
 from engine.files import check_writable
 from engine.flags import Flag, at_least, read
 from engine.log import logger, to_console
@@ -65,10 +64,8 @@ def main():
     path = Path(args.result_dir) / "scores.json"
     write_report(path, report)
     alone = sum(map(len, unmatched.values()))
-    left_out = Listing(
-        Path(), [], sum((listing(folder).left_out for folder in (args.restored, args.reference)), Counter())
-    ).said()
-    logger.info(f"{len(scores.rows)} pairs, {alone} unmatched, {len(batches.skipped)} skipped{left_out}; {path}")
+    others = left_out(args.restored, args.reference)
+    logger.info(f"{len(scores.rows)} pairs, {alone} unmatched, {len(batches.skipped)} skipped{others}; {path}")
     tell(report)
     if args.save_fid_statistics:
         save_statistics(scores, args.save_fid_statistics)
