@@ -3,6 +3,7 @@
 Source: Wang et al. 2021, section 3.4; reference code: TencentARC/GFPGAN models/gfpgan_model.py and its options.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -285,7 +286,7 @@ class GFPGAN(System):
         generator, shape = networks["generator"], (-1, 3, self.config.size, self.config.size)
         return {
             "": Exported(
-                layer=ExportedGFPGAN(generator),
+                layer=partial(ExportedGFPGAN, generator),
                 inputs=[Port("image", shape)],
                 outputs=[Port("restored", shape)],
                 reference=lambda image: self.restore(generator, image),

@@ -1,6 +1,6 @@
 """Pictures in two folders as a set to score: pairs by name, and files without a partner for FID and KID."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Restored(System):
 
     scored = ("restored",)
 
-    def generate(self, batch: dict[str, Any], networks: dict[str, Any]) -> dict[str, Any]:
+    def generate(self, batch: Mapping[str, Any], networks: Mapping[str, Any]) -> dict[str, Any]:
         """Nothing: the batch holds what was made."""
         return {}
 

@@ -9,7 +9,7 @@ from engine.errors import InputError
 from engine.images import composite, picture_grid, to_uint8
 from engine.system import System
 from metric.evaluation.evaluate import evaluate
-from metric.evaluation.scorers import PairScorer
+from metric.evaluation.scorers import of_pairs
 from metric.scorer import Scorer, SetScorer
 
 
@@ -62,7 +62,7 @@ class Step(paddle.nn.Layer):
 
 
 def pairs(**functions):
-    return [PairScorer(name, function, {}) for name, function in functions.items()]
+    return [of_pairs(name, function, {}) for name, function in functions.items()]
 
 
 def scored(batches, levels=50, **functions):
@@ -147,7 +147,7 @@ def filled(batches):
         Filling(),
         {"step": Step(50)},
         batches,
-        [PairScorer("inside", in_hole, {}, in_hole=True), *pairs(difference=difference)],
+        [of_pairs("inside", in_hole, {}, in_hole=True), *pairs(difference=difference)],
         show=4,
         fills={"black": lambda picture, mask: np.where(mask == 1, np.uint8(0), picture)},
     )

@@ -7,13 +7,13 @@ from engine.errors import InputError
 from engine.images import to_chw
 from metric.evaluation.scorers import (
     DistanceScorer,
-    FeatureScorer,
     LegacySeedScorer,
-    PairScorer,
-    scored_kinds,
+    of_features,
+    of_pairs,
 )
 from metric.fid import FeatureStatistics
 from metric.kid import kernel_distance
+from metric.scorer import KindScorer, scored_kinds
 
 RNG = np.random.default_rng(0)
 
@@ -32,7 +32,7 @@ def signed(output, target):
 
 def test_pairs_compare_each_kind_with_its_own_reference():
     assert scored_kinds(BATCH | {"mask": 0}) == ["degraded", "restored"]
-    found = PairScorer("d", signed, {"colour": "RGB"}).update({}, BATCH)
+    found = of_pairs("d", signed, {"colour": "RGB"}).update({}, BATCH)
     assert found == {"d/degraded": [-90, -30], "d/restored": [-10, 10]}
 
 
@@ -43,7 +43,7 @@ def test_features_of_the_reference_are_computed_once():
         calls.append(pictures.mean())
         return pictures.astype(float).mean(axis=(1, 2, 3))
 
-    found = FeatureScorer("d", embed, lambda output, target: output - target, {}).update({}, BATCH)
+    found = of_features("d", embed, lambda output, target: output - target, {}).update({}, BATCH)
     assert {key: list(values) for key, values in found.items()} == {"d/degraded": [-90, -30], "d/restored": [-10, 10]}
     assert len(calls) == 3
 
@@ -113,7 +113,7 @@ def test_a_set_begins_anew():
 
 
 def test_a_number_of_one_picture_looks_at_no_reference():
-    scorer = FeatureScorer("d", lambda pictures: pictures.astype(float).mean(axis=(1, 2, 3)), None, {})
+    scorer = KindScorer("d", lambda *_: lambda own: own.astype(float).mean(axis=(1, 2, 3)))
     found = scorer.update({}, BATCH)
     assert {key: list(values) for key, values in found.items()} == {"d/degraded": [10, 20], "d/restored": [90, 60]}
 
@@ -125,7 +125,7 @@ def test_holes():
     def inside(output, target, mask):
         return float((output.astype(int) - target)[mask[..., 0] == 1].mean() * mask.mean())
 
-    scorer = PairScorer("d", inside, {}, in_hole=True)
+    scorer = of_pairs("d", inside, {}, in_hole=True)
     assert scorer.update({}, BATCH | {"mask": mask}) == {"d/degraded": [-45, -7.5], "d/restored": [-5, 2.5]}
     assert scorer.update({}, BATCH) == {}
 

@@ -467,7 +467,7 @@ def test_exported_form_computes_generate(form):
     exported = it.inference(it.networks)[""]
     wanted = it.generate(batch, it.networks)["restored"].numpy()
     with paddle.no_grad():
-        np.testing.assert_allclose(exported.layer(batch["degraded"]).numpy(), wanted, atol=1e-5)
+        np.testing.assert_allclose(exported.built()(batch["degraded"]).numpy(), wanted, atol=1e-5)
         np.testing.assert_array_equal(exported.reference(batch["degraded"]).numpy(), wanted)
     assert 0.01 < wanted.std()
 
