@@ -2,8 +2,8 @@
 
 Here: how a file is read, run and compared; the modules beside it say what a kind of run is. A file `*_trace_*.npz`
 holds `meta` (JSON: kind, seed, steps, sizes), `init/<network>/<official key>`, `log/<network>/<term>` of every step
-(NaN where it has none) and `final/<network>/<official key>`. Everything that `meta` does not say is the released recipe,
-and the inputs come from numpy alone (`inputs`).
+(NaN where it has none) and `final/<network>/<official key>`. What `meta` does not say is the released recipe, and the
+inputs come from numpy alone (`inputs`).
 """
 
 import json
