@@ -8,6 +8,7 @@ import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,7 +30,7 @@ DEEP = {"PNG", "TIFF"}  # containers of 16 bits
 WITH_ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 WITH_PROFILE = WITH_ALPHA | {"JPEG"}
 WITH_GREY_PROFILE = {"PNG", "TIFF", "JPEG"}
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
@@ -99,17 +100,24 @@ def write(path: str | Path, picture: Picture) -> None:
         InputError: the suffix is unknown or the file cannot be written.
     """
     path = Path(path)
-    container = CONTAINERS.get(path.suffix.lower())
+    content = encoded(picture, path.suffix, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def encoded(picture: Picture, suffix: str, name: str | Path = "") -> bytes:
+    """The bytes of a picture in the container of a suffix; `name` is for remarks. InputError: the suffix is unknown."""
+    container = CONTAINERS.get(suffix.lower())
     if container is None:
-        raise InputError(f"{path}: cannot write pictures as {path.suffix!r}; expected one of {', '.join(CONTAINERS)}")
+        raise InputError(f"{name}: cannot write pictures as {suffix!r}; expected one of {', '.join(CONTAINERS)}")
     picture, lost = _held(picture, container)
     for reason in lost:
-        logger.warning(f"{path}: {container} {reason}")
-    with replacing(path) as temporary:
-        if container == "TIFF" or picture.depth == 16:
-            temporary.write_bytes({"PNG": _png_16, "TIFF": _tiff}[container](picture))
-        else:
-            _image(picture).save(temporary, format=container, **_save_options(picture, container))
+        logger.warning(f"{name}: {container} {reason}")
+    if container == "TIFF" or picture.depth == 16:
+        return {"PNG": _png_16, "TIFF": _tiff}[container](picture)
+    stream = io.BytesIO()
+    _image(picture).save(stream, format=container, **_save_options(picture, container))
+    return stream.getvalue()
 
 
 def _held(picture, container):
@@ -188,7 +196,7 @@ def _tiff(picture):
     carrier = io.BytesIO()
     Image.new("L", (1, 1)).save(carrier, "TIFF", **({"exif": picture.exif} if picture.exif else {}))
     with Image.open(carrier) as file:
-        own = sixteen_bits.described(file.tag_v2)
+        own = sixteen_bits.described(file.tag_v2)  # type: ignore[attr-defined]
     strip = zlib.compress(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
     content = carrier.getvalue()
     content += b"\0" * (len(content) % 2)

@@ -109,7 +109,7 @@ def gathered(
     """
     picture_files.allow(args.max_pixels)
     given = named_files(contract, args.img, args.mask, args.style)
-    left_out = images.listing(args.image_dir).said() if args.image_dir else ""
+    left_out = images.left_out(*([args.image_dir] if args.image_dir else []))
     if not contract.of_kind("vector"):
         if args.num_style > 1:
             raise InputError(f"--num_style {args.num_style}: nothing is drawn here; expected 1")
@@ -124,7 +124,7 @@ def gathered(
 
 def _by_stem(folder):
     """Name below a folder without suffix -> picture file, the first where several have it."""
-    found = {}
+    found: dict[str, Path] = {}
     for name in images.listing(folder).names:
         found.setdefault(os.path.splitext(name)[0], folder / name)
     return found

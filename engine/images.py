@@ -71,6 +71,11 @@ class Listing:
     names: list
     left_out: Counter
 
+    @property
+    def paths(self):
+        """The files."""
+        return [Path(self.folder, name) for name in self.names]
+
     def said(self):
         """What was left out as the end of a sentence, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.most_common())
@@ -107,6 +112,11 @@ def listing(folder):
     return listed
 
 
+def left_out(*folders):
+    """What `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
+    return Listing(Path(), [], sum((listing(folder).left_out for folder in folders), Counter())).said()
+
+
 def hidden(name):
     """Whether a file or folder of this name is left out."""
     return name.startswith(".") or name in HIDDEN
@@ -122,7 +132,7 @@ def _is_first(path, seen):
 
 def list_images(folder):
     """The paths of `listing`."""
-    return [Path(folder, name) for name in listing(folder).names]
+    return listing(folder).paths
 
 
 def resize(image, size, kernel):

@@ -18,6 +18,7 @@ import engine  # noqa: E402, F401, I001  thread environment before Paddle
 from engine import distributed
 from engine.cli import guarded
 from engine.errors import InputError
+from engine.images import left_out
 from engine.files import check_writable
 from engine.flags import Flag, at_least, read
 from engine.log import logger, to_console
@@ -63,7 +64,8 @@ def main():
     path = Path(args.result_dir) / "scores.json"
     write_report(path, report)
     alone = sum(map(len, unmatched.values()))
-    logger.info(f"{len(scores.rows)} pairs, {alone} unmatched, {len(batches.skipped)} skipped; {path}")
+    others = left_out(args.restored, args.reference)
+    logger.info(f"{len(scores.rows)} pairs, {alone} unmatched, {len(batches.skipped)} skipped{others}; {path}")
     tell(report)
     if args.save_fid_statistics:
         save_statistics(scores, args.save_fid_statistics)
