@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from engine import images, sixteen_bits
 from engine.errors import InputError
@@ -29,7 +29,7 @@ DEEP = {"PNG", "TIFF"}  # containers of 16 bits
 WITH_ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 WITH_PROFILE = WITH_ALPHA | {"JPEG"}
 WITH_GREY_PROFILE = {"PNG", "TIFF", "JPEG"}
-OPTIONS = {
+OPTIONS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
@@ -194,8 +194,8 @@ def _tiff(picture):
     pixels = _with_alpha(picture)
     carrier = io.BytesIO()
     Image.new("L", (1, 1)).save(carrier, "TIFF", **({"exif": picture.exif} if picture.exif else {}))
-    with Image.open(carrier) as file:
-        own = sixteen_bits.described(file.tag_v2)
+    carrier.seek(0)
+    own = sixteen_bits.described(TiffImagePlugin.TiffImageFile(carrier).tag_v2)
     strip = zlib.compress(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
     content = carrier.getvalue()
     content += b"\0" * (len(content) % 2)

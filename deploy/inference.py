@@ -124,7 +124,7 @@ def gathered(
 
 def _by_stem(folder):
     """Name below a folder without suffix -> picture file, the first where several have it."""
-    found = {}
+    found: dict[str, Path] = {}
     for name in images.listing(folder).names:
         found.setdefault(os.path.splitext(name)[0], folder / name)
     return found

@@ -52,7 +52,7 @@ class Stacks(Files):
         """InputError where the model fills no holes, or a stack would take the place of a picture that is read."""
         if not contract.hole:
             raise InputError("--stacks: this model fills no holes; leave it out")
-        self.contract, self.colour = contract, contract.hole.colour
+        self.contract, self.hole_colour = contract, contract.hole.colour
         self.files = self.places(samples, Path(folder))
         check_places(self.files.values(), samples)
 
@@ -67,7 +67,7 @@ class Stacks(Files):
     def three(self, given: dict[str, np.ndarray], results: dict[str, np.ndarray]) -> list[np.ndarray]:
         """[picture, picture with its hole in the contract's colour, completed], each [H, W, 3] uint8."""
         picture, mask = given[self.contract.picture.name], given[self.contract.of_kind("mask")[0].name]
-        masked = np.where(mask == 1, np.array(self.colour, np.float32), picture)
+        masked = np.where(mask == 1, np.array(self.hole_colour, np.float32), picture)
         return [images.to_uint8(each) for each in (picture, masked, results[self.contract.filled])]
 
 
@@ -134,8 +134,8 @@ def check_places(paths: Iterable[Path], samples: Sequence[Sample]) -> None:
         if number > 1:
             raise InputError(f"{path}: is the place of {number} results; expected pictures of other names")
     there = {found: path for path in count if (found := _identity(path))}
-    for path in dict.fromkeys(path for sample in samples for path in sample.files.values()) if there else ():
-        if taken := there.get(_identity(path)):
+    for given in dict.fromkeys(path for sample in samples for path in sample.files.values()) if there else ():
+        if taken := there.get(_identity(given)):
             raise InputError(f"{taken}: is one of the pictures that are read; expected another folder for results")
 
 
