@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from deploy.contract import Contract, contract_of, written_contract
+from deploy.contract import Contract, DynamicGraph, contract_of, written_contract
 from deploy.predictor import Predictor
-from deploy.training_form import DynamicGraph
 from engine.errors import InputError
 from engine.log import logger
 from engine.system import Exported, Port

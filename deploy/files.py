@@ -8,9 +8,10 @@ import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from engine import images, sixteen_bits
 from engine.errors import InputError
@@ -29,7 +30,7 @@ DEEP = {"PNG", "TIFF"}  # containers of 16 bits
 WITH_ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 WITH_PROFILE = WITH_ALPHA | {"JPEG"}
 WITH_GREY_PROFILE = {"PNG", "TIFF", "JPEG"}
-OPTIONS: dict[str, dict] = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
@@ -194,8 +195,8 @@ def _tiff(picture):
     pixels = _with_alpha(picture)
     carrier = io.BytesIO()
     Image.new("L", (1, 1)).save(carrier, "TIFF", **({"exif": picture.exif} if picture.exif else {}))
-    carrier.seek(0)
-    own = sixteen_bits.described(TiffImagePlugin.TiffImageFile(carrier).tag_v2)
+    with Image.open(carrier) as file:
+        own = sixteen_bits.described(file.tag_v2)  # type: ignore[attr-defined]
     strip = zlib.compress(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
     content = carrier.getvalue()
     content += b"\0" * (len(content) % 2)

@@ -134,8 +134,8 @@ def check_places(paths: Iterable[Path], samples: Sequence[Sample]) -> None:
         if number > 1:
             raise InputError(f"{path}: is the place of {number} results; expected pictures of other names")
     there = {found: path for path in count if (found := _identity(path))}
-    for given in dict.fromkeys(path for sample in samples for path in sample.files.values()) if there else ():
-        if taken := there.get(_identity(given)):
+    for source in dict.fromkeys(file for sample in samples for file in sample.files.values()) if there else ():
+        if taken := there.get(_identity(source)):
             raise InputError(f"{taken}: is one of the pictures that are read; expected another folder for results")
 
 
