@@ -151,7 +151,9 @@ class GPEN(System):
             return {"discriminator/loss": loss.detach()}
         with update.float32():
             penalty = self.r1(real)
-            update("discriminator", c.r1_gamma / 2 * c.r1_every * penalty)
+            update(
+                "discriminator", c.r1_gamma / 2 * c.r1_every * penalty, reaches_all=True
+            )  # there: + 0 * real_pred[0]
         return {"discriminator/loss": loss.detach(), "discriminator/r1": penalty.detach()}
 
     def network_input(self, degraded):

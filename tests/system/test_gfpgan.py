@@ -159,7 +159,7 @@ def generator_gradient(**weights):
 
 
 def test_order_of_the_updates_and_what_each_moves():
-    it = gfpgan()
+    it = gfpgan(r1_first=0)
     record = Recorder(it)
     scalars = {key: float(value) for key, value in it.train_step(pictures(), 0, record).items()}
     assert [name for name, _, _ in record.calls] == ["generator", "discriminator", *CRITICS]
@@ -247,13 +247,20 @@ def test_pyramid_ends_at_its_step():
 def test_r1_every_so_many_steps_joins_the_discriminators_loss():
     it, batch = gfpgan(r1_every=3, **SIMPLE), pictures()
     update = updater(it)
-    has = ["discriminator/r1" in it.train_step(batch, step, update) for step in range(5)]
-    assert has == [True, False, False, True, False]
+    has = ["discriminator/r1" in it.train_step(batch, step, update) for step in range(6)]
+    assert has == [False, False, True, False, False, True]  # BasicSR calls the first step 1
     real = to_signed(batch["image"])
     real.stop_gradient = False
     wanted = float(r1_penalty(it.discriminator(real), real))
-    assert float(it.train_step(batch, 6, update)["discriminator/r1"]) == pytest.approx(wanted, rel=1e-5)
+    assert float(it.train_step(batch, 8, update)["discriminator/r1"]) == pytest.approx(wanted, rel=1e-5)
     assert "discriminator/r1" not in gfpgan(r1_every=0, **SIMPLE).train_step(batch, 0, updater(it))
+
+
+@pytest.mark.parametrize(("first", "steps"), [(None, [15, 31]), (0, [0, 16, 32]), (20, [20, 36])])
+def test_first_step_with_r1(first, steps):
+    it = gfpgan(r1_every=16, r1_first=first, **SIMPLE)
+    assert [step for step in range(40) if it.is_r1_step(step)] == steps
+    assert not any(map(gfpgan(r1_every=0, r1_first=first, **SIMPLE).is_r1_step, range(40)))
 
 
 def test_discriminators_judge_the_generators_output_before_its_step():

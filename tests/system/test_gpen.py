@@ -76,9 +76,9 @@ class Recorder:
     def _values(self):
         return {name: [p.numpy().copy() for p in parameters] for name, parameters in self.trainable.items()}
 
-    def __call__(self, names, loss):
+    def __call__(self, names, loss, reaches_all=False):
         before = self._values()
-        self.update(names, loss)
+        self.update(names, loss, reaches_all)
         moved = {
             name: [i for i, (a, b) in enumerate(zip(before[name], after, strict=True)) if not np.array_equal(a, b)]
             for name, after in self._values().items()
@@ -92,7 +92,7 @@ class Gradients:
     def __init__(self, it):
         self.it = it
 
-    def __call__(self, names, loss):
+    def __call__(self, names, loss, reaches_all=False):
         if names == ("encoder", "decoder"):
             loss.backward()
             parameters = self.it.trainable["encoder"] + self.it.trainable["decoder"]
@@ -116,13 +116,38 @@ def test_order_of_the_updates_and_what_each_moves():
     assert [names for names, _, _ in record.calls] == ["discriminator", "discriminator", both, both]
     critic, r1, generator, path = (moved for _, _, moved in record.calls)
     assert critic == {"discriminator": list(range(len(it.trainable["discriminator"])))}
-    assert r1.keys() == {"discriminator"} and len(r1["discriminator"]) < len(critic["discriminator"])  # not all biases
+    assert r1.keys() == {"discriminator"} and len(r1["discriminator"]) < len(critic["discriminator"])  # some by 0
     assert generator.keys() == path.keys() == set(both)
     assert [len(generator[name]) for name in both] == [len(it.trainable[name]) for name in both]
     assert record.calls[0][1] == pytest.approx(float(scalars["discriminator/loss"]))
     assert record.calls[1][1] == pytest.approx(10 / 2 * 2 * float(scalars["discriminator/r1"]))
     assert record.calls[2][1] == pytest.approx(float(scalars["generator/loss"]))
     assert record.calls[3][1] == pytest.approx(2 * 4 * float(scalars["generator/path"]))
+
+
+def test_r1_counts_as_a_step_of_every_parameter_of_the_discriminator():
+    """The released loop adds 0 * real_pred[0], so Adam counts it for the biases that the penalty does not reach too."""
+    it = gpen()
+    update = updater(it)
+    it.train_step(pictures(), 0, update)
+    state = update.state()
+    counted = [state[key] for key in state if key.startswith("discriminator/") and "beta2_pow" in key]
+    assert len(counted) == len(it.trainable["discriminator"])
+    np.testing.assert_allclose(counted, np.full_like(counted, 0.99**3), rtol=1e-5)
+
+
+def test_the_first_gradient_where_what_is_concatenated_is_exactly_zero():
+    """Noise weight and bias start at 0: the slope there is 0.2 in both forms of the forward, as of the CUDA kernel."""
+    it = gpen()
+    layer = it.generator.generator.conv1
+    x, style, noise = paddle.randn([2, 16, 4, 4]), paddle.randn([2, 16]), paddle.ones([2, 16, 4, 4])
+    for second_order in (False, True):
+        layer.clear_gradients()
+        out = layer(x, style, noise, second_order)
+        assert float(out[:, 16:].abs().max()) == 0
+        out.sum().backward()
+        np.testing.assert_allclose(layer.activate.bias.grad.numpy()[16:], 2 * 16 * 0.2 * 2**0.5, rtol=1e-5)
+        np.testing.assert_allclose(layer.noise.weight.grad.numpy(), 16 * 2 * 16 * 0.2 * 2**0.5, rtol=1e-5)
 
 
 def test_groups_are_the_two_networks():
@@ -206,7 +231,7 @@ class Only:
     def __init__(self, update, names):
         self.update, self.names = update, names
 
-    def __call__(self, names, loss):
+    def __call__(self, names, loss, reaches_all=False):
         if names == self.names:
             self.update(names, loss)
 
