@@ -57,7 +57,7 @@ class KindScorer(Scorer):
     """A number for each picture, kind by kind."""
 
     def __init__(self, name: str, numbers: Callable, facts: dict[str, Any] | None = None, needs_mask: bool = False):
-        """`numbers(batch, pictures)` gives the function of one kind's pictures [N, H, W, 3] to N numbers."""
+        """`numbers(batch, pictures)` gives the function of a kind to the N numbers of its pictures."""
         self.names, self.numbers, self.circumstances = (name,), numbers, {name: facts or {}}
         self.needs_mask = needs_mask
 
@@ -67,7 +67,7 @@ class KindScorer(Scorer):
         if not kinds or (self.needs_mask and "mask" not in pictures):
             return {}
         of_kind = self.numbers(batch, pictures)
-        return {f"{self.names[0]}/{kind}": of_kind(pictures[kind]) for kind in kinds}
+        return {f"{self.names[0]}/{kind}": of_kind(kind) for kind in kinds}
 
 
 def scored_kinds(pictures: dict[str, Any]) -> list[str]:

@@ -37,7 +37,7 @@ Find = Callable[[np.ndarray], np.ndarray]  # [N, H, W, 3] uint8 -> landmarks [N,
 
 def detection(detector: Find) -> Scorer:
     """How sure a detector of metric.face_detection is that there is a face, in percent."""
-    return KindScorer("face", lambda *_: lambda own: 100 * detector(own))
+    return KindScorer("face", lambda _, pictures: lambda kind: 100 * detector(pictures[kind]))
 
 
 def landmark_error(find: Find) -> Scorer:
@@ -45,7 +45,9 @@ def landmark_error(find: Find) -> Scorer:
 
     def numbers(batch, pictures):
         true = true_points(batch, pictures, find)
-        return lambda own: [100 * normalised_mean_error(*pair) for pair in zip(find(own), true, strict=True)]
+        return lambda kind: [
+            100 * normalised_mean_error(*pair) for pair in zip(find(pictures[kind]), true, strict=True)
+        ]
 
     return KindScorer("nme", numbers)
 

@@ -18,7 +18,8 @@ from engine.run_config import RunConfig
 from engine.system import System
 from engine.weights.files import read_weights
 from metric import fid, holes, pixel, psnr_ssim
-from metric.evaluation.scorers import DistanceScorer, LegacySeedScorer, of_features, of_pairs
+from metric.evaluation import scorers
+from metric.evaluation.scorers import DistanceScorer, of_features, of_pairs
 from metric.evaluation.weights import MetricWeights, told
 from metric.scorer import KindScorer, Missing, Scorer
 
@@ -117,10 +118,10 @@ def of_flags(args: argparse.Namespace, system: System | None = None) -> Found:
             except Missing as gap:
                 missing |= {name: str(gap) for name in chosen}
     if args.legacy_seed_metrics:
+        found.append(scorers.legacy_psnr())
         try:
-            found.append(LegacySeedScorer(*weights.inception(RESIZES[0])))
+            found.append(scorers.legacy_fid(*weights.inception(RESIZES[0])))
         except Missing as gap:
-            found.append(LegacySeedScorer())
             missing["fid_legacy_seed"] = str(gap)
     return found + paired(("hole_l1", "hole_psnr", "hole_ssim")), missing
 
@@ -190,7 +191,7 @@ def _niqe(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer
 
     natural = load_parameters(path)
     facts = {"colour": "Y", "crop": 0, "block": "96x96", "weights": told(name, path), "reference": "none"}
-    return KindScorer(name, lambda *_: lambda own: [niqe(picture, natural) for picture in own], facts)
+    return KindScorer(name, lambda _, pictures: lambda kind: [niqe(each, natural) for each in pictures[kind]], facts)
 
 
 def _distances(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:

@@ -20,7 +20,7 @@ def of_pairs(name: str, function: Callable[..., float], facts: dict[str, Any], i
 
     def numbers(batch, pictures):
         others = [pictures["image"], *([pictures["mask"]] if in_hole else [])]
-        return lambda own: [function(*each) for each in zip(own, *others, strict=True)]
+        return lambda kind: [function(*each) for each in zip(pictures[kind], *others, strict=True)]
 
     return KindScorer(name, numbers, facts, needs_mask=in_hole)
 
@@ -30,7 +30,7 @@ def of_features(name: str, embed: Callable, between: Callable, facts: dict[str, 
 
     def numbers(batch, pictures):
         target = embed(pictures["image"])
-        return lambda own: between(embed(own), target)
+        return lambda kind: between(embed(pictures[kind]), target)
 
     return KindScorer(name, numbers, facts)
 
@@ -115,28 +115,26 @@ class DistanceScorer(Scorer):
         return {self.names[0]: self.common | reference, self.names[1]: self.common | sample}
 
 
-class LegacySeedScorer(Scorer):
-    """The numbers of metric.legacy_seed, of unrounded pictures; its FID only where there are features."""
+def legacy_psnr() -> Scorer:
+    """The PSNR of metric.legacy_seed."""
+    facts = {"definition": legacy_seed.DEFINITION, "range": "[-1, 1] clipped to [0, 1]"}
+    return _of_unrounded("psnr_legacy_seed", lambda pictures: pictures, legacy_seed.legacy_psnr, facts)
 
-    def __init__(self, features: Callable | None = None, facts: dict[str, Any] | None = None, suffix: str = ""):
-        """`features`: [N, H, W, 3] in [0, 1] -> [N, D], by the legacy resize; `facts` and `suffix`: of its FID."""
-        self.features, self.fid = features, f"fid_legacy_seed{suffix}"
-        note = {"definition": legacy_seed.DEFINITION}
-        self.circumstances = {"psnr_legacy_seed": note | {"range": "[-1, 1] clipped to [0, 1]"}}
-        if features:
-            self.circumstances[self.fid] = note | {"pictures": "one by one, averaged"} | (facts or {})
-        self.names = tuple(self.circumstances)
 
-    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
-        """Both numbers of every picture and kind; fillings exist in 8 bits only."""
-        kinds = scored_kinds(pictures)
-        unrounded = {kind: to_hwc(batch[kind]) if kind in batch else pictures[kind] / 255 for kind in (*kinds, "image")}
-        compared: dict[str, tuple[Callable, dict]] = {"psnr_legacy_seed": (legacy_seed.legacy_psnr, unrounded)}
-        if self.features:
-            features = {kind: self.features(each) for kind, each in unrounded.items()}
-            compared[self.fid] = legacy_seed.legacy_fid, features
-        return {
-            f"{name}/{kind}": [function(*pair) for pair in zip(parts[kind], parts["image"], strict=True)]
-            for kind in kinds
-            for name, (function, parts) in compared.items()
-        }
+def legacy_fid(features: Callable, facts: dict[str, Any], suffix: str) -> Scorer:
+    """The FID of metric.legacy_seed. `features`: [N, H, W, 3] in [0, 1] -> [N, D], by the legacy resize."""
+    facts = {"definition": legacy_seed.DEFINITION, "pictures": "one by one, averaged"} | facts
+    return _of_unrounded(f"fid_legacy_seed{suffix}", features, legacy_seed.legacy_fid, facts)
+
+
+def _of_unrounded(name: str, embed: Callable, between: Callable, facts: dict[str, Any]) -> Scorer:
+    """A number of what `embed` makes of two unrounded pictures; fillings exist in 8 bits only."""
+
+    def numbers(batch, pictures):
+        def embedded(kind):
+            return embed(to_hwc(batch[kind]) if kind in batch else pictures[kind] / 255)
+
+        target = embedded("image")
+        return lambda kind: [between(*pair) for pair in zip(embedded(kind), target, strict=True)]
+
+    return KindScorer(name, numbers, facts)

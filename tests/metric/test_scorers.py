@@ -7,7 +7,8 @@ from engine.errors import InputError
 from engine.images import to_chw
 from metric.evaluation.scorers import (
     DistanceScorer,
-    LegacySeedScorer,
+    legacy_fid,
+    legacy_psnr,
     of_features,
     of_pairs,
 )
@@ -113,7 +114,7 @@ def test_a_set_begins_anew():
 
 
 def test_a_number_of_one_picture_looks_at_no_reference():
-    scorer = KindScorer("d", lambda *_: lambda own: own.astype(float).mean(axis=(1, 2, 3)))
+    scorer = KindScorer("d", lambda _, pictures: lambda kind: pictures[kind].astype(float).mean(axis=(1, 2, 3)))
     found = scorer.update({}, BATCH)
     assert {key: list(values) for key, values in found.items()} == {"d/degraded": [10, 20], "d/restored": [90, 60]}
 
@@ -131,14 +132,14 @@ def test_holes():
 
 
 def test_legacy_numbers_take_unrounded_pictures():
-    assert LegacySeedScorer().names == ("psnr_legacy_seed",)
     unit = {kind: to_chw(each / np.float32(255)) for kind, each in BATCH.items()}
     bright = unit | {"restored": unit["image"] + 0.55, "image": unit["image"] + 0.5}  # not those that were rounded
-    found = LegacySeedScorer(features, {"resize": "legacy"}, "_proxy").update(bright, BATCH)
+    found = legacy_psnr().update(bright, BATCH)
     assert found["psnr_legacy_seed/restored"] == pytest.approx([20, 20], abs=1e-3)
-    assert found.keys() == {
-        f"{name}/{kind}" for name in ("psnr_legacy_seed", "fid_legacy_seed_proxy") for kind in ("degraded", "restored")
-    }
+    scorer = legacy_fid(features, {"resize": "legacy"}, "_proxy")
+    assert scorer.update(bright, BATCH).keys() == {f"fid_legacy_seed_proxy/{kind}" for kind in ("degraded", "restored")}
+    shifted = scorer.update(bright, BATCH)["fid_legacy_seed_proxy/restored"]
+    assert shifted == pytest.approx([2 * 0.05**2 + (0.05 / 3**0.5) ** 2] * 2, rel=1e-4)  # mean and first pixel move
 
 
 def test_sets_of_each_hole_ratio_are_those_pictures():
