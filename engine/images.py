@@ -94,7 +94,8 @@ def listing(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; expected one of images")
-    found, left_out, seen = [], Counter(), {os.path.realpath(folder)}
+    found, seen = [], {os.path.realpath(folder)}
+    left_out: Counter[str] = Counter()
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in sorted(folders) if _is_first(os.path.join(parent, name), seen)]
         above = [part for part in os.path.relpath(parent, folder).split(os.sep) if part != "."]

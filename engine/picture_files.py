@@ -19,7 +19,7 @@ from engine import colour_profiles, sixteen_bits
 from engine.errors import InputError
 from engine.files import check_regular
 
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # an MPO is opened as a JPEG
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # an MPO is opened as a JPEG
 READABLE = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .bmp .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .gif".split())
 if find_spec("pillow_heif"):  # requirements-heif.txt
     FORMATS, READABLE = (*FORMATS, "HEIF"), READABLE | {".heic", ".heif"}
@@ -210,10 +210,10 @@ def _samples_16_bit(file, content):
     if file.format == "PNG" and ";16" in str(file.tile):
         file.load()  # OpenCV forgives a damaged file, and EXIF may stand at its end
         return sixteen_bits.png(content)
-    if file.format == "PPM" and content[:2] in (b"P5", b"P6") and file.tile and file.tile[0].codec_name == "ppm":
-        args = file.tile[0].args
-        if isinstance(args[-1], int) and args[-1] > 255:
-            return sixteen_bits.pnm(content, (file.height, file.width), 3 if content[:2] == b"P6" else 1)
+    if file.format == "PPM" and (channels := {b"P5": 1, b"P6": 3}.get(content[:2])):
+        highest = 65535 if "I;16" in str(file.tile) else file.tile[0].args[-1]
+        if isinstance(highest, int) and highest > 255:
+            return sixteen_bits.pnm(content, file.tile[0].offset, (file.height, file.width, channels), highest)
     return None
 
 
