@@ -72,6 +72,8 @@ def main():
     samples, styles, left_out = inference.gathered(
         graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
+    if args.stacks and args.ext != "png":
+        raise InputError(f"--ext {args.ext}: stacks are written as PNG; leave it out")
     if args.stacks:
         writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
     else:

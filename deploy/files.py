@@ -46,14 +46,15 @@ def suffix(name: str, ext: str = "png") -> str:
     return own if own in CONTAINERS else ".png"
 
 
-def returned(original: Picture, result: np.ndarray, colour: str = "kept") -> Picture:
+def returned(original: Picture, result: np.ndarray, colour: str = "kept", shown: np.ndarray | None = None) -> Picture:
     """What a network made of a picture, in that picture's depth, colours, alpha and greyness.
 
     Args:
-        original: the picture; `original.pixels()` is what the network was shown.
+        original: the picture.
         result: [h, w, 3] float in [0, 1]. Where it is of the picture's size and equals what was shown, the picture's
             own samples stay.
         colour: "kept": a grey picture gives a grey result; "free": a result is in colour.
+        shown: what the network was shown; default: `original.pixels()`.
     """
     highest = np.iinfo(original.samples.dtype).max
     if colour == "free" and original.samples.shape[2] == 1:
@@ -62,7 +63,7 @@ def returned(original: Picture, result: np.ndarray, colour: str = "kept") -> Pic
         original = _resized(original, result.shape[:2])
         changed = np.ones(result.shape[:2], bool)
     else:
-        changed = (result != original.pixels()).any(axis=2)
+        changed = (result != (original.pixels() if shown is None else shown)).any(axis=2)
     samples = original.samples.copy()
     is_grey = colour == "kept" and original.is_grey
     samples[changed] = np.rint(_own_colours(original, result[changed], changed, is_grey) * highest)

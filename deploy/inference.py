@@ -18,7 +18,7 @@ from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
 from engine.files import check_writable
-from engine.flags import Flag, at_least, choice
+from engine.flags import STANDING, Flag, choice
 from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
@@ -31,7 +31,7 @@ FLAGS = {  # of every program that writes pictures
                 metavar="|".join(EXTENSIONS)),
     "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
                    default="kept", metavar="|".join(COLOURS)),
-    "max_pixels": Flag(f"largest picture that is read; default: {picture_files.MAX_PIXELS}", at_least(1), metavar="N"),
+    "max_pixels": STANDING["max_pixels"],
 }  # fmt: skip
 
 
@@ -101,14 +101,13 @@ def gathered(
 
     Args:
         contract: of the graph.
-        args: with image_dir, img, mask, white_means, style, num_style and max_pixels, as infer.py describes them.
+        args: with image_dir, img, mask, white_means, style and num_style, as infer.py describes them.
         open_graph: path of an encoder, from this graph's -> the encoder.
         seed: of the first drawn vector.
 
     Raises:
         InputError: a flag for an input that the model does not have, or see `find_samples`.
     """
-    picture_files.allow(args.max_pixels)
     given = named_files(contract, args.img, args.mask, args.style)
     left_out = images.left_out(*([args.image_dir] if args.image_dir else []))
     if not contract.of_kind("vector"):

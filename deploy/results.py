@@ -25,6 +25,7 @@ class Files:
     ) -> None:
         """Args: see `output_files`; colour: of deploy.files.COLOURS. InputError: see `check_places`."""
         self.paths, self.colour = output_files(contract, samples, folder, ext), colour
+        self.picture = contract.picture.name
         self.masks = {port.name for port in contract.of_kind("mask", outputs=True)}
         check_places((path for paths in self.paths.values() for path in paths.values()), samples)
 
@@ -35,7 +36,7 @@ class Files:
                 mask = images.to_uint8(results[port])
                 files.write(path, Picture(mask))
             else:
-                files.write(path, files.returned(picture, results[port], self.colour))
+                files.write(path, files.returned(picture, results[port], self.colour, given[self.picture]))
 
     def finish(self) -> None:
         """Called after the last sample: nothing is left to write."""

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from engine import yaml_files
 from engine.config import did_you_mean
 from engine.errors import ConfigError
+from engine.picture_files import MAX_PIXELS, allow
 
 
 def boolean(text: str) -> bool:
@@ -109,6 +110,7 @@ STANDING = {
     "precision": Flag("number format of the forward passes", key="train.precision", metavar="fp32|fp16|bf16"),
     "to_static": Flag("capture the networks a system names as static graphs", boolean, key="train.to_static"),
     "seed": Flag("seed of weights, data order, noise and degradations", int, key="seed", metavar="N"),
+    "max_pixels": Flag(f"largest picture that is read; default: {MAX_PIXELS}", at_least(1), metavar="N"),
 }
 
 
@@ -191,6 +193,7 @@ class Parser(argparse.ArgumentParser):
                 if flag.required:
                     raise ConfigError(f"{self.prog}: --{name} is missing: {flag.help}; see --help")
                 setattr(namespace, name, [] if flag.many and flag.default is None else flag.default)
+        allow(getattr(namespace, "max_pixels", None))
 
 
 def _told_apart(argv, parser):

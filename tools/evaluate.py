@@ -42,7 +42,7 @@ FLAGS = {
 
 def main():
     """Match, score, print, write."""
-    args = read(__doc__, FLAGS, places=PLACES, standing=("device",))
+    args = read(__doc__, FLAGS, places=PLACES, standing=("device", "max_pixels"))
     distributed.start(args.device)
     to_console()
     check_writable(args.result_dir)
