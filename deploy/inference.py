@@ -17,6 +17,7 @@ from deploy.samples import Sample
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
+from engine.files import check_writable
 from engine.flags import STANDING, Flag, choice
 from engine.log import progress
 from engine.masks import read_hole
@@ -187,10 +188,7 @@ def run(
     """
     session, done = Session(graph, batch_size), 0
     writer = writer or Files(graph.contract, samples, output_dir)
-    try:
-        Path(output_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output_dir}: cannot be written ({error.strerror})") from error
+    check_writable(output_dir)
     starts = range(0, len(samples), batch_size)
     for start in progress(starts, len(starts), "batch"):
         with watch.stage("preprocess"):
