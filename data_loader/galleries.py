@@ -8,19 +8,10 @@ from engine.images import to_uint8
 
 
 def known_pictures(section, folder, count, landmarks):
-    """The gallery of a data set, as of `drawn_gallery`, or why there is none, a text.
-
-    Args:
-        section: settings of the set.
-        folder: of pictures of the people, for a set of files.
-        count: pictures of each drawn person.
-        landmarks: finds the points in pictures of files; its `absent` says why it cannot.
-    """
+    """`drawn_gallery` of a drawn set, `folder_gallery` of files, or why there is none, a text."""
     if section.root is None:
         return drawn_gallery(section, count)
-    if folder and not landmarks.absent:
-        return folder_gallery(folder, section, landmarks)
-    return landmarks.absent or "no --gallery given"
+    return landmarks.absent or (folder_gallery(folder, section, landmarks) if folder else "no --gallery given")
 
 
 def drawn_gallery(section, count):

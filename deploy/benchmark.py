@@ -34,7 +34,7 @@ def rows(exported: Exported, title: str, reference: Callable, repeats: int) -> I
     arrays, port = seeded_inputs(exported.inputs, 1, seed=0), exported.inputs[0].name
     with paddle.no_grad():
         wanted = reference(paddle.to_tensor(arrays[port])).numpy()
-    gflop, limit = dense_gflop(exported.layer, list(arrays[port].shape)), Limit()
+    gflop, limit = dense_gflop(exported.built(), list(arrays[port].shape)), Limit()
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "inference"
         save(exported, base, legacy=False)

@@ -1,7 +1,7 @@
 """What goes in and out of a graph and how pictures get there: made of an `Exported`, written as NAME.yaml, read back.
 
-A graph is anything with such a contract and a `run`: exported (deploy.predictor), ONNX (deploy.onnx), or in its
-training form (deploy.training_form).
+A graph is anything with such a contract and a `run`: exported (deploy.predictor), ONNX (deploy.onnx), or DynamicGraph,
+a system's network in its training form.
 """
 
 import math
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
+import paddle
 import yaml
 from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError, model_validator
 
@@ -127,6 +128,22 @@ def contract_of(exported: Exported, **facts: Any) -> Contract:
         delete_passes=tuple(exported.delete_passes),
         **facts,
     )
+
+
+class DynamicGraph:
+    """The reference of what is exported, or its layer where it has none; `name` is what errors call it."""
+
+    def __init__(self, exported: Exported, name: str = "the network") -> None:
+        """`name`: for instance the weights' file."""
+        self.contract, self.name = contract_of(exported), name
+        self._form = exported.reference or exported.built()
+
+    def run(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """Input name -> array [N, ...] to output name -> array."""
+        with paddle.no_grad():
+            results = self._form(*(paddle.to_tensor(arrays[port.name]) for port in self.contract.inputs))
+        results = results if isinstance(results, (list, tuple)) else [results]
+        return {port.name: result.numpy() for port, result in zip(self.contract.outputs, results, strict=True)}
 
 
 def read_contract(program_file: str | Path) -> Contract:

@@ -146,7 +146,7 @@ class Session:
     def _is_filled_in_parts(self, one):
         """Whether a hole is in a large picture, or is one that the network cannot close at once."""
         contract = self.contract
-        if not contract.hole or len(contract.outputs) > 1 or -1 not in contract.picture.shape:
+        if not contract.hole or len(contract.outputs) > 1 or contract.picture.shape[2:] != (-1, -1):
             return False
         from deploy.filling import LARGE
         from deploy.hole_closure import open_part
@@ -158,14 +158,15 @@ class Session:
         """The graph's output of one picture, of several runs of it; see deploy.filling."""
         from deploy.filling import in_parts
 
-        picture, mask = self.contract.picture.name, self.contract.of_kind("mask")[0].name
+        contract = self.contract
+        picture, mask, result = contract.picture.name, contract.of_kind("mask")[0].name, contract.filled
 
         def filled(part, hole):
             prepared = self.prepared(one.given | {picture: part, mask: hole}, name=one.name)
-            return images.to_hwc(self._run([prepared])[0][self.contract.filled])
+            return np.clip(images.to_hwc(self._run([prepared])[0][result]), 0, 1)
 
-        whole = in_parts(one.given[picture], one.given[mask], self.contract.hole.kernels, filled)
-        return {self.contract.filled: np.moveaxis(whole, -1, 0)}
+        kernels = contract.hole.kernels if contract.hole else ()
+        return {result: np.moveaxis(in_parts(one.given[picture], one.given[mask], kernels, filled), -1, 0)}
 
     def _batches(self, prepared: Sequence[Prepared]) -> Iterator[list[Prepared]]:
         def form(one):
@@ -214,7 +215,7 @@ class Session:
             ratio = np.divide(output.shape[:2], one.placed.pixels.shape[:2])
             height, width = (max(1, round(n)) for n in one.placed.inside * ratio)
             output = output[:height, :width]
-        if port.name != self.contract.filled:
+        if not self.contract.hole or port.name != self.contract.filled:
             return output
         from deploy.filling import pasted
 

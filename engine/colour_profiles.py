@@ -23,7 +23,7 @@ class Matrix:
 
     def __init__(self, curves, matrix):
         """Args: curves [3][STEPS], linear light of evenly spaced values; matrix to linear sRGB."""
-        self.curves, self.matrix = np.float32(curves), matrix
+        self.curves, self.matrix = np.asarray(curves, np.float32), matrix
 
     def to_srgb(self, colours):
         """[..., 3] in [0, 1] to the same in sRGB, clipped."""

@@ -37,11 +37,6 @@ def read_image(path):
     return picture_files.read(path).pixels()
 
 
-def decode_image(content, path):
-    """The bytes of a picture file, see `read_image`; `path` is its name in errors."""
-    return picture_files.decode(content, path).pixels()
-
-
 def write_image(path, image):
     """Write an RGB image as an 8-bit file, whole or not at all; missing folders are made.
 
@@ -71,6 +66,11 @@ class Listing:
     names: list
     left_out: Counter
 
+    @property
+    def paths(self):
+        """The files."""
+        return [Path(self.folder, name) for name in self.names]
+
     def said(self):
         """What was left out as the end of a sentence, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.most_common())
@@ -89,7 +89,8 @@ def listing(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; expected one of images")
-    found, left_out, seen = [], Counter(), {os.path.realpath(folder)}
+    found, seen = [], {os.path.realpath(folder)}
+    left_out: Counter[str] = Counter()
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in sorted(folders) if _is_first(os.path.join(parent, name), seen)]
         above = [part for part in os.path.relpath(parent, folder).split(os.sep) if part != "."]
@@ -107,6 +108,11 @@ def listing(folder):
     return listed
 
 
+def left_out(*folders):
+    """What `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
+    return Listing(Path(), [], sum((listing(folder).left_out for folder in folders), Counter())).said()
+
+
 def hidden(name):
     """Whether a file or folder of this name is left out."""
     return name.startswith(".") or name in HIDDEN
@@ -122,7 +128,7 @@ def _is_first(path, seen):
 
 def list_images(folder):
     """The paths of `listing`."""
-    return [Path(folder, name) for name in listing(folder).names]
+    return listing(folder).paths
 
 
 def resize(image, size, kernel):

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.picture_files import Picture, read
 
-LUMA = np.float32([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 FEW_LEVELS = 16  # strokes have fewer colours, a picture has more
 CLEAR_RANGE = 1 / 8  # of darker or brighter levels that are not noise
 

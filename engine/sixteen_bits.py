@@ -24,20 +24,9 @@ def png(content):
     return _decoded(content)
 
 
-def pnm(content, size, channels):
-    """[H, W, 1 or 3] uint16 of a binary PGM or PPM with more than 255 levels; size = (height, width)."""
-    fields, start = [], 0
-    while len(fields) < 4:  # magic number, width, height, highest level; comments run to the end of a line
-        end = start
-        while not content[end : end + 1].isspace():
-            end += 1
-        word, start = content[start:end], end + 1
-        if word.startswith(b"#"):
-            start = content.index(b"\n", end) + 1
-        elif word:
-            fields.append(word)
-    count, highest = size[0] * size[1] * channels, int(fields[3])
-    values = np.frombuffer(content, ">u2", count, start).reshape(*size, channels)
+def pnm(content, place, shape, highest):
+    """[H, W, 1 or 3] uint16 of a binary PGM or PPM whose samples of 0 .. `highest` begin at byte `place`."""
+    values = np.frombuffer(content, ">u2", np.prod(shape), place).reshape(shape)
     return np.rint(np.minimum(values, highest) * (65535 / highest)).astype(np.uint16)
 
 
@@ -54,8 +43,8 @@ def tiff(content, tags):
     bits, formats = set(tags.get(BITS, (1,))), set(tags.get(FORMAT, (1,)))
     channels, photometric, extra = tags.get(SAMPLES, 1), tags.get(PHOTOMETRIC), tags.get(EXTRA, ())
     if bits != {16} or formats != {1}:
-        kind = {2: "signed", 3: "floating point"}.get(max(formats), "unsigned")
-        raise ValueError(f"{kind} samples of {'/'.join(map(str, sorted(bits)))} bits; expected unsigned, 8 or 16 bits")
+        signs = {2: "signed", 3: "floating point"}.get(max(formats), "unsigned")
+        raise ValueError(f"{signs} samples of {'/'.join(map(str, sorted(bits)))} bits; expected unsigned, 8 or 16 bits")
     colours = 3 if photometric == RGB else 1
     if photometric not in (0, 1, 2) or channels not in (colours, colours + 1):
         raise ValueError(f"16-bit TIFF of photometric {photometric} with {channels} channels; expected grey or RGB")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
 import paddle
@@ -63,7 +64,8 @@ class Exported:
     """A layer in the form that is exported, its inputs and its outputs.
 
     Attributes:
-        layer: takes and gives the tensors of the ports, images as RGB in [0, 1].
+        layer: takes and gives the tensors of the ports, images as RGB in [0, 1]; or a functools.partial that makes it,
+            where that costs something.
         inputs: ports in the order of the layer's arguments.
         outputs: ports in the order of the layer's results.
         reference: callable with the same signature that runs the training form; the export is compared with it.
@@ -79,6 +81,12 @@ class Exported:
     delete_passes: tuple[str, ...] = ()
     hole: Hole | None = None
     fit: Fit = "stretch"
+
+    def built(self) -> Any:
+        """The layer, in evaluation mode."""
+        layer = self.layer() if isinstance(self.layer, partial) else self.layer
+        layer.eval()
+        return layer
 
 
 Batch = Mapping[str, Any]  # images and masks as tensors, names as lists

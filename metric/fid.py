@@ -10,11 +10,9 @@ are the roots of the eigenvalues of the product: real and accurate for singular 
 the reference adds when its matrix root fails.
 """
 
-import zipfile
-import zlib
-
 import numpy as np
 
+from engine.data_files import read_arrays
 from engine.errors import InputError
 from engine.files import replacing
 
@@ -119,20 +117,20 @@ def load_statistics(path):
     Raises:
         InputError: no such file, a damaged one, or one without a fitting `mu` and `sigma`.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, covariance = (np.asarray(file[key], np.float64) for key in ("mu", "sigma"))
-            facts = {name.removeprefix("fact_"): str(file[name]) for name in file.files if name not in ("mu", "sigma")}
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: no saved FID statistics (.npz with mu and sigma): {error}") from None
-    return *checked_statistics(path, mean, covariance), facts
+    arrays = read_arrays(path, "saved FID statistics (.npz with mu and sigma)")
+    if not {"mu", "sigma"} <= arrays.keys():
+        raise InputError(f"{path}: no saved FID statistics; found {sorted(arrays)[:4]}, expected mu and sigma")
+    facts = {name.removeprefix("fact_"): str(arrays[name]) for name in arrays if name not in ("mu", "sigma")}
+    return *checked_statistics(path, arrays["mu"], arrays["sigma"]), facts
 
 
 def checked_statistics(path, mean, covariance):
     """(mean [D], covariance [D, D]) in float64. InputError, naming the file, for other shapes, NaN or infinities."""
+    if not all(np.issubdtype(each.dtype, np.number) for each in (mean, covariance)):
+        raise InputError(f"{path}: statistics of {mean.dtype} and {covariance.dtype}; expected numbers")
     mean, covariance = np.asarray(mean, np.float64), np.asarray(covariance, np.float64)
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
         raise InputError(f"{path}: mean {mean.shape} and covariance {covariance.shape}; expected [D] and [D, D]")
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise InputError(f"{path}: FID statistics with NaN or infinite values; expected finite ones")
+        raise InputError(f"{path}: statistics with NaN or infinite values; expected finite ones")
     return mean, covariance

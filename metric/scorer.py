@@ -19,11 +19,13 @@ class Scorer:
     Attributes:
         names: the metrics it gives.
         of_sets: takes batches without a reference, or of nothing else, and counts pictures itself (`count`).
+        circumstances: metric -> what its number depends on, for the signature.
         missing: metric -> why it, or a part of it, is not computed.
     """
 
     names: tuple[str, ...] = ()
     of_sets = False
+    circumstances: dict[str, dict[str, Any]] = {}
     missing: dict[str, str] = {}
 
     def start(self, networks: dict[str, Any]) -> None:
@@ -47,8 +49,30 @@ class Scorer:
         return {}
 
     def facts(self) -> dict[str, dict[str, Any]]:
-        """Metric -> what its number depends on, for the signature."""
-        return {}
+        """`circumstances`, with what is known at the end only."""
+        return self.circumstances
+
+
+class KindScorer(Scorer):
+    """A number for each picture, kind by kind."""
+
+    def __init__(self, name: str, numbers: Callable, facts: dict[str, Any] | None = None, needs_mask: bool = False):
+        """`numbers(batch, pictures)` gives the function of a kind to the N numbers of its pictures."""
+        self.names, self.numbers, self.circumstances = (name,), numbers, {name: facts or {}}
+        self.needs_mask = needs_mask
+
+    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
+        """See the base."""
+        kinds = scored_kinds(pictures)
+        if not kinds or (self.needs_mask and "mask" not in pictures):
+            return {}
+        of_kind = self.numbers(batch, pictures)
+        return {f"{self.names[0]}/{kind}": of_kind(kind) for kind in kinds}
+
+
+def scored_kinds(pictures: dict[str, Any]) -> list[str]:
+    """The kinds of a batch that are compared with the reference. Source: ours."""
+    return [kind for kind in pictures if kind not in ("image", "mask")]
 
 
 class SetScorer(Scorer):
@@ -64,7 +88,7 @@ class SetScorer(Scorer):
     ):
         """`make()` begins a set; `evidence(batch, networks)` is what the metric needs beyond `System.generate`."""
         self.names, self.make, self.missing, self.evidence = (name,), make, missing or {}, evidence
-        self.own_facts, self.metric = facts or {}, make()
+        self.circumstances, self.metric = {name: facts or {}}, make()
         self.networks: dict[str, Any] = {}
 
     def start(self, networks: dict[str, Any]) -> None:
@@ -79,7 +103,3 @@ class SetScorer(Scorer):
     def result(self) -> dict[str, float]:
         """See the base."""
         return {f"{self.names[0]}/{score}": value for score, value in self.metric.result().items()}
-
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """See the base."""
-        return {self.names[0]: self.own_facts}

@@ -3,6 +3,7 @@
 Source: Wang et al. 2021, section 3.4; reference code: TencentARC/GFPGAN models/gfpgan_model.py and its options.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,7 @@ class GFPGAN(System):
 
         `decoder_weights` is a StyleGAN2 in the official form, loaded before training; `fixes_decoder` never moves it.
         The pyramid loss ends at `pyramid_steps`. `discriminator_narrow`: the discriminator's width where it differs.
+        `r1_first`: the first step, counted from 0, with R1; None: `r1_every` - 1, as BasicSR counts from 1.
         """
 
         form: Literal["original", "bilinear", "clean"]
@@ -74,6 +76,7 @@ class GFPGAN(System):
         when_missing: Literal["stop", "skip"] = "stop"
         r1_gamma: float = Field(ge=0)
         r1_every: int = Field(ge=0)
+        r1_first: int | None = Field(default=None, ge=0)
 
     averaged = ("generator",)
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
@@ -212,7 +215,7 @@ class GFPGAN(System):
 
     def regions(self, batch):
         """{part: (boxes [N, 4], weights [N])}; the weights of the joint batch's visible parts add up to 1."""
-        visible = batch["visible"].astype("float32")
+        visible = batch["visible"].astype(batch["boxes"].dtype)
         count = distributed.joint(visible).sum(axis=0) / distributed.world_size()
         weights = visible / count.clip(min=1.0 / distributed.world_size())
         return {part: (batch["boxes"][:, i], weights[:, i]) for i, part in enumerate(PARTS)}
@@ -236,7 +239,7 @@ class GFPGAN(System):
         c = self.config
         loss = discriminator_logistic(self.discriminator(real), self.discriminator(fake))
         scalars = {"discriminator/loss": loss.detach()}
-        if c.r1_every and step % c.r1_every == 0:
+        if self.is_r1_step(step):
             with update.float32():
                 image = real.detach()
                 image.stop_gradient = False
@@ -245,6 +248,16 @@ class GFPGAN(System):
             scalars["discriminator/r1"] = penalty.detach()
         update("discriminator", loss)
         return scalars
+
+    def is_r1_step(self, step):
+        """Whether R1 joins the discriminator's loss at a step counted from 0.
+
+        Source: gfpgan_model.py, optimize_parameters: current_iter % net_d_reg_every == 0; BasicSR's train.py calls the
+        first iteration 1.
+        """
+        every, first = self.config.r1_every, self.config.r1_first
+        first = every - 1 if first is None else first
+        return every > 0 and step >= first and (step - first) % every == 0
 
     def network_input(self, degraded):
         """[N, 3, size, size] in [0, 1] -> [-1, 1].
@@ -273,7 +286,7 @@ class GFPGAN(System):
         generator, shape = networks["generator"], (-1, 3, self.config.size, self.config.size)
         return {
             "": Exported(
-                layer=ExportedGFPGAN(generator),
+                layer=partial(ExportedGFPGAN, generator),
                 inputs=[Port("image", shape)],
                 outputs=[Port("restored", shape)],
                 reference=lambda image: self.restore(generator, image),

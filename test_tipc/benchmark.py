@@ -32,7 +32,7 @@ ROWS = ("batch_size", "fp_items", "epoch", "profiler", "flags")
 HEADER = re.compile(r"=+train_benchmark_params=+\s*")
 WORDS = re.compile(
     r"(?P<kind>dynamic|dynamicTostatic)_bs(?P<batch>\d+)_(?P<precision>\w+?)_(?P<mode>[A-Z]+\w*)_"
-    r"N(?P<nodes>\d+)C(?P<cards>\d+)"
+    r"N(?P<nodes>[1-9]\d{0,3})C(?P<cards>\d{1,4})"
 )
 SKIPPED, TRIMMED, LEAST = 2, 5, 11  # first records left out; then 5 at each end of the order; at least so many stay
 
@@ -64,14 +64,16 @@ def benchmark_rows(path):
 def cases(word, rows):
     """The runs to measure: the one that the third word names, or every listed size and precision on N1C4."""
     if word is None:
-        return [
+        words = [
             f"dynamic_bs{batch}_{precision}_DP_N1C4"
             for batch in rows["batch_size"].value.split("|")
             for precision in rows["fp_items"].value.split("|")
         ]
-    if not WORDS.fullmatch(word):
-        raise ConfigError(f"'{word}': expected a word such as dynamic_bs2_fp32_DP_N1C1")
-    return [word]
+    else:
+        words = [word]
+    if wrong := [each for each in words if not WORDS.fullmatch(each)]:
+        raise ConfigError(f"{wrong[0][:60]!r}: expected a word such as dynamic_bs2_fp32_DP_N1C1")
+    return words
 
 
 def check_cards(case):

@@ -9,12 +9,14 @@ import shutil
 import subprocess
 from unittest import mock
 
+import numpy as np
 import paddle
 import pytest
 
 from engine import cli
 from engine.log import RunLog
 from engine.training import checkpoint
+from engine.weights.files import read_weights, write_weights
 from tests.script_calls import LITE, ROOT, call, command, draw_faces, process
 
 
@@ -218,7 +220,25 @@ def test_weights_of_another_size_name_three_keys_with_both_shapes(at):
         "generator.style.1.weight is [16, 16] in the file, [32, 32] in the network",
     )
     assert result.stderr.count("in the file, ") == 3
-    assert result.stderr.rstrip().endswith(" more")
+    assert " more; the file's is GPEN generator (size 32, style_dim 16, " in result.stderr
+
+
+@pytest.mark.parametrize("spoilt", [lambda array: array * np.nan, lambda array: array * np.float32(1e30)])
+def test_weights_that_give_no_numbers(at, tmp_path, spoilt):
+    """NaN in a file, or weights so large that what they make is infinite: one line, nothing written."""
+    arrays = {
+        key: spoilt(array) if key.endswith("weight") else array for key, array in read_weights(at["weights"]).items()
+    }
+    write_weights(tmp_path / "w.pdparams", arrays)
+    for script, words in (
+        ("predict", ["--img", at["faces"] / "face_0.png", "--output_dir"]),
+        ("export_model", ["--save_inference_dir"]),
+        ("test", ["--result_dir"]),
+    ):
+        result = call(script, *LITE, "-w", tmp_path / "w.pdparams", *words, tmp_path / script)
+        assert result.returncode == 2 and "finite" in result.stderr, result.stderr
+        assert not [line for line in result.stderr.splitlines() if "Warning" in line or "Traceback" in line]
+        assert not [path for path in (tmp_path / script).rglob("*") if path.suffix in (".png", ".json", ".pdiparams")]
 
 
 def test_unknown_key_in_a_real_process(tmp_path):

@@ -10,12 +10,13 @@ import paddle
 import pytest
 
 import infer
-from deploy.export import export
+from deploy.export import describe, export, save, write_contract
 from engine import images
 from engine.errors import InputError
 from engine.system import Exported, Port
 from model.gpen.exported import ExportedGPEN
 from model.gpen.network import GPENGenerator
+from tests.deploy.exported_toy import toy
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +58,22 @@ def test_imports_nothing_of_the_networks():
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert not {name.split(".")[0] for name in imported} & {"model", "system", "loss", "data_loader"}
+
+
+def test_a_graph_that_gives_no_numbers(pictures, tmp_path, monkeypatch):
+    """An export refuses such a graph; one that came otherwise ends in one line and no black picture."""
+    exported = toy(hole=None)
+    exported.layer.conv.bias.set_value(exported.layer.conv.bias * float("nan"))
+    for folder, name in ((pictures / "image", "1.png"), (pictures / "mask", "1.png")):
+        images.write_image(folder / name, np.eye(16, dtype=np.float32)[..., None].repeat(3, 2))
+    (tmp_path / "model").mkdir()
+    save(exported, tmp_path / "model" / "inference", legacy=False)
+    write_contract(tmp_path / "model" / "inference", describe(exported, tmp_path / "model" / "inference"))
+    with pytest.raises(InputError, match="1.png: output 'filled' of .*inference.json holds values that are no finite"):
+        called(
+            monkeypatch, "--model_dir", tmp_path / "model", "--image_dir", pictures, "--output_dir", tmp_path / "out"
+        )
+    assert not list((tmp_path / "out").glob("*.png"))
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ import engine  # noqa: E402, F401, I001  thread environment before Paddle
 from deploy import inference
 from engine.cli import Flag, at_least, boolean, choice, guarded, read  # noqa: E402
 from engine.errors import InputError  # noqa: E402
+from engine.images import left_out  # noqa: E402
 from deploy.onnx import OnnxPredictor  # noqa: E402
 
 
@@ -46,7 +47,7 @@ def main(argv=None):
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
-    print(f"{count} pictures, {len(samples) - count} skipped; results in {args.output_dir}")
+    print(f"{count} pictures, {len(samples) - count} skipped{left_out(args.image_dir)}; results in {args.output_dir}")
     if args.benchmark:
         times = ", ".join(f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in inference.STAGES)
         print(f"{times}, ips: {count / watch.total():.3f} images/s")

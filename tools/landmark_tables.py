@@ -54,9 +54,9 @@ def judges(args, notes):
     """Scorers of what a detector, the landmark predictor and a recogniser see, those that are here."""
     landmarks = Landmarks(build_system(replaced(args.config, {"recipe.landmark": "none"})))
     notes += [f"NME not run: {landmarks.absent}"] if landmarks.absent else []
-    found = [] if landmarks.absent else [face_table.LandmarkScorer(landmarks)]
+    found = [] if landmarks.absent else [face_table.landmark_error(landmarks)]
     if detector := face_judges.judge(face_judges.open_detector, args.detector, notes):
-        found.append(face_table.DetectionScorer(detector))
+        found.append(face_table.detection(detector))
     if recogniser := face_judges.judge(face_judges.open_recogniser, args.recogniser, notes):
         section, own = args.config.data.validation, (args.gallery, args.gallery_pictures)
         known = galleries.known_pictures(section, *own, landmarks)

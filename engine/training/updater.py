@@ -75,8 +75,12 @@ class Updater:
         with paddle.amp.auto_cast(enable=False):
             yield
 
-    def __call__(self, names, loss):
-        """One step of the named optimizers on `loss`, a scalar. Their gradients are cleared first, so none leaks in."""
+    def __call__(self, names, loss, reaches_all=False):
+        """One step of the named optimizers on `loss`, a scalar. Their gradients are cleared first, so none leaks in.
+
+        A parameter that the loss does not reach is skipped: neither its moments nor Adam's count of its steps move.
+        `reaches_all` gives it the gradient 0 instead, as where the reference adds 0 times something to its loss.
+        """
         names = (names,) if isinstance(names, str) else names
         with self.float32():
             for name in names:
@@ -84,6 +88,9 @@ class Updater:
             self.scaler.scale(loss).backward()
             for name in names:
                 distributed.average_gradients(self.parameters[name])
+                for parameter in self.parameters[name] if reaches_all else ():
+                    if parameter.grad is None:
+                        parameter.grad = paddle.zeros_like(parameter)
                 with paddle.utils.unique_name.guard():  # accumulators get the same names in a resumed process
                     self.scaler.step(self.optimizers[name])
             self.scaler.update()

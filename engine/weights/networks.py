@@ -8,6 +8,8 @@ one. What is taken has to fit wholly, or an InputError says what does not.
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engine.errors import InputError
 from engine.log import logger
 from engine.weights.files import load_into, mismatch, read_weights, shown
@@ -110,6 +112,8 @@ def _load(layers, arrays, source, names):
             raise InputError(f"{source}{f' ({name})' if len(layers) > 1 else ''}: {problem}")
     _refuse_ambiguous(wanted, source)
     for name, candidate in wanted.items():
+        if endless := [key for key, array in candidate.ours.items() if not np.isfinite(array).all()]:
+            raise InputError(f"{source} ({name}): {endless[0]} holds values that are no finite numbers")
         load_into(layers[name], candidate.ours, f"{source} ({name})")
         place = "".join(candidate.place)
         if place not in ("", f"{name}/"):

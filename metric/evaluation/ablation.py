@@ -8,7 +8,7 @@ FOLDER/results.json, table.md, pictures.png    written after every run, of what 
 import json
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -30,30 +30,21 @@ from metric.evaluation.weights import MetricWeights
 LATEST = "latest.pdparams"
 
 
-class Trainer(Protocol):
-    """Who trains a configuration below a folder, in its sub-folder run/."""
-
-    def train(self, config: RunConfig, folder: Path) -> None:
-        """Do it, unless it is done."""
-
-    def is_trained(self, config: RunConfig, folder: Path) -> bool:
-        """Whether it is done. ConfigError where another configuration was trained there."""
-
-
 class Campaign:
     """The runs of an experiment in a folder."""
 
-    def __init__(
-        self,
-        experiment: experiments.Experiment,
-        folder: Path,
-        batches: Batches,
-        trainer: Trainer,
-        facts: dict[str, Any],
-    ):
-        """`batches`: the held-out set, that of `experiments.base_config`; `facts`: what results.json says besides."""
-        self.experiment, self.folder, self.batches, self.trainer = experiment, folder, batches, trainer
-        self.facts = facts
+    def __init__(self, experiment: experiments.Experiment, folder: Path, batches: Batches, trainer: Any, facts: dict):
+        """Read what the runs have in common.
+
+        Args:
+            experiment: what is run.
+            folder: where.
+            batches: the held-out set, that of `experiments.base_config`.
+            trainer: `train(config, folder)`, unless it is done, and `is_trained(config, folder)`.
+            facts: what results.json says besides.
+        """
+        self.experiment, self.folder, self.batches = experiment, folder, batches
+        self.trainer, self.facts = trainer, facts
         self.base = experiments.base_config(experiment)
         self.runs = [(name, seed) for seed in experiment.seeds for name in experiment.variants]
         self.judges: dict[str, System] = {}

@@ -41,7 +41,7 @@ FLAGS = {
 class Recogniser:
     """Embeddings of faces whose landmarks are known."""
 
-    def __init__(self, name: str, embed: Callable, template: np.ndarray, size: tuple[int, int], scale: float):
+    def __init__(self, name: str, embed: Callable, template: np.ndarray, size: tuple[int, ...], scale: float):
         """`embed`: [N, height, width, 3] in [0, 1] -> [N, D]; the rest as of engine.face_alignment.face_crop."""
         self.name, self.embed, self.template, self.size, self.scale = name, embed, template, size, scale
 
@@ -96,7 +96,7 @@ def _refuse(kind: str, name: str, known: str) -> None:
 
 
 def of_configuration(config_path: str, weights: str) -> Recogniser:
-    """The system of a configuration with its weights; pictures are aligned to `recipe.image_size`."""
+    """The system of a configuration with its weights; pictures are aligned to the size it takes."""
     if not Path(weights).is_file():
         raise Missing(f"not there: {weights}")
     config = configuration.load(config_path)
@@ -107,7 +107,8 @@ def of_configuration(config_path: str, weights: str) -> Recogniser:
         with paddle.no_grad():
             return system.generate({"image": paddle.to_tensor(to_chw(crops))}, networks)["embedding"].numpy()
 
-    size, scale = config.recipe.image_size, config.recipe.image_size[1] / 96
+    size = system.inference(networks)[""].inputs[0].shape[2:]
+    scale = size[1] / 96
     return Recogniser(f"{type(system).__name__}, {weights}", embed, placed_template(scale, 0), size, scale)
 
 

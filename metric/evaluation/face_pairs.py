@@ -34,9 +34,9 @@ def methods(rule: str) -> list[Scorer]:
 
     def scorer(name: str, embed: Callable | None) -> Scorer:
         def evidence(batch, networks):
-            return {"embedding": embed(np.asarray(batch["image"]))}
+            return {"embedding": embed(np.asarray(batch["image"])) if embed else batch["embedding"]}
 
-        return SetScorer(name + ending, lambda: Verification(RULES[rule]), evidence=evidence if embed else None)
+        return SetScorer(name + ending, lambda: Verification(RULES[rule]), evidence=evidence)
 
     return [
         scorer(name, embed)

@@ -14,11 +14,10 @@ import numpy as np
 from engine.files import write_text
 from engine.images import picture_grid, write_image
 from metric.evaluation.report import write_report
-from metric.evaluation.scorers import scored_kinds
 from metric.evaluation.scores import Scores
 from metric.identification import Gallery, top
 from metric.landmarks import normalised_mean_error
-from metric.scorer import Scorer
+from metric.scorer import KindScorer, Scorer, scored_kinds
 
 ERRORS = ("mse", "psnr", "ssim", "hole_mse", "hole_psnr", "hole_ssim")  # of metric.evaluation.registry
 COLUMNS = {  # name -> heading, format
@@ -36,38 +35,21 @@ COLUMNS = {  # name -> heading, format
 Find = Callable[[np.ndarray], np.ndarray]  # [N, H, W, 3] uint8 -> landmarks [N, 68, 2], or other numbers
 
 
-class DetectionScorer(Scorer):
-    """How sure a detector is that there is a face, in percent."""
-
-    names = ("face",)
-
-    def __init__(self, detector: Find):
-        """`detector`: of metric.face_detection."""
-        self.detector = detector
-
-    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
-        """One number a picture and kind."""
-        return {f"face/{kind}": 100 * self.detector(pictures[kind]) for kind in scored_kinds(pictures)}
+def detection(detector: Find) -> Scorer:
+    """How sure a detector of metric.face_detection is that there is a face, in percent."""
+    return KindScorer("face", lambda _, pictures: lambda kind: 100 * detector(pictures[kind]))
 
 
-class LandmarkScorer(Scorer):
-    """Normalised mean error, in percent, of the landmarks found in pictures."""
+def landmark_error(find: Find) -> Scorer:
+    """Normalised mean error of the landmarks found in pictures, in percent; `find`: see `true_points`."""
 
-    names = ("nme",)
+    def numbers(batch, pictures):
+        true = true_points(batch, pictures, find)
+        return lambda kind: [
+            100 * normalised_mean_error(*pair) for pair in zip(find(pictures[kind]), true, strict=True)
+        ]
 
-    def __init__(self, find: Find):
-        """True points are the batch's `landmarks`, else those found in its image."""
-        self.find = find
-
-    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
-        """One number a picture and kind."""
-        true = true_points(batch, pictures, self.find)
-        return {
-            f"nme/{kind}": [
-                100 * normalised_mean_error(*pair) for pair in zip(self.find(pictures[kind]), true, strict=True)
-            ]
-            for kind in scored_kinds(pictures)
-        }
+    return KindScorer("nme", numbers)
 
 
 class IdentificationScorer(Scorer):

@@ -1,6 +1,6 @@
 """Pictures in two folders as a set to score: pairs by name, and files without a partner for FID and KID."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Restored(System):
 
     scored = ("restored",)
 
-    def generate(self, batch: dict[str, Any], networks: dict[str, Any]) -> dict[str, Any]:
+    def generate(self, batch: Mapping[str, Any], networks: Mapping[str, Any]) -> dict[str, Any]:
         """Nothing: the batch holds what was made."""
         return {}
 
@@ -105,6 +105,18 @@ def _read_mask(path: Path) -> np.ndarray:
     if hole.all():
         logger.warning(f"{path}: marks everything; the errors in the hole are those of the whole picture")
     return hole
+
+
+def check_names(folders: dict[str, str], files: Files) -> None:
+    """InputError where no picture has a partner, or a mask, by its name. `folders`: kind -> folder."""
+    pairs = files["restored"].keys() & files["image"].keys()
+    for kind, own in files.items():
+        if not (pairs or files["restored"].keys()) & own.keys():
+            examples = f"{min(files['restored'].values())} and {min(own.values())}"
+            raise InputError(
+                f"no name is in both {folders['restored']} and {folders[kind]} ({examples}); expected pairs by name: "
+                "--suffix TEXT leaves out an ending such as _predict, --metrics fid,kid needs no pairs"
+            )
 
 
 def list_unmatched(folders: dict[str, str], files: Files) -> dict[str, list[str]]:

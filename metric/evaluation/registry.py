@@ -18,9 +18,10 @@ from engine.run_config import RunConfig
 from engine.system import System
 from engine.weights.files import read_weights
 from metric import fid, holes, pixel, psnr_ssim
-from metric.evaluation.scorers import DistanceScorer, FeatureScorer, LegacySeedScorer, PairScorer
+from metric.evaluation import scorers
+from metric.evaluation.scorers import DistanceScorer, of_features, of_pairs
 from metric.evaluation.weights import MetricWeights, told
-from metric.scorer import Missing, Scorer
+from metric.scorer import KindScorer, Missing, Scorer
 
 RESIZES = ("legacy", "clean")
 Found = tuple[list[Scorer], dict[str, str]]  # scorers; metric -> why it is not computed
@@ -81,11 +82,11 @@ def paired(names: Iterable[str], crop_border: int = 0, on_luma: bool = False) ->
         if name in CROPPED:
             function, facts = PAIRS[name]
             circumstances = {"colour": "Y" if on_luma else "RGB", "crop": crop_border} | facts
-            found.append(PairScorer(name, functools.partial(function, **cropped), circumstances))
+            found.append(of_pairs(name, functools.partial(function, **cropped), circumstances))
         elif name in PAIRS:
-            found.append(PairScorer(name, *PAIRS[name]))
+            found.append(of_pairs(name, *PAIRS[name]))
         elif name in HOLES:
-            found.append(PairScorer(name, *HOLES[name], in_hole=True))
+            found.append(of_pairs(name, *HOLES[name], in_hole=True))
     return found
 
 
@@ -117,10 +118,10 @@ def of_flags(args: argparse.Namespace, system: System | None = None) -> Found:
             except Missing as gap:
                 missing |= {name: str(gap) for name in chosen}
     if args.legacy_seed_metrics:
+        found.append(scorers.legacy_psnr())
         try:
-            found.append(LegacySeedScorer(*weights.inception(RESIZES[0])))
+            found.append(scorers.legacy_fid(*weights.inception(RESIZES[0])))
         except Missing as gap:
-            found.append(LegacySeedScorer())
             missing["fid_legacy_seed"] = str(gap)
     return found + paired(("hole_l1", "hole_psnr", "hole_ssim")), missing
 
@@ -164,7 +165,7 @@ def own_measures(system: System, wanted: Iterable[str], weights: MetricWeights) 
 
 def _lpips(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
     distance, facts, suffix = weights.lpips(name)
-    return FeatureScorer(name + suffix, distance.embed, distance.between, facts)
+    return of_features(name + suffix, distance.embed, distance.between, facts)
 
 
 def _identity(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
@@ -172,7 +173,7 @@ def _identity(weights: MetricWeights, args: argparse.Namespace, name: str) -> Sc
     from metric.identity import CROP, IRSE50Features, cosine
 
     facts = {"measure": "cosine", "crop": CROP, "weights": told_weights}
-    return FeatureScorer(name + suffix, IRSE50Features(layer), cosine, facts)
+    return of_features(name + suffix, IRSE50Features(layer), cosine, facts)
 
 
 def _deg(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
@@ -180,7 +181,7 @@ def _deg(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
     from metric.identity import DegFeatures, degrees
 
     facts = {"measure": "degrees", "input": "grey, whole picture at 128x128", "weights": told_weights}
-    return FeatureScorer(name + suffix, DegFeatures(layer), degrees, facts)
+    return of_features(name + suffix, DegFeatures(layer), degrees, facts)
 
 
 def _niqe(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
@@ -190,7 +191,7 @@ def _niqe(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer
 
     natural = load_parameters(path)
     facts = {"colour": "Y", "crop": 0, "block": "96x96", "weights": told(name, path), "reference": "none"}
-    return FeatureScorer(name, lambda pictures: [niqe(picture, natural) for picture in pictures], None, facts)
+    return KindScorer(name, lambda _, pictures: lambda kind: [niqe(each, natural) for each in pictures[kind]], facts)
 
 
 def _distances(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:

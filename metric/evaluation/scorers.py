@@ -12,59 +12,27 @@ import numpy as np
 from engine.errors import InputError
 from engine.images import to_hwc
 from metric import fid, holes, kid, legacy_seed
-from metric.scorer import Scorer
+from metric.scorer import KindScorer, Scorer, scored_kinds
 
 
-def scored_kinds(pictures: dict[str, Any]) -> list[str]:
-    """The kinds of a batch that are compared with the reference."""
-    return [kind for kind in pictures if kind not in ("image", "mask")]
+def of_pairs(name: str, function: Callable[..., float], facts: dict[str, Any], in_hole: bool = False) -> Scorer:
+    """A function of two [H, W, 3] uint8, picture by picture; `in_hole`: of the mask too, nothing without one."""
+
+    def numbers(batch, pictures):
+        others = [pictures["image"], *([pictures["mask"]] if in_hole else [])]
+        return lambda kind: [function(*each) for each in zip(pictures[kind], *others, strict=True)]
+
+    return KindScorer(name, numbers, facts, needs_mask=in_hole)
 
 
-class PairScorer(Scorer):
-    """A function of two pictures in 8 bits, picture by picture."""
+def of_features(name: str, embed: Callable, between: Callable, facts: dict[str, Any]) -> Scorer:
+    """A distance of the features of two pictures: `between` of two results of `embed([N, H, W, 3] uint8)` is [N]."""
 
-    def __init__(self, name: str, function: Callable[..., float], facts: dict[str, Any], in_hole: bool = False):
-        """`function(output, target)` of [H, W, 3] uint8; `in_hole`: `function(output, target, mask)`, needs a mask."""
-        self.names, self.function, self.own_facts, self.in_hole = (name,), function, facts, in_hole
+    def numbers(batch, pictures):
+        target = embed(pictures["image"])
+        return lambda kind: between(embed(pictures[kind]), target)
 
-    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
-        """One number a picture and kind."""
-        if self.in_hole and "mask" not in pictures:
-            return {}
-        masks = [pictures["mask"]] if self.in_hole else []
-        return {
-            f"{self.names[0]}/{kind}": [
-                self.function(*each) for each in zip(pictures[kind], pictures["image"], *masks, strict=True)
-            ]
-            for kind in scored_kinds(pictures)
-        }
-
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """See the base."""
-        return {self.names[0]: self.own_facts}
-
-
-class FeatureScorer(Scorer):
-    """A distance of the features of two pictures (LPIPS, cosine, Deg), or a number of the features of one (NIQE)."""
-
-    def __init__(self, name: str, embed: Callable, between: Callable | None, facts: dict[str, Any]):
-        """`embed([N, H, W, 3] uint8)` gives features, `between` of two such results [N] numbers.
-
-        Without `between` what `embed` gives are the numbers, and the reference is not looked at.
-        """
-        self.names, self.embed, self.between, self.own_facts = (name,), embed, between, facts
-
-    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
-        """One number a picture and kind."""
-        found = {f"{self.names[0]}/{kind}": self.embed(pictures[kind]) for kind in scored_kinds(pictures)}
-        if self.between is None or not found:
-            return found
-        target = self.embed(pictures["image"])
-        return {key: self.between(features, target) for key, features in found.items()}
-
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """See the base."""
-        return {self.names[0]: self.own_facts}
+    return KindScorer(name, numbers, facts)
 
 
 class DistanceScorer(Scorer):
@@ -147,32 +115,26 @@ class DistanceScorer(Scorer):
         return {self.names[0]: self.common | reference, self.names[1]: self.common | sample}
 
 
-class LegacySeedScorer(Scorer):
-    """The numbers of metric.legacy_seed, of unrounded pictures; its FID only where there are features."""
+def legacy_psnr() -> Scorer:
+    """The PSNR of metric.legacy_seed."""
+    facts = {"definition": legacy_seed.DEFINITION, "range": "[-1, 1] clipped to [0, 1]"}
+    return _of_unrounded("psnr_legacy_seed", lambda pictures: pictures, legacy_seed.legacy_psnr, facts)
 
-    def __init__(self, features: Callable | None = None, facts: dict[str, Any] | None = None, suffix: str = ""):
-        """`features`: [N, H, W, 3] in [0, 1] -> [N, D], by the legacy resize; `facts` and `suffix`: of its FID."""
-        self.features, self.fid = features, f"fid_legacy_seed{suffix}"
-        note = {"definition": legacy_seed.DEFINITION}
-        self.own_facts: dict[str, dict] = {"psnr_legacy_seed": note | {"range": "[-1, 1] clipped to [0, 1]"}}
-        if features:
-            self.own_facts[self.fid] = note | {"pictures": "one by one, averaged"} | (facts or {})
-        self.names = tuple(self.own_facts)
 
-    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
-        """Both numbers of every picture and kind; fillings exist in 8 bits only."""
-        kinds = scored_kinds(pictures)
-        unrounded = {kind: to_hwc(batch[kind]) if kind in batch else pictures[kind] / 255 for kind in (*kinds, "image")}
-        compared: dict[str, tuple[Callable, dict]] = {"psnr_legacy_seed": (legacy_seed.legacy_psnr, unrounded)}
-        if self.features:
-            features = {kind: self.features(each) for kind, each in unrounded.items()}
-            compared[self.fid] = legacy_seed.legacy_fid, features
-        return {
-            f"{name}/{kind}": [function(*pair) for pair in zip(parts[kind], parts["image"], strict=True)]
-            for kind in kinds
-            for name, (function, parts) in compared.items()
-        }
+def legacy_fid(features: Callable, facts: dict[str, Any], suffix: str) -> Scorer:
+    """The FID of metric.legacy_seed. `features`: [N, H, W, 3] in [0, 1] -> [N, D], by the legacy resize."""
+    facts = {"definition": legacy_seed.DEFINITION, "pictures": "one by one, averaged"} | facts
+    return _of_unrounded(f"fid_legacy_seed{suffix}", features, legacy_seed.legacy_fid, facts)
 
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """See the base."""
-        return self.own_facts
+
+def _of_unrounded(name: str, embed: Callable, between: Callable, facts: dict[str, Any]) -> Scorer:
+    """A number of what `embed` makes of two unrounded pictures; fillings exist in 8 bits only."""
+
+    def numbers(batch, pictures):
+        def embedded(kind):
+            return embed(to_hwc(batch[kind]) if kind in batch else pictures[kind] / 255)
+
+        target = embedded("image")
+        return lambda kind: [between(*pair) for pair in zip(embedded(kind), target, strict=True)]
+
+    return KindScorer(name, numbers, facts)

@@ -15,10 +15,9 @@ import numpy as np
 from engine.errors import InputError
 from engine.log import logger
 from metric import holes
-from metric.evaluation.scorers import scored_kinds
 from metric.evaluation.weights import DIGITS
 from metric.psnr_ssim import finite_mean
-from metric.scorer import Scorer
+from metric.scorer import Scorer, scored_kinds
 
 FEW = 2048  # pictures; below it the covariance of 2048 features is singular
 HIGHER = ("psnr", "ssim", "identity", "hole_psnr", "hole_ssim", "variety")

@@ -9,7 +9,7 @@ from engine.errors import InputError
 from engine.images import composite, picture_grid, to_uint8
 from engine.system import System
 from metric.evaluation.evaluate import evaluate
-from metric.evaluation.scorers import PairScorer
+from metric.evaluation.scorers import of_pairs
 from metric.scorer import Scorer, SetScorer
 
 
@@ -62,7 +62,7 @@ class Step(paddle.nn.Layer):
 
 
 def pairs(**functions):
-    return [PairScorer(name, function, {}) for name, function in functions.items()]
+    return [of_pairs(name, function, {}) for name, function in functions.items()]
 
 
 def scored(batches, levels=50, **functions):
@@ -108,6 +108,10 @@ def test_networks_are_in_evaluation_mode_without_gradients_meanwhile(batches):
 def test_a_network_that_gives_no_numbers_is_an_error_not_a_black_picture(batches, value):
     with pytest.raises(InputError, match="restored: NaN or infinite values among 0, 1"):
         scored(batches, value, red=red)
+    unscored = Brighter()
+    unscored.scored, unscored.shown = (), ()  # numbers that are no pictures
+    with pytest.raises(InputError, match="restored: NaN or infinite values"):
+        evaluate(unscored, {"step": Step(value)}, batches, [SetScorer("largest", Largest)])
 
 
 def test_scorers_begin_anew_in_every_evaluation(batches):
@@ -147,7 +151,7 @@ def filled(batches):
         Filling(),
         {"step": Step(50)},
         batches,
-        [PairScorer("inside", in_hole, {}, in_hole=True), *pairs(difference=difference)],
+        [of_pairs("inside", in_hole, {}, in_hole=True), *pairs(difference=difference)],
         show=4,
         fills={"black": lambda picture, mask: np.where(mask == 1, np.uint8(0), picture)},
     )

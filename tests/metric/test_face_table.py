@@ -9,9 +9,9 @@ from metric.evaluation import registry
 from metric.evaluation.face_table import (
     COLUMNS,
     ERRORS,
-    DetectionScorer,
     IdentificationScorer,
-    LandmarkScorer,
+    detection,
+    landmark_error,
     to_markdown,
 )
 from metric.evaluation.scores import Scores
@@ -33,8 +33,8 @@ def scorers(find, detector, gallery):
     """All of the table's; the recogniser's vector is red, green and blue of the first pixel."""
     return [
         *registry.paired(ERRORS),
-        DetectionScorer(detector),
-        LandmarkScorer(find),
+        detection(detector),
+        landmark_error(find),
         IdentificationScorer(
             lambda pictures, points: pictures[:, 0, 0] / 255 + 0.01, gallery, find, lambda name: name[0]
         ),

@@ -238,7 +238,7 @@ def test_truncated_statistics_are_one_line(fid_weights, share):
     path = fid_weights / "s.npz"
     np.savez(path, mu=np.zeros(6), sigma=np.eye(6))
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(InputError, match="no saved FID statistics") as caught:
+    with pytest.raises(InputError, match="expected saved FID statistics") as caught:
         scoring(args(fid_weights, metrics="fid", fid_statistics=str(path)))
     assert "\n" not in str(caught.value)
 
@@ -307,25 +307,29 @@ def test_own_measures_without_weights_say_why_they_are_missing(tmp_path):
 
 def test_weights_of_own_measures_are_used_and_named(tmp_path, tiny, face):
     found = own(registry.of_flags(args(tmp_path, proxy_weights=True), satnet(tmp_path)))
-    assert "fid_proxy" in found and "fid" not in found and "a proxy" in found["fid_proxy"].own_facts["weights"]
+    assert (
+        "fid_proxy" in found
+        and "fid" not in found
+        and "a proxy" in found["fid_proxy"].circumstances["fid_proxy"]["weights"]
+    )
     image = paddle.to_tensor(np.random.default_rng(0).random((2, 3, 28, 24)), "float32")
     embed = found["identity_similarity"].metric.embed
     small = nn.functional.avg_pool2d(image, 3, stride=2, padding=1, exclusive=True)
     np.testing.assert_allclose(embed(image), face.embedding(small * 2 - 1).numpy(), rtol=1e-4, atol=1e-6)
-    assert "face.pdparams (sha256 " in found["identity_similarity"].own_facts["weights"]
+    assert "face.pdparams (sha256 " in found["identity_similarity"].circumstances["identity_similarity"]["weights"]
     keep(Tiny(), tmp_path / "inception_fid.pdparams")
     found = registry.of_flags(args(tmp_path), satnet(tmp_path))
     assert own(found)["fid"].metric.features(np.zeros((2, 8, 8, 3), np.float32)).shape == (2, 6)
-    assert "fid" not in found[1] and "inception_fid (sha256 " in own(found)["fid"].own_facts["weights"]
+    assert "fid" not in found[1] and "inception_fid (sha256 " in own(found)["fid"].circumstances["fid"]["weights"]
 
 
 def test_a_network_that_was_trained_against_is_told(tmp_path, face):
     system, asked = satnet(tmp_path), run_config(["identity_similarity"])
     scorer = own(registry.of_validation(asked, system))["identity_similarity"]
-    assert "trained_against" not in scorer.own_facts
+    assert "trained_against" not in scorer.circumstances["identity_similarity"]
     system.config.identity = system.config.identity.model_copy(update={"mode": "hinge"})
     scorer = own(registry.of_validation(asked, system))["identity_similarity"]
-    assert scorer.own_facts["trained_against"] == "hinge"
+    assert scorer.circumstances["identity_similarity"]["trained_against"] == "hinge"
 
 
 @pytest.mark.parametrize(

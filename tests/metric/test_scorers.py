@@ -7,13 +7,14 @@ from engine.errors import InputError
 from engine.images import to_chw
 from metric.evaluation.scorers import (
     DistanceScorer,
-    FeatureScorer,
-    LegacySeedScorer,
-    PairScorer,
-    scored_kinds,
+    legacy_fid,
+    legacy_psnr,
+    of_features,
+    of_pairs,
 )
 from metric.fid import FeatureStatistics
 from metric.kid import kernel_distance
+from metric.scorer import KindScorer, scored_kinds
 
 RNG = np.random.default_rng(0)
 
@@ -32,7 +33,7 @@ def signed(output, target):
 
 def test_pairs_compare_each_kind_with_its_own_reference():
     assert scored_kinds(BATCH | {"mask": 0}) == ["degraded", "restored"]
-    found = PairScorer("d", signed, {"colour": "RGB"}).update({}, BATCH)
+    found = of_pairs("d", signed, {"colour": "RGB"}).update({}, BATCH)
     assert found == {"d/degraded": [-90, -30], "d/restored": [-10, 10]}
 
 
@@ -43,7 +44,7 @@ def test_features_of_the_reference_are_computed_once():
         calls.append(pictures.mean())
         return pictures.astype(float).mean(axis=(1, 2, 3))
 
-    found = FeatureScorer("d", embed, lambda output, target: output - target, {}).update({}, BATCH)
+    found = of_features("d", embed, lambda output, target: output - target, {}).update({}, BATCH)
     assert {key: list(values) for key, values in found.items()} == {"d/degraded": [-90, -30], "d/restored": [-10, 10]}
     assert len(calls) == 3
 
@@ -113,7 +114,7 @@ def test_a_set_begins_anew():
 
 
 def test_a_number_of_one_picture_looks_at_no_reference():
-    scorer = FeatureScorer("d", lambda pictures: pictures.astype(float).mean(axis=(1, 2, 3)), None, {})
+    scorer = KindScorer("d", lambda _, pictures: lambda kind: pictures[kind].astype(float).mean(axis=(1, 2, 3)))
     found = scorer.update({}, BATCH)
     assert {key: list(values) for key, values in found.items()} == {"d/degraded": [10, 20], "d/restored": [90, 60]}
 
@@ -125,20 +126,20 @@ def test_holes():
     def inside(output, target, mask):
         return float((output.astype(int) - target)[mask[..., 0] == 1].mean() * mask.mean())
 
-    scorer = PairScorer("d", inside, {}, in_hole=True)
+    scorer = of_pairs("d", inside, {}, in_hole=True)
     assert scorer.update({}, BATCH | {"mask": mask}) == {"d/degraded": [-45, -7.5], "d/restored": [-5, 2.5]}
     assert scorer.update({}, BATCH) == {}
 
 
 def test_legacy_numbers_take_unrounded_pictures():
-    assert LegacySeedScorer().names == ("psnr_legacy_seed",)
     unit = {kind: to_chw(each / np.float32(255)) for kind, each in BATCH.items()}
     bright = unit | {"restored": unit["image"] + 0.55, "image": unit["image"] + 0.5}  # not those that were rounded
-    found = LegacySeedScorer(features, {"resize": "legacy"}, "_proxy").update(bright, BATCH)
+    found = legacy_psnr().update(bright, BATCH)
     assert found["psnr_legacy_seed/restored"] == pytest.approx([20, 20], abs=1e-3)
-    assert found.keys() == {
-        f"{name}/{kind}" for name in ("psnr_legacy_seed", "fid_legacy_seed_proxy") for kind in ("degraded", "restored")
-    }
+    scorer = legacy_fid(features, {"resize": "legacy"}, "_proxy")
+    assert scorer.update(bright, BATCH).keys() == {f"fid_legacy_seed_proxy/{kind}" for kind in ("degraded", "restored")}
+    shifted = scorer.update(bright, BATCH)["fid_legacy_seed_proxy/restored"]
+    assert shifted == pytest.approx([2 * 0.05**2 + (0.05 / 3**0.5) ** 2] * 2, rel=1e-4)  # mean and first pixel move
 
 
 def test_sets_of_each_hole_ratio_are_those_pictures():

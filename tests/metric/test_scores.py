@@ -9,7 +9,7 @@ import pytest
 from engine.errors import InputError
 from metric.evaluation import registry
 from metric.evaluation.report import shown, table
-from metric.evaluation.scorers import DistanceScorer, PairScorer
+from metric.evaluation.scorers import DistanceScorer, of_pairs
 from metric.evaluation.scores import Fingerprint, Scores, better
 from metric.psnr_ssim import psnr, ssim
 from metric.scorer import SetScorer
@@ -30,7 +30,7 @@ def features(batch):
 
 
 def test_means_are_over_pictures_not_batches():
-    scores = Scores([PairScorer("level", level, {"colour": "RGB"})], reference="val")
+    scores = Scores([of_pairs("level", level, {"colour": "RGB"})], reference="val")
     scores.update(["a", "b", "c"], {}, {"restored": np.full((3, 4, 4, 3), 10, np.uint8), "image": pictures(3, 4)})
     scores.update(["d"], {}, {"restored": np.full((1, 4, 4, 3), 50, np.uint8), "image": pictures(1, 4)})
     assert scores.means() == {"level/restored": 20}
@@ -41,7 +41,7 @@ def test_means_are_over_pictures_not_batches():
 
 def test_signature_names_what_the_number_depends_on():
     def scored(reference, **facts):
-        scores = Scores([PairScorer("psnr", psnr, {"range": 255} | facts)], reference="val")
+        scores = Scores([of_pairs("psnr", psnr, {"range": 255} | facts)], reference="val")
         scores.update(["a"], {}, {"restored": 0 * reference, "image": reference})
         return scores.report()["metrics"][0]["signature"]
 
@@ -65,7 +65,7 @@ def test_fingerprint_depends_on_pictures_not_on_their_order_or_batches():
 
 
 def test_what_a_scorer_cannot_do_is_said_and_its_numbers_go():
-    scores = Scores([PairScorer("psnr", psnr, {}), PairScorer("ssim", ssim, {})], missing={"fid": "no weights"})
+    scores = Scores([of_pairs("psnr", psnr, {}), of_pairs("ssim", ssim, {})], missing={"fid": "no weights"})
     scores.update(["a"], {}, {"restored": pictures(1), "image": pictures(1)})
     assert "ssim/restored" in scores.rows[0]
     scores.update(["b"], {}, {"restored": pictures(1, 8), "image": pictures(1, 8)})
@@ -87,7 +87,7 @@ def test_small_sets_are_warned_of_and_kid_stands_beside_fid():
 
 
 def test_unpaired_pictures_count_in_sets_only():
-    scores = Scores([PairScorer("psnr", psnr, {}), DistanceScorer(features, {})], reference="val")
+    scores = Scores([of_pairs("psnr", psnr, {}), DistanceScorer(features, {})], reference="val")
     scores.update(["a", "b"], {}, {"restored": pictures(2), "image": pictures(2)})
     scores.update([], {}, {"image": pictures(3)})
     scores.update([], {}, {"restored": pictures(1)})
@@ -98,7 +98,7 @@ def test_unpaired_pictures_count_in_sets_only():
 
 
 def test_too_few_for_a_set_is_a_line_not_an_end():
-    scores = Scores([PairScorer("psnr", psnr, {}), DistanceScorer(features, {})])
+    scores = Scores([of_pairs("psnr", psnr, {}), DistanceScorer(features, {})])
     scores.update(["a"], {}, {"restored": pictures(1), "image": pictures(1)})
     report = scores.report()
     assert report["scores"].keys() == {"psnr/restored"} and "found 1" in report["not_computed"]["kid"]
@@ -172,7 +172,7 @@ def test_a_set_of_identical_pairs_alone():
 
 
 def test_nan_of_a_picture_is_said():
-    scores = Scores([PairScorer("x", lambda output, target: float("nan"), {})])
+    scores = Scores([of_pairs("x", lambda output, target: float("nan"), {})])
     scores.update(["a"], {}, {"restored": pictures(1), "image": pictures(1)})
     assert scores.report()["not_computed"] == {"x": "x/restored is nan"}
 
@@ -194,7 +194,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures():
     """Nothing keeps a picture: 20 times as many take no more room than their rows of numbers."""
 
     def peak(batches):
-        scores = Scores([PairScorer("level", level, {}), DistanceScorer(features, {})])
+        scores = Scores([of_pairs("level", level, {}), DistanceScorer(features, {})])
         batch = pictures(4, 128)
         tracemalloc.start()
         for number in range(batches):
@@ -213,7 +213,7 @@ def test_bad_pictures_are_an_error_not_a_gap():
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        Scores([PairScorer("x", broken, {})]).update(["a"], {}, {"restored": pictures(1), "image": pictures(1)})
+        Scores([of_pairs("x", broken, {})]).update(["a"], {}, {"restored": pictures(1), "image": pictures(1)})
     with pytest.raises(InputError):
         psnr(pictures(1)[0], pictures(1, 8)[0])
 
