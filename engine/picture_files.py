@@ -92,7 +92,7 @@ class Picture:
         found, opacity = self.colours(), self.opacity()
         return found if opacity is None else opacity * found + (1 - opacity)
 
-    def profile(self):
+    def profile(self) -> colour_profiles.Matrix | colour_profiles.Table | None:
         """The conversion of its colours (engine.colour_profiles), or None; a profile of no use is said and ignored."""
         try:
             return None if self.icc is None else colour_profiles.profile_of(self.icc)
@@ -115,7 +115,7 @@ def allow(pixels: int | None) -> None:
         os.environ[LIMIT] = str(pixels)
 
 
-def read(path) -> Picture:
+def read(path: str | Path) -> Picture:
     """A picture file.
 
     Raises:
@@ -133,7 +133,7 @@ def read(path) -> Picture:
     return decode(content, path)
 
 
-def decode(content: bytes, name) -> Picture:
+def decode(content: bytes, name: str | Path) -> Picture:
     """The bytes of a picture file, see `read`; `name` is what errors call it."""
     _register_heif()
     limit = max_pixels()
