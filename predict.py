@@ -11,7 +11,8 @@ import json
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import inference
 from deploy.contract import DynamicGraph
-from deploy.results import WRITERS, Files
+from deploy.files import Files
+from deploy.results import WRITERS
 from engine import cli, distributed
 from engine.build import build_system
 from engine.cli import Flag

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from deploy.contract import Contract, Graph
-from deploy.files import COLOURS, EXTENSIONS
-from deploy.results import Files
+from deploy.files import COLOURS, EXTENSIONS, Files
 from deploy.samples import Sample
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
+from engine.files import check_writable
 from engine.flags import STANDING, Flag, choice
 from engine.log import progress
 from engine.masks import read_hole
@@ -177,7 +177,7 @@ def run(
         samples: of `find_samples`.
         watch: gets one entry a batch and stage.
         blend: how a filled hole gets into its picture, of engine.system.BLENDS; None: as the contract says.
-        writer: of the results; default: deploy.results.Files, a file each.
+        writer: of the results; default: deploy.files.Files, a file each.
 
     Yields:
         (sample name, numbers) in order.
@@ -187,12 +187,9 @@ def run(
     """
     session, done = Session(graph, batch_size), 0
     writer = writer or Files(graph.contract, samples, output_dir)
-    try:
-        Path(output_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output_dir}: cannot be written ({error.strerror})") from error
+    check_writable(output_dir)
     starts = range(0, len(samples), batch_size)
-    for start in progress(starts, len(starts), "batch"):
+    for start in progress(starts, len(starts), "batch") if len(starts) > 1 else starts:
         with watch.stage("preprocess"):
             readable = _readable(graph.contract, samples[start : start + batch_size], len(samples) == 1)
             pictures, prepared = [], []
