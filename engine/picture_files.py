@@ -75,11 +75,12 @@ class Picture:
         return bool((self.samples == self.samples[..., :1]).all())
 
     def colours(self) -> np.ndarray:
-        """[H, W, 3] float32 RGB in [0, 1], converted to sRGB, without regard to alpha."""
-        found = np.ascontiguousarray(self.samples, dtype=np.float32) / np.float32(np.iinfo(self.samples.dtype).max)
+        """[H, W, 3] float32 RGB in [0, 1], converted to sRGB in the picture's depth, without regard to alpha."""
+        highest = np.float32(np.iinfo(self.samples.dtype).max)
+        found = np.ascontiguousarray(self.samples, dtype=np.float32) / highest
         found = np.repeat(found, 3, axis=2) if found.shape[2] == 1 else found
         profile = self.profile()
-        return found if profile is None else profile.to_srgb(found)
+        return found if profile is None else np.rint(profile.to_srgb(found) * highest) / highest
 
     def opacity(self) -> np.ndarray | None:
         """[H, W, 1] float32 in [0, 1], or None where nothing is transparent."""
