@@ -36,7 +36,10 @@ FLAGS = {
 def main():
     """Parse, build, score, print."""
     args = cli.parse(
-        __doc__, {"data_dir": "data.validation.root"}, own=FLAGS, standing=("device", "batch_size", "seed")
+        __doc__,
+        {"data_dir": "data.validation.root"},
+        own=FLAGS,
+        standing=("device", "batch_size", "seed", "max_pixels"),
     )
     distributed.start(args.device)
     to_console()

@@ -64,7 +64,7 @@ def main():
         __doc__,
         {"data_dir": "data.train.root"},
         own=FLAGS,
-        standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed"),
+        standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed", "max_pixels"),
     )
     distributed.start(args.device)
     to_console()

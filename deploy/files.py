@@ -4,8 +4,11 @@ The picture itself is read by engine.picture_files; what of it a network changed
 """
 
 import io
+import os
 import struct
 import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from deploy.contract import Contract
+from deploy.samples import Sample
 from engine import images, sixteen_bits
 from engine.errors import InputError
 from engine.files import replacing
@@ -38,6 +43,81 @@ OPTIONS: dict[str, dict[str, Any]] = {
 LONGEST_EXIF = 65533  # bytes that a JPEG's segment holds
 
 
+class Files:
+    """NAME_predict.png of every sample, NAME_predict_OUTPUT.png for further outputs, in the form of the picture."""
+
+    def __init__(
+        self, contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png", colour: str = "kept"
+    ) -> None:
+        """Args: see `output_files`; colour: of COLOURS. InputError: see `check_places`."""
+        self.paths, self.colour = output_files(contract, samples, folder, ext), colour
+        self.picture = contract.picture.name
+        self.masks = {port.name for port in contract.of_kind("mask", outputs=True)}
+        check_places((path for paths in self.paths.values() for path in paths.values()), samples)
+
+    def write(self, name: str, picture: Picture, given: dict, results: dict[str, np.ndarray]) -> None:
+        """What was read, given and made of one sample, arrays of a Session."""
+        for port, path in self.paths[name].items():
+            if port in self.masks:
+                mask = images.to_uint8(results[port])
+                write(path, Picture(mask))
+            else:
+                write(path, returned(picture, results[port], self.colour, given[self.picture]))
+
+    def finish(self) -> None:
+        """Called after the last sample: nothing is left to write."""
+
+
+def output_files(
+    contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png"
+) -> dict[str, dict[str, Path]]:
+    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
+
+    Args:
+        contract: of the model.
+        samples: all of a run.
+        folder: of the results.
+        ext: of EXTENSIONS.
+
+    Returns:
+        sample name -> {output name: path}.
+    """
+    ports = [port.name for port in contract.of_kind("image", "mask", outputs=True)]
+    endings = {port: f"_predict_{port}" if i else "_predict" for i, port in enumerate(ports)}
+    return {
+        name: {port: Path(folder) / f"{stem}{ending}{suffix(name, ext)}" for port, ending in endings.items()}
+        for name, stem in stems(samples).items()
+    }
+
+
+def stems(samples: Sequence[Sample]) -> dict[str, str]:
+    """Sample name -> what its results are called; samples that differ in the suffix only keep it."""
+    found = {sample.name: os.path.splitext(sample.name)[0] for sample in samples}
+    count = Counter(found.values())
+    return {name: stem if count[stem] == 1 else name for name, stem in found.items()}
+
+
+def check_places(paths: Iterable[Path], samples: Sequence[Sample]) -> None:
+    """InputError where a result would take the place of a file that is read, or of another result."""
+    count = Counter(map(str, paths))
+    for path, number in count.items():
+        if number > 1:
+            raise InputError(f"{path}: is the place of {number} results; expected pictures of other names")
+    there = {found: path for path in count if (found := _identity(path))}
+    for source in dict.fromkeys(file for sample in samples for file in sample.files.values()) if there else ():
+        if taken := there.get(_identity(source)):
+            raise InputError(f"{taken}: is one of the pictures that are read; expected another folder for results")
+
+
+def _identity(path):
+    """What a file is, whatever name it has; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def suffix(name: str, ext: str = "png") -> str:
     """The suffix of a result: `ext`, or with "auto" the picture's own where it can be written, else .png."""
     if ext != "auto":
@@ -46,14 +126,15 @@ def suffix(name: str, ext: str = "png") -> str:
     return own if own in CONTAINERS else ".png"
 
 
-def returned(original: Picture, result: np.ndarray, colour: str = "kept") -> Picture:
+def returned(original: Picture, result: np.ndarray, colour: str = "kept", shown: np.ndarray | None = None) -> Picture:
     """What a network made of a picture, in that picture's depth, colours, alpha and greyness.
 
     Args:
-        original: the picture; `original.pixels()` is what the network was shown.
+        original: the picture.
         result: [h, w, 3] float in [0, 1]. Where it is of the picture's size and equals what was shown, the picture's
             own samples stay.
         colour: "kept": a grey picture gives a grey result; "free": a result is in colour.
+        shown: what the network was shown; default: `original.pixels()`.
     """
     highest = np.iinfo(original.samples.dtype).max
     if colour == "free" and original.samples.shape[2] == 1:
@@ -62,7 +143,7 @@ def returned(original: Picture, result: np.ndarray, colour: str = "kept") -> Pic
         original = _resized(original, result.shape[:2])
         changed = np.ones(result.shape[:2], bool)
     else:
-        changed = (result != original.pixels()).any(axis=2)
+        changed = (result != (original.pixels() if shown is None else shown)).any(axis=2)
     samples = original.samples.copy()
     is_grey = colour == "kept" and original.is_grey
     samples[changed] = np.rint(_own_colours(original, result[changed], changed, is_grey) * highest)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from deploy.contract import Contract, Graph
-from deploy.files import COLOURS, EXTENSIONS
-from deploy.results import Files
+from deploy.files import COLOURS, EXTENSIONS, Files
 from deploy.samples import Sample
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
-from engine.flags import Flag, at_least, choice
+from engine.files import check_writable
+from engine.flags import STANDING, Flag, choice
 from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
@@ -30,7 +30,7 @@ FLAGS = {  # of every program that writes pictures
                 metavar="|".join(EXTENSIONS)),
     "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
                    default="kept", metavar="|".join(COLOURS)),
-    "max_pixels": Flag(f"largest picture that is read; default: {picture_files.MAX_PIXELS}", at_least(1), metavar="N"),
+    "max_pixels": STANDING["max_pixels"],
 }  # fmt: skip
 
 
@@ -100,14 +100,13 @@ def gathered(
 
     Args:
         contract: of the graph.
-        args: with image_dir, img, mask, white_means, style, num_style and max_pixels, as infer.py describes them.
+        args: with image_dir, img, mask, white_means, style and num_style, as infer.py describes them.
         open_graph: path of an encoder, from this graph's -> the encoder.
         seed: of the first drawn vector.
 
     Raises:
         InputError: a flag for an input that the model does not have, or see `find_samples`.
     """
-    picture_files.allow(args.max_pixels)
     given = named_files(contract, args.img, args.mask, args.style)
     left_out = images.left_out(*([args.image_dir] if args.image_dir else []))
     if not contract.of_kind("vector"):
@@ -178,7 +177,7 @@ def run(
         samples: of `find_samples`.
         watch: gets one entry a batch and stage.
         blend: how a filled hole gets into its picture, of engine.system.BLENDS; None: as the contract says.
-        writer: of the results; default: deploy.results.Files, a file each.
+        writer: of the results; default: deploy.files.Files, a file each.
 
     Yields:
         (sample name, numbers) in order.
@@ -188,12 +187,9 @@ def run(
     """
     session, done = Session(graph, batch_size), 0
     writer = writer or Files(graph.contract, samples, output_dir)
-    try:
-        Path(output_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output_dir}: cannot be written ({error.strerror})") from error
+    check_writable(output_dir)
     starts = range(0, len(samples), batch_size)
-    for start in progress(starts, len(starts), "batch"):
+    for start in progress(starts, len(starts), "batch") if len(starts) > 1 else starts:
         with watch.stage("preprocess"):
             readable = _readable(graph.contract, samples[start : start + batch_size], len(samples) == 1)
             pictures, prepared = [], []

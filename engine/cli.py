@@ -1,4 +1,4 @@
-"""The command line of programs that work with a configuration, and how any program ends.
+"""The command line of programs that work with a configuration.
 
 A program names the standing flags it takes and its own; a YAML file adds short names for its own keys (section
 `flags`), and only those; a system adds what the command lines of its own project say (`System.dialects`).
@@ -6,16 +6,16 @@ A program names the standing flags it takes and its own; a YAML file adds short 
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from engine import config as configuration
 from engine import yaml_files
 from engine.dialect import Dialect
-from engine.errors import ConfigError, InputError
-from engine.flags import STANDING, Flag, Parser, at_least, boolean, choice, optional, overrides, read
+from engine.errors import ConfigError
+from engine.flags import STANDING, Flag, Parser, at_least, boolean, choice, guarded, optional, overrides, read
 from engine.run_config import RunConfig
 
 __all__ = [
@@ -162,22 +162,3 @@ def _standing_overrides(namespace, table, program_keys):
         if key is not None and value is not None:
             found.append((key, value, f"--{name}={value}"))
     return found + overrides(namespace.overrides or [])
-
-
-def guarded(main: Callable[[], int | None]) -> NoReturn:
-    """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2.
-
-    What the console's encoding cannot show, such as a file's name, is printed escaped.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        status = main()
-    except InputError as error:
-        print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-    raise SystemExit(status or 0)

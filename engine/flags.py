@@ -2,7 +2,7 @@
 
 Every value may be written `--flag value` or `--flag=value`; booleans arrive as True or False; `None` and `null` mean
 "not given". What is misspelt is one line with a suggestion. `read` is for programs without a configuration, those with
-one use engine.cli.parse.
+one use engine.cli.parse; `guarded` says how any program ends.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 from engine import yaml_files
 from engine.config import did_you_mean
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InputError
+from engine.picture_files import MAX_PIXELS, allow
 
 
 def boolean(text: str) -> bool:
@@ -109,6 +110,7 @@ STANDING = {
     "precision": Flag("number format of the forward passes", key="train.precision", metavar="fp32|fp16|bf16"),
     "to_static": Flag("capture the networks a system names as static graphs", boolean, key="train.to_static"),
     "seed": Flag("seed of weights, data order, noise and degradations", int, key="seed", metavar="N"),
+    "max_pixels": Flag(f"largest picture that is read; default: {MAX_PIXELS}", at_least(1), metavar="N"),
 }
 
 
@@ -191,6 +193,7 @@ class Parser(argparse.ArgumentParser):
                 if flag.required:
                     raise ConfigError(f"{self.prog}: --{name} is missing: {flag.help}; see --help")
                 setattr(namespace, name, [] if flag.many and flag.default is None else flag.default)
+        allow(getattr(namespace, "max_pixels", None))
 
 
 def _told_apart(argv, parser):
@@ -243,3 +246,22 @@ def read(
     if words:
         raise ConfigError(f"{parser.prog}: unknown word '{words[0]}'. See --help")
     return namespace
+
+
+def guarded(main: Callable[[], int | None]) -> NoReturn:
+    """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2.
+
+    What the console's encoding cannot show, such as a file's name, is printed escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = main()
+    except InputError as error:
+        print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise SystemExit(status or 0)

@@ -37,11 +37,6 @@ def read_image(path):
     return picture_files.read(path).pixels()
 
 
-def decode_image(content, path):
-    """The bytes of a picture file, see `read_image`; `path` is its name in errors."""
-    return picture_files.decode(content, path).pixels()
-
-
 def write_image(path, image):
     """Write an RGB image as an 8-bit file, whole or not at all; missing folders are made.
 

@@ -172,15 +172,15 @@ def _decoded(file, content):
     turn = file.tag_v2.get(ORIENTATION, 1) if deep is not None and file.format == "TIFF" else None
     if deep is None:
         file.load()  # turns a TIFF
-    exif = file.getexif()
-    turn = exif.get(ORIENTATION, 1) if turn is None else turn
+    exif, orientation = _exif(file)
+    turn = orientation if turn is None else turn
     icc = file.info.get("icc_profile") or None
     if deep is None:
         deep, icc = _samples_8_bit(file, icc)
     pixels = np.ascontiguousarray(UPRIGHT.get(turn, lambda a: a)(deep))
     colours = 3 if pixels.shape[2] > 2 else 1
     alpha = pixels[..., colours:] if pixels.shape[2] > colours else None
-    return Picture(pixels[..., :colours], alpha, icc, _exif(exif, file.format), file.format, encoding=encoding)
+    return Picture(pixels[..., :colours], alpha, icc, exif, file.format, encoding=encoding)
 
 
 def _samples_8_bit(file, icc):
@@ -221,24 +221,27 @@ def _encoding(file, content):
     """Options that write the container about as it was."""
     if file.format in ("JPEG", "MPO"):
         sampling = JpegImagePlugin.get_sampling(file)
-        return {"qtables": file.quantization, **({"subsampling": sampling} if sampling >= 0 else {})}
+        found = {"qtables": file.quantization, "subsampling": sampling if sampling >= 0 else None}
+        return {name: value for name, value in found.items() if value not in (None, {})}
     if file.format == "WEBP":
         return {"lossless": True} if content[12:16] == b"VP8L" else {"quality": 95}
     return {}
 
 
-def _exif(exif, container):
-    """The bytes to embed, with an upright orientation and without sizes; None where there is nothing to say."""
+def _exif(file):
+    """(bytes to embed, upright and without sizes, or None where there is nothing to say; orientation as stored)."""
     try:
-        if container == "TIFF":
+        exif = file.getexif()
+        orientation = int(exif.get(ORIENTATION, 1))
+        if file.format == "TIFF":
             for tag in set(exif) - DESCRIBING:
                 del exif[tag]
         if not len(exif):
-            return None
+            return None, orientation
         exif[ORIENTATION] = 1
         sub = exif.get_ifd(sixteen_bits.EXIF)
         for tag in PIXEL_SIZES:
             sub.pop(tag, None)
-        return exif.tobytes()
-    except Exception:  # damaged EXIF describes nothing
-        return None
+        return exif.tobytes(), orientation
+    except Exception:  # Pillow raises anything; damaged EXIF describes nothing
+        return None, 1

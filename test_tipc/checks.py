@@ -10,7 +10,7 @@ import paddle
 
 from deploy import inference
 from deploy.contract import read_contract
-from deploy.results import output_files
+from deploy.files import output_files
 from engine import images
 from engine.errors import InputError
 from engine.weights.files import read_weights

@@ -118,7 +118,7 @@ CASES = [  # script, words after the smallest configuration, parts of the line
     ("train", ["-o", "output.samples={below_file}"], ["{below_file}: output folder cannot be written"]),
     ("test", ["--w={weights}", "--result_dir={below_file}"], ["{below_file}: output folder cannot be written"]),
     ("predict", ["--w={weights}", "--image_dir={faces}", "--output_dir={below_file}"],
-     ["{below_file}: cannot be written"]),
+     ["{below_file}: output folder cannot be written"]),
     ("export_model", ["--w={weights}", "--save_dir={below_file}"], ["{below_file}: cannot be written"]),
     ("export_model", ["--w={weights}", "--ir=onnx"], ["--ir: expected one of pir, legacy; found 'onnx'"]),
     ("train", ["--device=tpu"], ["--device: expected one of auto, cpu, gpu; found 'tpu'"]),
@@ -181,7 +181,7 @@ def test_infer_takes_nothing_it_cannot_use(at, tmp_path):
     one_line(call("infer", f"--model_dir={at['empty']}"), f"{at['empty']}: holds no exported model")
     one_line(call("infer", f"--model_dir={at['model']}", f"--image_dir={at['no_images']}"), "holds no image")
     words = [f"--model_dir={at['model']}", f"--image_dir={at['faces']}", f"--output_dir={at['below_file']}"]
-    one_line(call("infer", *words), f"{at['below_file']}: cannot be written (Not a directory)")
+    one_line(call("infer", *words), f"{at['below_file']}: output folder cannot be written (Not a directory)")
 
 
 def test_unreadable_pictures_are_skipped_by_name_and_counted(at, tmp_path):

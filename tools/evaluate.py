@@ -24,7 +24,7 @@ from engine.flags import Flag, at_least, read
 from engine.log import logger, to_console
 from metric.evaluation import registry
 from metric.evaluation.evaluate import evaluate
-from metric.evaluation.folders import FolderBatches, Restored, files_by_name, list_unmatched
+from metric.evaluation.folders import FolderBatches, Restored, check_names, files_by_name, list_unmatched
 from metric.evaluation.report import save_statistics, tell, write_report
 
 PLACES = {
@@ -42,7 +42,7 @@ FLAGS = {
 
 def main():
     """Match, score, print, write."""
-    args = read(__doc__, FLAGS, places=PLACES, standing=("device",))
+    args = read(__doc__, FLAGS, places=PLACES, standing=("device", "max_pixels"))
     distributed.start(args.device)
     to_console()
     check_writable(args.result_dir)
@@ -50,15 +50,14 @@ def main():
     if args.masks:
         files["mask"] = files_by_name(args.masks)
     scorers, missing = registry.of_flags(args)
-    if not files["restored"].keys() & files["image"].keys() and not set(args.metrics.split(",")) <= {"fid", "kid"}:
-        examples = " and ".join(str(min(own.values())) for own in files.values())
-        raise InputError(
-            f"no name is in both {args.restored} and {args.reference} ({examples}); expected pairs by name: "
-            "--suffix TEXT leaves out an ending such as _predict, --metrics fid,kid needs no pairs"
-        )
-    unmatched = list_unmatched({"restored": args.restored, "image": args.reference}, files)
+    folders = {"restored": args.restored, "image": args.reference, "mask": args.masks}
+    if not set(args.metrics.split(",")) <= {"fid", "kid"}:
+        check_names(folders, files)
+    unmatched = list_unmatched(folders, files)
     batches = FolderBatches(files, args.batch_size, any(scorer.of_sets for scorer in scorers))
     scores = evaluate(Restored(), {}, batches, scorers, missing=missing, reference=args.reference)
+    if batches.skipped and not scores.rows:
+        raise InputError(f"none of the pairs can be read; the first: {batches.skipped[0]}")
     counts = {"pairs": len(scores.rows), "unmatched": unmatched, "skipped": batches.skipped}
     report = {"restored": args.restored, **counts, **scores.report()}
     path = Path(args.result_dir) / "scores.json"

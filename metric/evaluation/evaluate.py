@@ -45,18 +45,15 @@ def evaluate(
         reference: what signatures call the set.
 
     Raises:
-        InputError: a network's picture holds NaN or infinite values.
+        InputError: what a network makes holds NaN or infinite values.
     """
     scores = Scores(scorers, networks, missing, reference)
     with evaluating(networks):
         for batch in progress(batches, len(batches), "batch"):
-            made = batch | system.generate(batch, networks)
+            made = batch | _finite(system.generate(batch, networks), batch["name"])
             compared = ["image", *system.scored] if system.scored else []
-            eight_bit = {
-                kind: _eight_bit(kind, made[kind], batch["name"])
-                for kind in dict.fromkeys([*compared, *system.shown])
-                if kind in made
-            }
+            wanted = [kind for kind in dict.fromkeys([*compared, *system.shown]) if kind in made]
+            eight_bit = {kind: images.to_uint8(images.to_hwc(made[kind])) for kind in wanted}
             pictures = {kind: eight_bit[kind] for kind in compared if kind in made}
             if "mask" in batch and system.scored:
                 masks = images.to_hwc(batch["mask"])
@@ -67,11 +64,11 @@ def evaluate(
     return scores
 
 
-def _eight_bit(kind: str, tensor: Any, names: list[str]) -> np.ndarray:
-    array = images.to_hwc(tensor)
-    if not np.isfinite(array).all():
-        raise InputError(f"{kind}: NaN or infinite values among {', '.join(names)}; expected [0, 1]")
-    return images.to_uint8(array)
+def _finite(made: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    for kind, values in made.items():
+        if not np.isfinite(np.asarray(values)).all():
+            raise InputError(f"{kind}: NaN or infinite values among {', '.join(names)}; expected numbers")
+    return made
 
 
 def _filled(fills: Mapping[str, Callable], targets: np.ndarray, masks: np.ndarray) -> dict[str, np.ndarray]:

@@ -107,6 +107,18 @@ def _read_mask(path: Path) -> np.ndarray:
     return hole
 
 
+def check_names(folders: dict[str, str], files: Files) -> None:
+    """InputError where no picture has a partner, or a mask, by its name. `folders`: kind -> folder."""
+    pairs = files["restored"].keys() & files["image"].keys()
+    for kind, own in files.items():
+        if not (pairs or files["restored"].keys()) & own.keys():
+            examples = f"{min(files['restored'].values())} and {min(own.values())}"
+            raise InputError(
+                f"no name is in both {folders['restored']} and {folders[kind]} ({examples}); expected pairs by name: "
+                "--suffix TEXT leaves out an ending such as _predict, --metrics fid,kid needs no pairs"
+            )
+
+
 def list_unmatched(folders: dict[str, str], files: Files) -> dict[str, list[str]]:
     """Say which files have no partner; returns {folder: names}. `folders`: "restored" and "image" -> their folder."""
     unmatched = {

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy.files import Files, output_files
 from deploy.inference import Stopwatch, find_samples, run
-from deploy.results import WRITERS, Files, output_files
+from deploy.results import WRITERS
 from deploy.samples import Sample
 from engine import images
 from engine.errors import InputError

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from deploy.contract import contract_of
+from deploy.contract import DynamicGraph, contract_of
 from deploy.export import export
 from deploy.predictor import Predictor
 from deploy.session import Session
@@ -239,11 +239,11 @@ def test_two_sessions_of_a_graph_never_run_it_together():
     in_threads(6, lambda number: sessions[number % 2].apply({"image": picture(8, 8)}))
 
 
-def test_threads_with_different_pictures_get_their_own(tmp_path):
-    """On an exported graph: every thread's results are those of the same calls one after the other."""
-    exported = toy()
-    export(exported, tmp_path)
-    session = Session(Predictor(tmp_path))
+@pytest.mark.parametrize("form", ["exported", "training"])
+def test_threads_with_different_pictures_get_their_own(tmp_path, form):
+    """Every thread's results are those of the same calls one after the other."""
+    export(toy(), tmp_path)
+    session = Session(Predictor(tmp_path) if form == "exported" else DynamicGraph(toy()))
 
     def inputs(number):
         size = (16 + 8 * (number % 3), 20)

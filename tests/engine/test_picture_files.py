@@ -325,3 +325,14 @@ def test_a_jpeg_remembers_how_it_was_written():
     again = Image.open(out)
     assert again.quantization == Image.open(io.BytesIO(content)).quantization
     assert found.encoding["subsampling"] == 2
+
+
+def test_damaged_exif_is_no_damaged_picture():
+    content = pillow(samples(8, 3), "JPEG", 6)
+    at = content.index(b"Exif\0\0") + 6
+    draws = np.random.default_rng(2)
+    for _ in range(50):
+        damaged = bytearray(content)
+        for place in draws.integers(at, at + 26, 4):
+            damaged[place] = draws.integers(256)
+        assert decode(bytes(damaged), "a.jpg").samples.shape[2] == 3

@@ -108,6 +108,10 @@ def test_networks_are_in_evaluation_mode_without_gradients_meanwhile(batches):
 def test_a_network_that_gives_no_numbers_is_an_error_not_a_black_picture(batches, value):
     with pytest.raises(InputError, match="restored: NaN or infinite values among 0, 1"):
         scored(batches, value, red=red)
+    unscored = Brighter()
+    unscored.scored, unscored.shown = (), ()  # numbers that are no pictures
+    with pytest.raises(InputError, match="restored: NaN or infinite values"):
+        evaluate(unscored, {"step": Step(value)}, batches, [SetScorer("largest", Largest)])
 
 
 def test_scorers_begin_anew_in_every_evaluation(batches):

@@ -148,6 +148,20 @@ def test_folders_without_a_common_name(folders, weights, tmp_path):
     assert report["scores"].keys() == {"fid/restored", "kid/restored"}
 
 
+def test_masks_without_a_common_name(folders, tmp_path):
+    draw(tmp_path / "masks", ["q"])
+    words = ["--suffix=_predict", "--masks", tmp_path / "masks", "--result_dir", tmp_path / "out"]
+    _, told = scored(*folders, *words, status=2)
+    assert told.count("\n") == 1 and f"{folders[0]} and {tmp_path / 'masks'}" in told and "q.png" in told
+
+
+def test_no_pair_that_can_be_read(folders, tmp_path):
+    for path in folders[0].rglob("*.png"):
+        path.write_bytes(b"nothing")
+    _, told = scored(*folders, "--suffix=_predict", "--metrics=psnr", "--result_dir", tmp_path / "out", status=2)
+    assert "error: none of the pairs can be read; the first: " in told and "a_predict.png" in told
+
+
 def test_identical_pairs_stand_beside_the_mean_of_the_others(folders, tmp_path):
     write_image(folders[0] / "a_predict.png", read_image(folders[1] / "a.png"))
     report, told = scored(*folders, "--suffix=_predict", "--metrics=psnr", "--result_dir", tmp_path / "out")
