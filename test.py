@@ -57,8 +57,6 @@ def main():
         scorers,
         show=args.show,
         fills=FILLS if args.baselines else None,
-        missing=missing,
-        reference=reference_of(config),
     )
     folder = Path(args.result_dir)
     if scores.sheet:
@@ -68,7 +66,7 @@ def main():
         "weights": str(args.pretrained),
         "pictures": len(scores.rows),
         "skipped": len(batches.skipped),
-        **scores.report(),
+        **scores.report(reference_of(config), missing),
     }
     write_report(folder / "scores.json", report)
     logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; results in {folder}")

@@ -64,7 +64,9 @@ class Sheet(Stacks):
     def finish(self) -> None:
         """Write the sheet."""
         parts = [self.stacks[start : start + SHEET_COLUMNS] for start in range(0, len(self.stacks), SHEET_COLUMNS)]
-        rows = [[np.float32(image) / 255 for image in row] for part in parts for row in zip(*part, strict=True)]
+        rows = [
+            [np.asarray(image, np.float32) / 255 for image in row] for part in parts for row in zip(*part, strict=True)
+        ]
         images.write_image(self.path, images.picture_grid(rows))
 
 

@@ -75,11 +75,12 @@ class Picture:
         return bool((self.samples == self.samples[..., :1]).all())
 
     def colours(self) -> np.ndarray:
-        """[H, W, 3] float32 RGB in [0, 1], converted to sRGB, without regard to alpha."""
-        found = np.ascontiguousarray(self.samples, dtype=np.float32) / np.float32(np.iinfo(self.samples.dtype).max)
+        """[H, W, 3] float32 RGB in [0, 1], converted to sRGB in the picture's depth, without regard to alpha."""
+        highest = np.float32(np.iinfo(self.samples.dtype).max)
+        found = np.ascontiguousarray(self.samples, dtype=np.float32) / highest
         found = np.repeat(found, 3, axis=2) if found.shape[2] == 1 else found
         profile = self.profile()
-        return found if profile is None else profile.to_srgb(found)
+        return found if profile is None else np.rint(profile.to_srgb(found) * highest) / highest
 
     def opacity(self) -> np.ndarray | None:
         """[H, W, 1] float32 in [0, 1], or None where nothing is transparent."""
@@ -92,7 +93,7 @@ class Picture:
         found, opacity = self.colours(), self.opacity()
         return found if opacity is None else opacity * found + (1 - opacity)
 
-    def profile(self):
+    def profile(self) -> colour_profiles.Matrix | colour_profiles.Table | None:
         """The conversion of its colours (engine.colour_profiles), or None; a profile of no use is said and ignored."""
         try:
             return None if self.icc is None else colour_profiles.profile_of(self.icc)
@@ -115,7 +116,7 @@ def allow(pixels: int | None) -> None:
         os.environ[LIMIT] = str(pixels)
 
 
-def read(path) -> Picture:
+def read(path: str | Path) -> Picture:
     """A picture file.
 
     Raises:
@@ -133,7 +134,7 @@ def read(path) -> Picture:
     return decode(content, path)
 
 
-def decode(content: bytes, name) -> Picture:
+def decode(content: bytes, name: str | Path) -> Picture:
     """The bytes of a picture file, see `read`; `name` is what errors call it."""
     _register_heif()
     limit = max_pixels()

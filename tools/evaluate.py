@@ -55,11 +55,11 @@ def main():
         check_names(folders, files)
     unmatched = list_unmatched(folders, files)
     batches = FolderBatches(files, args.batch_size, any(scorer.of_sets for scorer in scorers))
-    scores = evaluate(Restored(), {}, batches, scorers, missing=missing, reference=args.reference)
+    scores = evaluate(Restored(), {}, batches, scorers)
     if batches.skipped and not scores.rows:
         raise InputError(f"none of the pairs can be read; the first: {batches.skipped[0]}")
     counts = {"pairs": len(scores.rows), "unmatched": unmatched, "skipped": batches.skipped}
-    report = {"restored": args.restored, **counts, **scores.report()}
+    report = {"restored": args.restored, **counts, **scores.report(args.reference, missing)}
     path = Path(args.result_dir) / "scores.json"
     write_report(path, report)
     alone = sum(map(len, unmatched.values()))

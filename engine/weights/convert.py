@@ -4,7 +4,10 @@ The target's ending decides: .pdparams takes this project's keys and layout, .pt
 """
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from engine.errors import InputError
 from engine.weights.files import read_weights, shown, write_arrays, write_torch, write_weights
@@ -14,7 +17,9 @@ from engine.weights.recognise import Match, held, is_averaged, networks_in
 SUFFIXES = (".pdparams", ".pth", ".safetensors")
 
 
-def convert(sources, target, name=None, entry=None):
+def convert(
+    sources: Sequence[str | Path], target: str | Path, name: str | None = None, entry: str | None = None
+) -> tuple[str, Match]:
     """Convert one network.
 
     Args:
@@ -43,9 +48,9 @@ def convert(sources, target, name=None, entry=None):
     return place, found
 
 
-def merged(sources):
+def merged(sources: Sequence[str | Path]) -> dict[str, np.ndarray]:
     """{key: array} of files whose keys do not meet. InputError where they do."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for source in sources:
         more = read_weights(source)
         if meeting := arrays.keys() & more.keys():
@@ -54,7 +59,9 @@ def merged(sources):
     return arrays
 
 
-def choose(arrays, source, name=None, entry=None):
+def choose(
+    arrays: Mapping[str, np.ndarray], source: str, name: str | None = None, entry: str | None = None
+) -> tuple[str, Match]:
     """The place and Match that is meant among a file's arrays. InputError where there is none, or no telling."""
     found = {place: what for place, what in networks_in(arrays, name).items() if isinstance(what, Match)}
     if not found:
@@ -74,7 +81,7 @@ def choose(arrays, source, name=None, entry=None):
     return place, named[place]
 
 
-def inspect(sources):
+def inspect(sources: Sequence[str | Path]) -> Iterator[str]:
     """Lines that say what files, put together, are: one a network, one a file, then every key with type and shape."""
     arrays, source = merged(sources), " + ".join(map(str, sources))
     for place, what in networks_in(arrays).items():

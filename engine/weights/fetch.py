@@ -6,6 +6,7 @@ nobody published is said.
 
 import os
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.errors import InputError
@@ -13,18 +14,18 @@ from engine.files import replacing
 from engine.weights.convert import convert
 from engine.weights.download import discard, download, finish
 from engine.weights.files import read_weights
-from engine.weights.manifest import sha256
+from engine.weights.manifest import Entry, sha256
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def cache_folder(named=None):
+def cache_folder(named: str | Path | None = None) -> Path:
     """The cache folder: the one named, else KINTSUGI_CACHE, else `kintsugi` in the user's cache folder."""
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(named or os.environ.get("KINTSUGI_CACHE") or Path(user) / "kintsugi")
 
 
-def fetch(name, manifest, cache, offline=False):
+def fetch(name: str, manifest: Mapping[str, Entry], cache: Path, offline: bool = False) -> Path:
     """Bring one entry, and what it is made of, into the cache and to its place.
 
     Args:
@@ -50,7 +51,7 @@ def fetch(name, manifest, cache, offline=False):
     return place
 
 
-def obtain(name, entry, cache, offline=False):
+def obtain(name: str, entry: Entry, cache: Path, offline: bool = False) -> Path:
     """The path of an entry's file in the cache, downloaded if it is not there, and checked."""
     path = cache / entry.file
     if not path.exists():
@@ -80,7 +81,7 @@ def obtain(name, entry, cache, offline=False):
     return path
 
 
-def verify(path, entry):
+def verify(path: Path, entry: Entry) -> None:
     """Print size and sha256 of a file. InputError where they are not the manifest's, or no weights file came."""
     size, digest = path.stat().st_size, sha256(path)
     if entry.size is not None and size != entry.size:
@@ -93,7 +94,7 @@ def verify(path, entry):
     print(f"{path}: {size:,} bytes, sha256 {digest} ({known.get(len(entry.sha256), 'begins as expected')})")
 
 
-def listing(manifest, cache):
+def listing(manifest: Mapping[str, Entry], cache: Path) -> Iterator[str]:
     """A line an entry: name, where it is, purpose, licence."""
     for name, entry in manifest.items():
         placed = entry.place and (ROOT / entry.place).exists()

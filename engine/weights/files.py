@@ -10,12 +10,15 @@ import pickle
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import safetensors.numpy
+from paddle import nn
 
 from engine.errors import InputError
 from engine.files import replacing
@@ -36,7 +39,7 @@ class Weights(dict):
     is_official = True
 
 
-def read_weights(path):
+def read_weights(path: str | Path) -> Weights:
     """Arrays of a .pdparams, .pth (torch's zip and older form) or .safetensors file, told by its content.
 
     Args:
@@ -65,7 +68,7 @@ def read_weights(path):
         raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
 
 
-def read_tree(path):
+def read_tree(path: str | Path) -> Any:
     """Dicts with text keys, lists and numbers of a torch.save file: tables, not weights. Nothing in it is run.
 
     Raises:
@@ -75,7 +78,7 @@ def read_tree(path):
         return read_torch_tree(file)
 
 
-def read_arrays(path):
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Arrays of a .safetensors file as written by `write_arrays`, with their types.
 
     Raises:
@@ -85,7 +88,7 @@ def read_arrays(path):
         return read_safetensors(file, keeps_halves=True)
 
 
-def write_weights(path, arrays):
+def write_weights(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a .pdparams file, whole or not at all, that `paddle.load` and `read_weights` read.
 
     Args:
@@ -98,7 +101,7 @@ def write_weights(path, arrays):
     _write(path, pickle.dumps(_contiguous(arrays), protocol=4))
 
 
-def write_arrays(path, arrays):
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a .safetensors file, whole or not at all; types are kept.
 
     Raises:
@@ -107,7 +110,7 @@ def write_arrays(path, arrays):
     _write(path, safetensors.numpy.save(_contiguous(arrays)))
 
 
-def write_torch(path, arrays):
+def write_torch(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a .pth file, whole or not at all, that `torch.load(path, weights_only=True)` and `read_weights` read.
 
     Raises:
@@ -133,7 +136,7 @@ def _write(path, data):
         os.fsync(file.fileno())
 
 
-def load_into(layer, arrays, source):
+def load_into(layer: nn.Layer, arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
     """Give a Paddle layer's parameters and buffers the values of a file; every key and shape must match.
 
     Args:
@@ -151,7 +154,7 @@ def load_into(layer, arrays, source):
         tensor.set_value(paddle.to_tensor(arrays[key]).astype(tensor.dtype))
 
 
-def mismatch(tensors, arrays):
+def mismatch(tensors: Mapping[str, paddle.Tensor], arrays: Mapping[str, np.ndarray]) -> str:
     """What keeps a file's arrays from fitting a network, in one line; "" where all keys and shapes agree.
 
     Args:
@@ -172,7 +175,7 @@ def mismatch(tensors, arrays):
     return f"weights of another {'size' if wrong else 'network'}: {'; '.join(lines)}{more}"
 
 
-def read_loss_weights(path, loss, when_missing, ways_out):
+def read_loss_weights(path: str | Path, loss: str, when_missing: str, ways_out: str) -> Weights | None:
     """Weights of a frozen network inside a loss; a missing file stops the run, or drops the loss with a warning.
 
     Args:
@@ -224,6 +227,6 @@ def _size(tensors, key):
     return list(tensors[key].shape) if key in tensors else "missing"
 
 
-def shown(text, limit=100):
+def shown(text: str, limit: int = 100) -> str:
     """Text from a file as it may stand in a line on a terminal."""
     return ascii(text[:limit])[1:-1]

@@ -6,11 +6,12 @@ network away, the function that reads its sizes off the shapes (`engine.weights.
 when one is needed, and so are the files of rows: whoever loads weights into a network reads the rows beside it only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,28 +57,28 @@ class Network:
     settings: str = ""
     note: str = ""
 
-    def gives_itself_away(self, arrays, by_name=False):
+    def gives_itself_away(self, arrays: Mapping[str, Any], by_name: bool = False) -> bool:
         """Whether the arrays have the row's keys; `by_name`: forms taken on demand count too."""
         forms = self.signature if type(self.signature[0]) is tuple else (self.signature,)
         forms += self.on_demand if by_name else ()
         return any(all(key in arrays for key in form) for form in forms) and not any(k in arrays for k in self.absent)
 
 
-def imported(path):
+def imported(path: str) -> Any:
     """What a dotted path names."""
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)
 
 
 @cache
-def known_networks():
+def known_networks() -> dict[str, Network]:
     """{name: row} of all files of rows."""
     modules = [f"model.{path.parent.name}.keys" for path in sorted(ROOT.glob("model/*/keys.py"))]
     rows = [row for module in modules for row in import_module(module).NETWORKS]
     return {row.name: row for row in rows}
 
 
-def rows_of(layer):
+def rows_of(layer: Any) -> tuple[Network, ...]:
     """The rows whose builder is the class of a layer; of the file beside that class only."""
     kind = type(layer)
     package = kind.__module__.rpartition(".")[0]

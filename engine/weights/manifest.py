@@ -48,7 +48,7 @@ class Entry(Settings):
         return self
 
 
-def read_manifest(path=None):
+def read_manifest(path: str | Path | None = None) -> dict[str, Entry]:
     """{name: Entry} of the manifest. ConfigError names the entry and key that are wrong."""
     path, entries = Path(path or MANIFEST), {}
     for name, content in read_yaml(path).items():
@@ -64,7 +64,7 @@ def read_manifest(path=None):
     return entries
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """Hexadecimal sha256 of a file. InputError where it cannot be read."""
     try:
         with open(path, "rb") as file:
@@ -73,13 +73,13 @@ def sha256(path):
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def published_as(digest):
+def published_as(digest: str) -> str:
     """The manifest's entry whose file has this sha256, or ""."""
     entries = read_manifest().items() if MANIFEST.exists() else ()
     return next((name for name, entry in entries if entry.sha256 and digest.startswith(entry.sha256)), "")
 
 
-def fetch_hint(path):
+def fetch_hint(path: str | Path) -> str:
     """The command that brings a missing weights file, as the end of a message; "" where the manifest has none."""
     for name, entry in read_manifest().items() if MANIFEST.exists() else ():
         if entry.place and Path(entry.place).name == Path(path).name:

@@ -5,13 +5,16 @@ network the place is taken that says its name, or else one whose keys are the ne
 one. What is taken has to fit wholly, or an InputError says what does not.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from paddle import nn
 
 from engine.errors import InputError
 from engine.log import logger
+from engine.system import System
 from engine.weights.files import load_into, mismatch, read_weights, shown
 from engine.weights.known import rows_of
 from engine.weights.official_keys import from_official, official_names
@@ -39,16 +42,16 @@ class Candidate:
     size: int
     is_named: bool
 
-    def is_claim(self):
+    def is_claim(self) -> bool:
         """Whether it fits, is known to be this network, is named so, or has most of its keys."""
         return not self.problem or self.row is not None or self.is_named or 2 * self.hits > self.size
 
-    def rank(self):
+    def rank(self) -> tuple:
         """The order in which places are taken: by name, averaged copies, what fits, what has most in common."""
         return not self.is_named, not is_averaged(self.place), bool(self.problem), -self.hits, len(self.place[1])
 
 
-def load_networks(system, path, names=None):
+def load_networks(system: System, path: str | Path, names: Sequence[str] | None = None) -> list[str]:
     """Load weights into a system's networks, strictly; those the file lacks stay as they are.
 
     Args:
@@ -64,7 +67,7 @@ def load_networks(system, path, names=None):
     return loaded
 
 
-def load_layers(layers, arrays, source):
+def load_layers(layers: Mapping[str, nn.Layer], arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
     """Load the arrays of a file into networks outside a system's own, strictly; the file has to hold all of them.
 
     Args:
@@ -78,7 +81,7 @@ def load_layers(layers, arrays, source):
     _load(layers, arrays, source, tuple(layers))
 
 
-def trained_networks(system, path, config_path):
+def trained_networks(system: System, path: str | Path | None, config_path: str | Path) -> dict[str, nn.Layer]:
     """A system's networks with weights from `path`, in evaluation mode.
 
     Raises:
@@ -122,7 +125,7 @@ def _load(layers, arrays, source, names):
     return list(wanted)
 
 
-def find(layers, arrays, source):
+def find(layers: Mapping[str, nn.Layer], arrays: Mapping[str, np.ndarray], source: str | Path) -> dict[str, Candidate]:
     """The best place in a file for each network that is there.
 
     Args:

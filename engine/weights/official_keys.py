@@ -7,13 +7,15 @@
 Source: the state_dict of torch.nn and paddle.nn layers.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from paddle import nn
 
 NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.SyncBatchNorm)
 
 
-def official_names(layer):
+def official_names(layer: nn.Layer) -> dict[str, tuple[str, bool]]:
     """How the official checkpoint of `layer` names its entries.
 
     Returns:
@@ -34,7 +36,7 @@ def official_names(layer):
     return names
 
 
-def is_ours(layer, arrays, is_official=True):
+def is_ours(layer: nn.Layer, arrays: Mapping[str, np.ndarray], is_official: bool = True) -> bool:
     """Whether arrays have our keys and layout rather than the official ones: whether more of them agree so.
 
     Args:
@@ -52,7 +54,7 @@ def is_ours(layer, arrays, is_official=True):
     return ours > theirs or ours == theirs and not is_official
 
 
-def from_official(layer, arrays, is_official=True):
+def from_official(layer: nn.Layer, arrays: Mapping[str, np.ndarray], is_official: bool = True) -> dict[str, np.ndarray]:
     """The arrays of an official checkpoint under our keys and in our layout; those that `is_ours` as they are.
 
     Args:
@@ -78,7 +80,7 @@ def from_official(layer, arrays, is_official=True):
     return converted
 
 
-def to_official(layer, arrays):
+def to_official(layer: nn.Layer, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The inverse of `from_official`: our arrays under the official keys and in the official layout.
 
     num_batches_tracked stays absent: torch makes it up where a strict load misses it.

@@ -5,9 +5,13 @@ A checkpoint keeps a network under names of its own (`params_ema`, `state_dict`,
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import paddle
+from paddle import nn
 from pydantic import ValidationError
 
 from engine.errors import InputError
@@ -40,18 +44,18 @@ class Match:
 
     network: Network
     arguments: dict
-    layer: object
+    layer: Any
     ours: dict
     dropped: list
     problem: str = ""
 
-    def official(self):
+    def official(self) -> dict[str, np.ndarray]:
         """The arrays under the official keys. InputError where the row has no way back."""
         if not self.network.goes_back:
             raise InputError(f"{self.network.title} has no way back to the official form; write .pdparams")
         return to_official(self.layer, self.ours)
 
-    def describe(self):
+    def describe(self) -> str:
         """One line: which network, of what size, how much of it."""
         sizes = ", ".join(f"{key} {value}" for key, value in self.arguments.items())
         values = sum(array.size for array in self.ours.values())
@@ -61,7 +65,7 @@ class Match:
         return text + (f"; {self.network.note}" if self.network.note and self.network.builder else "")
 
 
-def match(arrays, name=None):
+def match(arrays: Mapping[str, np.ndarray], name: str | None = None) -> Match | None:
     """The Match of arrays that belong together, or None where no row knows them. Keys are official ones or ours.
 
     Args:
@@ -78,7 +82,7 @@ def _fit(network, arrays):
     try:
         official, dropped = translated(network, arrays)
     except InputError as error:
-        return Match(network, {}, None, arrays, [], str(error))
+        return Match(network, {}, None, dict(arrays), [], str(error))
     if not network.builder:
         return Match(network, {}, None, official, dropped, network.note)
     try:
@@ -90,7 +94,7 @@ def _fit(network, arrays):
     return Match(network, arguments, layer, ours, dropped, mismatch(layer.state_dict(), ours))
 
 
-def translated(network, arrays):
+def translated(network: Network, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
     """(arrays under the row's official keys or ours, keys it has no place for). InputError where they cannot be."""
     try:
         official = network.renamed(arrays)
@@ -100,7 +104,7 @@ def translated(network, arrays):
     return {key: array for key, array in official.items() if key not in set(dropped)}, dropped
 
 
-def build(network, arguments):
+def build(network: Network, arguments: Mapping[str, Any]) -> nn.Layer:
     """The row's network without values: names, shapes and types only. InputError for impossible settings."""
     builder, settings = imported(network.builder), imported(network.settings) if network.settings else None
     try:
@@ -111,7 +115,7 @@ def build(network, arguments):
         raise InputError(f"impossible {'.'.join(map(str, first['loc'])) or 'settings'}: {first['msg']}") from None
 
 
-def places(arrays):
+def places(arrays: Mapping[str, np.ndarray]) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     """Where in a file a network may be: its dicts, and in each what lies behind a beginning of the keys.
 
     Args:
@@ -120,7 +124,7 @@ def places(arrays):
     Returns:
         {(path of dicts, beginning of the keys): {rest of the key: array}}, e.g. ("state_dict/", "module.").
     """
-    found = {}
+    found: dict = {}
     for key, array in arrays.items():
         path, slash, rest = key.rpartition("/")
         beginning = ""
@@ -136,17 +140,17 @@ def places(arrays):
     return found
 
 
-def is_averaged(place):
+def is_averaged(place: Iterable[str]) -> bool:
     """Whether one of a place's names says that its values are moving averages."""
     return any(AVERAGED.search(name) for name in re.findall(r"[^/.]+", "".join(place)))
 
 
-def names_in(place):
+def names_in(place: Iterable[str]) -> list[str]:
     """The names that a place consists of, without what only says that it is an average: params_ema is params."""
     return [AVERAGED.sub("", name).strip("_") for name in re.findall(r"[^/.]+", "".join(place))]
 
 
-def unwrapped(arrays):
+def unwrapped(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The largest place of a file whose beginning is no part of a network, the averaged copy if there are several.
 
     Args:
@@ -156,7 +160,7 @@ def unwrapped(arrays):
     return found[max(found, key=lambda place: (len(found[place]), is_averaged(place), len(place[1])))]
 
 
-def networks_in(arrays, name=None):
+def networks_in(arrays: Mapping[str, np.ndarray], name: str | None = None) -> dict[str, Match | int]:
     """All networks of a file.
 
     Args:
@@ -167,21 +171,23 @@ def networks_in(arrays, name=None):
         {place: Match or number of unknown arrays}: a place is a path of dicts ("g_ema"), with the beginning of the
         keys where a network is a part of a larger one ("state_dict/netG."), "" for the file itself.
     """
-    tried, found = places(arrays), {}
+    tried, found = places(arrays), dict[tuple[str, str], Match]()
     for place in sorted(tried, key=lambda place: place[1].count(".")):  # the whole before its parts
         path, beginning = place
         if not any(path == other and beginning.startswith(start) for other, start in found):
             result = match(tried[place], name)
             if result is not None:
                 found[place] = result
-    results = {}
+    results: dict[str, Match | int] = {}
     for path in dict.fromkeys(path for path, _ in tried):
-        inside = {"".join(place).rstrip("/"): found[place] for place in tried if place[0] == path and place in found}
-        results |= inside or {path.rstrip("/"): len(tried[path, ""])}
+        inside = [place for place in tried if place[0] == path and place in found]
+        results |= {"".join(place).rstrip("/"): found[place] for place in inside}
+        if not inside:
+            results[path.rstrip("/")] = len(tried[path, ""])
     return results
 
 
-def held(arrays):
+def held(arrays: Mapping[str, np.ndarray]) -> str:
     """What a file holds, for a message: the known networks in it, or its first keys and the network they are most like.
 
     Args:
@@ -194,7 +200,7 @@ def held(arrays):
     return f"no known network among its {len(arrays)} arrays; the first: {first}; {closest(arrays)}"
 
 
-def closest(arrays):
+def closest(arrays: Mapping[str, np.ndarray]) -> str:
     """The known network whose keys are most like those of a file, in words; numbers in the keys do not count."""
     groups = sorted(places(arrays).values(), key=len, reverse=True)[:40]
     patterns = [(len(group) / len(groups[0]), _patterns(group)) for group in groups]
@@ -204,7 +210,7 @@ def closest(arrays):
         own = _patterns(_official_keys(network))
         alike = max(part * len(own & group) / len(own | group) for part, group in patterns)
         scores[network] = alike, len(words & _words(own)) / len(words | _words(own))
-    best = max(scores, key=scores.get)
+    best = max(scores, key=lambda network: scores[network])
     return f"the closest known network is {best.title} ({best.name}, {scores[best][0]:.0%} of the kinds of keys)"
 
 

@@ -4,13 +4,17 @@ A file whose shapes follow no table of a paper is an InputError that names the k
 """
 
 import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from engine.errors import InputError
 
 MOST = 100  # layers of a kind
 
 
-def count(arrays, pattern):
+def count(arrays: Mapping[str, Any], pattern: str) -> int:
     """Number of keys that match a regular expression wholly. InputError above MOST, where no network is meant."""
     found = sum(re.fullmatch(pattern, key) is not None for key in arrays)
     if found > MOST:
@@ -18,7 +22,7 @@ def count(arrays, pattern):
     return found
 
 
-def width(arrays, key, axis=0):
+def width(arrays: Mapping[str, np.ndarray], key: str, axis: int = 0) -> int:
     """One size of an array. InputError where the file lacks it, it has fewer dimensions, or no values at all."""
     if key not in arrays or arrays[key].ndim <= axis or not arrays[key].size:
         raise InputError(f"{key} is missing, empty or has too few dimensions")

@@ -9,6 +9,8 @@ Source: the opcode descriptions in Python's pickletools.
 """
 
 import pickletools
+from collections.abc import Callable
+from typing import Any
 
 from engine.weights.pickle_names import NAMES, Name, Opaque, Pending, Refused, text_dict
 
@@ -16,7 +18,7 @@ MAX_WORK = 2_000_000  # opcodes and copied items (3 s); a checkpoint of 2000 ten
 _DAMAGE = (ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError)
 
 
-def unpickle(stream, persistent=None, max_work=None):
+def unpickle(stream: Any, persistent: Callable | None = None, max_work: int | None = None) -> Any:
     """The first object of a pickle stream, made of inert values.
 
     Args:

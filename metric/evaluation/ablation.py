@@ -110,10 +110,10 @@ class Campaign:
         ]
         scorers = [*registry.paired(wanted), *own, *judged]
         show = self.experiment.pictures.count if self.experiment.pictures else 0
-        found = evaluate(system, system.networks, self.batches, scorers, show=show, missing=missing)
+        found = evaluate(system, system.networks, self.batches, scorers, show=show)
         scores = found.means()
         if absent := [key for key in self.experiment.wanted() if key not in scores]:
-            why = found.skipped.get(absent[0].partition("/")[0], f"there are {', '.join(sorted(scores))}")
+            why = (missing | found.skipped).get(absent[0].partition("/")[0], f"there are {', '.join(sorted(scores))}")
             raise ConfigError(f"scores: no score '{absent[0]}'; {why}")
         if found.sheet:
             images.write_image(place / "sheet.png", images.picture_grid(found.sheet))

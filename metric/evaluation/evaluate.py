@@ -28,8 +28,6 @@ def evaluate(
     *,
     show: int = 0,
     fills: Mapping[str, Callable] | None = None,
-    missing: dict[str, str] | None = None,
-    reference: str = "",
 ) -> Scores:
     """Score a set.
 
@@ -41,13 +39,11 @@ def evaluate(
         scorers: see metric.scorer and metric.evaluation.registry; they may be used again and again.
         show: number of pictures kept for a picture sheet.
         fills: for batches with a `mask`: name -> function of [H, W, 3] uint8 and mask to a picture; scored as well.
-        missing: metric -> why it is not computed, for the report.
-        reference: what signatures call the set.
 
     Raises:
         InputError: what a network makes holds NaN or infinite values.
     """
-    scores = Scores(scorers, networks, missing, reference)
+    scores = Scores(scorers, networks)
     with evaluating(networks):
         for batch in progress(batches, len(batches), "batch"):
             made = batch | _finite(system.generate(batch, networks), batch["name"])

@@ -48,7 +48,9 @@ class Recogniser:
     def __call__(self, pictures: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """[N, H, W, 3] uint8 and [N, 68, 2] pixels -> [N, D]."""
         crops = [
-            face_crop(np.float32(picture) / 255, five_of_68(points), self.template, self.size, self.scale)[0]
+            face_crop(np.asarray(picture, np.float32) / 255, five_of_68(points), self.template, self.size, self.scale)[
+                0
+            ]
             for picture, points in zip(pictures, landmarks, strict=True)
         ]
         return self.embed(np.stack(crops))

@@ -52,15 +52,10 @@ class Scores:
         reference: what the signatures call the reference set.
     """
 
-    def __init__(
-        self,
-        scorers: Iterable[Scorer],
-        networks: dict[str, Any] | None = None,
-        missing: dict[str, str] | None = None,
-        reference: str = "",
-    ):
+    def __init__(self, scorers: Iterable[Scorer], networks: dict[str, Any] | None = None):
         """Begin: every scorer forgets what it saw; `networks` are those that are scored."""
-        self.scorers, self.skipped, self.reference = list(scorers), dict(missing or {}), reference
+        self.scorers, self.reference = list(scorers), ""
+        self.skipped: dict[str, str] = {}
         self.rows: list[dict[str, Any]] = []
         self.sheet: list[list[np.ndarray]] = []
         self.kinds: list[str] = []
@@ -188,13 +183,18 @@ class Scores:
                 )
         return found
 
-    def report(self) -> dict[str, Any]:
+    def report(self, reference: str = "", missing: dict[str, str] | None = None) -> dict[str, Any]:
         """Everything, for JSON.
+
+        Args:
+            reference: what the signatures call the reference set.
+            missing: metric -> why there is no scorer for it.
 
         Returns:
             dict: `reference`, `scores`, `metrics` (one dict a number: name, value, better, signature, facts),
             `not_computed`, `warnings`, `rows`.
         """
+        self.reference, self.skipped = reference, (missing or {}) | self.skipped
         scores, metrics = self.means(), []
         for key, value in scores.items():
             facts = self.facts(key)

@@ -66,7 +66,7 @@ class MetricWeights:
             randomise(layer)
             layer.eval()
             return layer, "random (seed 0), a proxy", "_proxy"
-        arrays = read_weights(paths[0])
+        arrays: dict[str, np.ndarray] = read_weights(paths[0])
         if name in BACKBONES and not any("features." in key for key in arrays):  # two files together are the network
             paths.append(self.file(BACKBONES[name]))
             arrays = unwrapped(arrays) | unwrapped(read_weights(paths[1]))

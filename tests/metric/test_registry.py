@@ -59,7 +59,9 @@ def keep(layer, path):
 def scoring(given):
     """Scores of what flags ask for."""
     scorers, missing = registry.of_flags(given)
-    return Scores(scorers, missing=missing, reference="val")
+    scores = Scores(scorers)
+    scores.skipped |= missing
+    return scores
 
 
 def facts(found, key):

@@ -30,7 +30,7 @@ def features(batch):
 
 
 def test_means_are_over_pictures_not_batches():
-    scores = Scores([of_pairs("level", level, {"colour": "RGB"})], reference="val")
+    scores = Scores([of_pairs("level", level, {"colour": "RGB"})])
     scores.update(["a", "b", "c"], {}, {"restored": np.full((3, 4, 4, 3), 10, np.uint8), "image": pictures(3, 4)})
     scores.update(["d"], {}, {"restored": np.full((1, 4, 4, 3), 50, np.uint8), "image": pictures(1, 4)})
     assert scores.means() == {"level/restored": 20}
@@ -41,9 +41,9 @@ def test_means_are_over_pictures_not_batches():
 
 def test_signature_names_what_the_number_depends_on():
     def scored(reference, **facts):
-        scores = Scores([of_pairs("psnr", psnr, {"range": 255} | facts)], reference="val")
+        scores = Scores([of_pairs("psnr", psnr, {"range": 255} | facts)])
         scores.update(["a"], {}, {"restored": 0 * reference, "image": reference})
-        return scores.report()["metrics"][0]["signature"]
+        return scores.report("val")["metrics"][0]["signature"]
 
     image = np.full((1, 4, 4, 3), 7, np.uint8)
     signature = scored(image)
@@ -65,11 +65,11 @@ def test_fingerprint_depends_on_pictures_not_on_their_order_or_batches():
 
 
 def test_what_a_scorer_cannot_do_is_said_and_its_numbers_go():
-    scores = Scores([of_pairs("psnr", psnr, {}), of_pairs("ssim", ssim, {})], missing={"fid": "no weights"})
+    scores = Scores([of_pairs("psnr", psnr, {}), of_pairs("ssim", ssim, {})])
     scores.update(["a"], {}, {"restored": pictures(1), "image": pictures(1)})
     assert "ssim/restored" in scores.rows[0]
     scores.update(["b"], {}, {"restored": pictures(1, 8), "image": pictures(1, 8)})
-    report = scores.report()
+    report = scores.report(missing={"fid": "no weights"})
     assert report["scores"].keys() == {"psnr/restored"}
     assert report["not_computed"].keys() == {"fid", "ssim"} and "less than 11" in report["not_computed"]["ssim"]
     assert all(row.keys() == {"name", "psnr/restored"} for row in report["rows"])
@@ -87,11 +87,11 @@ def test_small_sets_are_warned_of_and_kid_stands_beside_fid():
 
 
 def test_unpaired_pictures_count_in_sets_only():
-    scores = Scores([of_pairs("psnr", psnr, {}), DistanceScorer(features, {})], reference="val")
+    scores = Scores([of_pairs("psnr", psnr, {}), DistanceScorer(features, {})])
     scores.update(["a", "b"], {}, {"restored": pictures(2), "image": pictures(2)})
     scores.update([], {}, {"image": pictures(3)})
     scores.update([], {}, {"restored": pictures(1)})
-    facts = {metric["name"]: metric["facts"] for metric in scores.report()["metrics"]}
+    facts = {metric["name"]: metric["facts"] for metric in scores.report("val")["metrics"]}
     assert facts["psnr/restored"]["n"] == "2"
     assert (facts["fid/restored"]["n"], facts["fid/restored"]["reference_n"]) == ("3", "5")
     assert facts["fid/restored"]["reference"] != facts["psnr/restored"]["reference"]
@@ -134,10 +134,10 @@ class Counting:
 
 
 def test_metrics_of_the_set_join_the_table():
-    scores = Scores([SetScorer("verification", Counting, {"weights": "w"})], reference="val")
+    scores = Scores([SetScorer("verification", Counting, {"weights": "w"})])
     for names in (["a", "b"], ["c"]):
         scores.update(names, {"name": names}, {})
-    report = scores.report()
+    report = scores.report("val")
     assert report["scores"] == {"verification/count": 3, "verification/value": 0.5}
     assert report["metrics"][1]["facts"] == {"n": "3", "reference": "val", "weights": "w"}
     assert table(report)[-1].split() == ["verification/value", "0.5000", "n", "3;", "weights", "w"]
