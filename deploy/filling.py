@@ -126,5 +126,5 @@ def pasted(output: np.ndarray, picture: np.ndarray, mask: np.ndarray, mode: str 
     """
     kernel = "area" if output.shape[0] > picture.shape[0] else "linear"
     filled = images.resize(output, picture.shape[:2], kernel)
-    blended = blend(filled, picture, mask[..., 0], mode)
+    blended = filled if mode == "composite" else blend(filled, picture, mask[..., 0], mode)
     return blended if mode == "none" else np.where(mask == 1, blended, np.float32(picture))
