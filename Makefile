@@ -1,10 +1,12 @@
-# Two commands: `make demo` shows the whole chain at work, `make test` runs lint and every test.
-# Both first make .venv with python3.11 (or PYTHON=...) and install the pinned requirements; again where those change.
+# Two commands: `make demo` shows the whole chain at work, `make test` runs lint, types and every test.
+# Both first make .venv with python3.11 (or PYTHON=...) and install the pinned requirements, for tests those of
+# requirements-dev.txt too; again where those change.
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOPING := $(VENV)/.installed-dev
 GPEN := ./test_tipc/configs/GPEN/train_infer_python.txt
 MODE := lite_train_lite_infer
 MODEL ?=
@@ -25,7 +27,7 @@ test: lint
 check: lint
 	$(BIN)/python -m pytest -m "not slow"
 
-lint: venv
+lint: $(DEVELOPING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 
@@ -42,7 +44,11 @@ $(INSTALLED): requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	@touch $@
 
+$(DEVELOPING): requirements-dev.txt $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
+	@touch $@
+
 # What runs leave behind; trained runs (runs/, ckpts/, samples/) and .venv stay.
 clean:
-	rm -rf lite_data test_tipc/output results .pytest_cache .ruff_cache
+	rm -rf lite_data test_tipc/output results .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

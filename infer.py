@@ -8,11 +8,11 @@ import json
 
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import inference
+from deploy.files import Files
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
-from deploy.results import Files
-from engine.cli import Flag, at_least, boolean, choice, guarded, read
 from engine.errors import InputError
 from engine.files import write_text
+from engine.flags import Flag, at_least, boolean, choice, guarded, read
 from engine.system import BLENDS
 
 FLAGS = {

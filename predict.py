@@ -10,8 +10,9 @@ import json
 
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import inference
-from deploy.results import WRITERS, Files
-from deploy.training_form import DynamicGraph
+from deploy.contract import DynamicGraph
+from deploy.files import Files
+from deploy.results import WRITERS
 from engine import cli, distributed
 from engine.build import build_system
 from engine.cli import Flag
@@ -72,6 +73,8 @@ def main():
     samples, styles, left_out = inference.gathered(
         graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
+    if args.stacks and args.ext != "png":
+        raise InputError(f"--ext {args.ext}: stacks are written as PNG; leave it out")
     if args.stacks:
         writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
     else:

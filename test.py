@@ -14,11 +14,11 @@ from engine.cli import Flag
 from engine.files import check_writable, write_text
 from engine.log import logger, to_console
 from engine.weights.networks import trained_networks
-from metric.evaluation import set_metrics
-from metric.evaluation import suite as metric_suite
+from metric.evaluation import registry
 from metric.evaluation.baselines import mean_colour_fill, telea_fill
 from metric.evaluation.bucket_table import write_bucket_tables
 from metric.evaluation.evaluate import evaluate
+from metric.evaluation.report import number_lines, save_statistics, tell, write_report
 
 FILLS = {"mean_colour": mean_colour_fill, "telea": telea_fill}
 FLAGS = {
@@ -29,14 +29,17 @@ FLAGS = {
     "baselines": Flag(
         "score the mean colour and cv2.inpaint (Telea) too, where there are holes", cli.boolean, default=False
     ),
-    **metric_suite.FLAGS,
+    **registry.FLAGS,
 }
 
 
 def main():
     """Parse, build, score, print."""
     args = cli.parse(
-        __doc__, {"data_dir": "data.validation.root"}, own=FLAGS, standing=("device", "batch_size", "seed")
+        __doc__,
+        {"data_dir": "data.validation.root"},
+        own=FLAGS,
+        standing=("device", "batch_size", "seed", "max_pixels"),
     )
     distributed.start(args.device)
     to_console()
@@ -46,48 +49,34 @@ def main():
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = build_system(config)
     networks = trained_networks(system, args.pretrained, args.config_path)
-    wanted = metric_suite.named_metrics(args, system.measured)
-    sets = set_metrics.chosen(config, system, wanted, args)
-    scoring = metric_suite.scoring(args, reference_of(config), wanted if system.scored else ())
-    scoring.skipped |= sets.missing
-    result = evaluate(
+    scorers, missing = registry.of_flags(args, system)
+    scores = evaluate(
         system,
         networks,
         batches,
-        {},
-        args.show,
+        scorers,
+        show=args.show,
         fills=FILLS if args.baselines else None,
-        set_metrics=sets.factories,
-        observe=scoring.update,
     )
-
     folder = Path(args.result_dir)
-    if result["sheet"]:
-        images.write_image(folder / "sheet.png", images.picture_grid(result["sheet"], labels=system.shown))
+    if scores.sheet:
+        images.write_image(folder / "sheet.png", images.picture_grid(scores.sheet, labels=system.shown))
     report = {
         "config": str(args.config_path),
         "weights": str(args.pretrained),
-        "pictures": len(result["rows"]),
+        "pictures": len(scores.rows),
         "skipped": len(batches.skipped),
-        **scoring.report(result["scores"], about(sets, batches, config)),
+        **scores.report(reference_of(config), missing),
     }
-    metric_suite.write_report(folder / "scores.json", report)
+    write_report(folder / "scores.json", report)
     logger.info(f"{report['pictures']} pictures, {report['skipped']} skipped; results in {folder}")
-    if "hole" in result["rows"][0]:
-        rows = [own | scored for own, scored in zip(result["rows"], scoring.rows, strict=True)]
-        logger.info(write_bucket_tables(folder, rows, scoring.definitions(), report["not_computed"]))
-    metric_suite.tell(report)
-    lines = [f"Metric {name}: {metric_suite.shown(value)}" for name, value in report["scores"].items()]
-    write_text(folder / "metrics.txt", "\n".join(lines) + "\n")
+    if "hole_ratio" in scores.rows[0]:
+        logger.info(write_bucket_tables(folder, scores.rows, scores.definitions(), report["not_computed"]))
+    tell(report)
+    write_text(folder / "metrics.txt", "\n".join(number_lines(report)) + "\n")
     if args.save_fid_statistics:
-        metric_suite.save_statistics(scoring, args.save_fid_statistics)
+        save_statistics(scores, args.save_fid_statistics)
     return 0
-
-
-def about(sets, batches, config):
-    """{set metric: what its numbers depend on}."""
-    common = {"n": len(batches.dataset) - len(batches.skipped), "reference": reference_of(config)}
-    return {name: common | sets.facts.get(name, {}) for name in sets.factories}
 
 
 def reference_of(config):

@@ -20,10 +20,8 @@ from engine.training.resume import binding, resume_folder, resume_point
 from engine.training.run_folder import make_run_folder, newest_run, run_folder, save_config, settled, with_folder
 from engine.training.stopping import Stopped
 from engine.training.trainer import Trainer
-from metric.evaluation import set_metrics
+from metric.evaluation import registry
 from metric.evaluation.evaluate import evaluate
-from metric.holes import hole_psnr
-from metric.psnr_ssim import psnr, ssim
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -36,22 +34,8 @@ FLAGS = {
 }
 
 
-def main():
-    """Parse, build, run."""
-    args = cli.parse(
-        __doc__,
-        {"data_dir": "data.train.root"},
-        own=FLAGS,
-        standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed"),
-    )
-    distributed.start(args.device)
-    to_console()
-    with ExitStack() as held:
-        return run(args, held)
-
-
-def place(args, held):
-    """The run folder, owned from here on by the process that writes there, and the checkpoint to go on from or None."""
+def taken_up(args, held):
+    """(configuration with its run folder, checkpoint to go on from or None); from here on the folder is owned."""
     if args.resume:
         folder = resume_folder(args.resume, args.config, newest_run(args.config, args.config_path))
     else:
@@ -61,43 +45,59 @@ def place(args, held):
     checkpoint = resume_point(args.resume, folder) if args.resume else None
     if args.resume and checkpoint is None:
         logger.info("--resume auto: no checkpoint yet, starting at step 0")
-    return (folder, checkpoint), {"checkpoint": checkpoint.name if checkpoint else f"none in {folder}"}
+    found = checkpoint.name if checkpoint else f"none in {folder}"
+    return (with_folder(args.config, folder), checkpoint), {"checkpoint": found}
 
 
-def read(args, folder, checkpoint):
-    """The configuration as it is run and the training set."""
-    config = with_folder(args.config, folder)
+def read(config, checkpoint, pretrained):
+    """(configuration as it is run, training set)."""
     training = build_dataset(config.data.train, config.seed, training=True)
-    config = settled(config, training, checkpoint)
+    config = settled(config, training, checkpoint, pretrained)
     return (config, training), {"configuration": binding(config), "number of training pictures": len(training)}
 
 
-def run(args, held):
-    """Build and run; returns the exit status."""
-    folder, checkpoint = distributed.agreed(lambda: place(args, held))
-    config, training = distributed.agreed(lambda: read(args, folder, checkpoint))
-    world, rank = distributed.world_size(), distributed.rank()
-    validation = build_dataset(config.data.validation, config.seed, training=False)
-    workers = config.data.num_workers
-    batches = TrainingBatches(training, config.seed, config.data.batch_size, workers, rank, world)
-    if args.profiler_options and distributed.is_main():
-        batches = profile.ProfiledBatches(batches, args.profiler_options, folder)
-    checks = EvaluationBatches(validation, config.data.batch_size, 0)
+def assembled(config, training, profiler_options):
+    """The Trainer of a configuration and its training set."""
+    folder = config.output.dir
+    workers, size, rank = config.data.num_workers, config.data.batch_size, distributed.rank()
+    batches = TrainingBatches(training, config.seed, size, workers, rank, distributed.world_size())
+    if profiler_options and distributed.is_main():
+        batches = profile.ProfiledBatches(batches, profiler_options, folder)
+    checks = EvaluationBatches(build_dataset(config.data.validation, config.seed, training=False), size, 0)
     system = build_system(config)
-    metrics, hole_metrics = {"psnr": psnr, "ssim": ssim}, {"hole_psnr": hole_psnr}
-    sets = set_metrics.of_validation(config, system)
-    for name, reason in sets.missing.items():
+    scorers, missing = registry.of_validation(config, system)
+    for name, reason in missing.items():
         logger.warning(f"{name}: not computed, {reason}")
-    trainer = Trainer(
+    return Trainer(
         config,
         system,
         folder,
         batches,
         preview_batch=lambda: next(iter(checks)),
-        evaluate=lambda networks: evaluate(
-            system, networks, checks, metrics, hole_metrics=hole_metrics, set_metrics=sets.factories
-        )["scores"],
+        evaluate=lambda networks: evaluate(system, networks, checks, scorers).numbers(),
     )
+
+
+def main():
+    """Parse, build, run."""
+    args = cli.parse(
+        __doc__,
+        {"data_dir": "data.train.root"},
+        own=FLAGS,
+        standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed", "max_pixels"),
+    )
+    distributed.start(args.device)
+    to_console()
+    with ExitStack() as held:
+        return run(args, held)
+
+
+def run(args, held):
+    """Build and run; returns the exit status."""
+    config, checkpoint = distributed.agreed(lambda: taken_up(args, held))
+    config, training = distributed.agreed(lambda: read(config, checkpoint, args.pretrained))
+    folder, world = config.output.dir, distributed.world_size()
+    trainer = assembled(config, training, args.profiler_options)
     if checkpoint is not None:
         trainer.resume(checkpoint, args.resume_with_changes)
         if trainer.step > config.train.steps:
@@ -110,10 +110,8 @@ def run(args, held):
         if checkpoint is None:
             make_run_folder(folder)
         save_config(config, folder)
-    together = f", {world} processes" if world > 1 else ""
-    logger.info(
-        f"{config.system}: {len(training)} training pictures, {config.train.steps} steps, run folder {folder}{together}"
-    )
+    steps, together = config.train.steps, f", {world} processes" if world > 1 else ""
+    logger.info(f"{config.system}: {len(training)} training pictures, {steps} steps, run folder {folder}{together}")
     try:
         trainer.run()
     except Stopped as stop:

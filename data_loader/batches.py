@@ -87,8 +87,13 @@ def default_workers():
 
 
 def _start_worker(_):
-    """Leave Ctrl-C, and a SIGTERM to the whole group such as `timeout` sends, to the main process: it ends its step."""
+    """Leave Ctrl-C, and a SIGTERM to the whole group such as `timeout` sends, to the main process: it ends its step.
+
+    Where a thread cannot wait for a signal (macOS, Windows) a SIGTERM ends the worker as any process.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not (hasattr(signal, "pthread_sigmask") and hasattr(signal, "sigtimedwait")):
+        return
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
 
@@ -151,7 +156,7 @@ class EvaluationBatches:
 
     def __len__(self):
         """Number of batches."""
-        return -(-len(self.dataset) // self.batch_size)
+        return (len(self.dataset) + self.batch_size - 1) // self.batch_size
 
     def __iter__(self):
         """Batches of readable samples; `skipped` grows by the error texts of the others.

@@ -14,11 +14,11 @@ from pydantic import Field
 from data_loader import webcaricature_files as files
 from data_loader.drawn_faces.people import sampled_appearance, sampled_identity, turned
 from data_loader.drawn_faces.rendering import posed_face, render
-from data_loader.face_alignment import aligned
 from data_loader.folder import split_folder
 from data_loader.landmark_filter import rejections
 from data_loader.restoration import SyntheticSettings
 from engine.errors import InputError
+from engine.face_alignment import aligned
 from engine.images import fitted, list_images, read_image, to_uint8
 
 RENDERED = 256  # pixels a side of a drawn picture, which is drawn at this size: about the scale of the aligned one

@@ -3,11 +3,13 @@
 Files may be nested, of any common format, grey, transparent, 16-bit or EXIF-rotated (see `engine.images.read_image`).
 """
 
+import logging
 from pathlib import Path
 from typing import Literal
 
-from engine.images import fitted, list_images, read_image
+from engine.images import fitted, listing, read_image
 
+logger = logging.getLogger("kintsugi")
 ResizeKernel = Literal["nearest", "linear", "cubic", "area", "lanczos"]
 
 
@@ -34,7 +36,10 @@ class ImageFolder:
 
     def __init__(self, folder, size, kernel):  # noqa: D107
         self.folder, self.size, self.kernel = Path(folder), size, kernel
-        self.paths = list_images(folder)
+        listed = listing(folder)
+        self.paths = listed.paths
+        if listed.left_out:
+            logger.info("%s: %d pictures%s", folder, len(self.paths), listed.said())
 
     def __len__(self):
         """Number of pictures."""

@@ -6,7 +6,7 @@ Differs: the right mouth corner is checked like the other points of the mouth; t
 
 import numpy as np
 
-from data_loader.face_alignment import cp2tform, five_points, moved, placed_template
+from engine.face_alignment import cp2tform, five_points, moved, placed_template
 
 SIZE = (232, 200)  # height, width of the aligned picture the rules are stated for
 SCALE, MARGIN = 2.0, 4

@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 
 from data_loader import webcaricature_files as files
 from data_loader.caricature_sources import DrawnSettings, DrawnSource, FolderSource, WebCaricatureSource
-from data_loader.face_alignment import TEMPLATE_SIZE
 from engine.errors import InputError
+from engine.face_alignment import TEMPLATE_SIZE
 from engine.images import to_chw
 from engine.settings import Settings
 
@@ -96,7 +96,7 @@ def open_source(config, training):
 class _Faces:
     """What both data sets share: the source, and a picture as the network sees it."""
 
-    def __init__(self, config, seed, training):  # noqa: D107
+    def __init__(self, config, seed, training):
         self.config, self.seed, self.training = config, seed, training
         self.source = open_source(config, training)
         self.num_identities = len(self.source.people)

@@ -1,15 +1,17 @@
 """What goes in and out of a graph and how pictures get there: made of an `Exported`, written as NAME.yaml, read back.
 
-A graph is anything with such a contract and a `run`: exported (deploy.predictor), ONNX (deploy.onnx), or in its
-training form (deploy.training_form).
+A graph is anything with such a contract and a `run`: exported (deploy.predictor), ONNX (deploy.onnx), or DynamicGraph,
+a system's network in its training form.
 """
 
+import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
+import paddle
 import yaml
 from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError, model_validator
 
@@ -19,6 +21,7 @@ from engine.system import Exported, Fit, Hole, Port
 from engine.yaml_files import read_yaml
 
 Arrays = Mapping[str, np.ndarray]
+LARGEST = 2**27  # numbers in one value: what is larger is a mistake
 SHAPES: dict[str, tuple] = {"image": ("N", 3, "H", "W"), "mask": ("N", 1, "H", "W"), "points": ("N", "K", 2)}
 Ports = Annotated[tuple[Port, ...], Field(min_length=1, max_length=16)]
 
@@ -83,6 +86,8 @@ class Contract(Settings):
             wanted, shape = SHAPES.get(port.kind, port.shape), list(port.shape)
             if 0 in shape or not fits([n if isinstance(n, int) else -1 for n in wanted], shape):
                 raise ValueError(f"{port.name}: {port.kind} of shape {shape}; expected [{', '.join(map(str, wanted))}]")
+            if math.prod(n for n in shape if n > 0) > LARGEST:
+                raise ValueError(f"{port.name}: shape {shape} holds more than {LARGEST} numbers")
         for ports in (self.inputs, self.outputs):
             names = [port.name for port in ports]
             if len(set(names)) < len(names):
@@ -123,6 +128,22 @@ def contract_of(exported: Exported, **facts: Any) -> Contract:
         delete_passes=tuple(exported.delete_passes),
         **facts,
     )
+
+
+class DynamicGraph:
+    """The reference of what is exported, or its layer where it has none; `name` is what errors call it."""
+
+    def __init__(self, exported: Exported, name: str = "the network") -> None:
+        """`name`: for instance the weights' file."""
+        self.contract, self.name = contract_of(exported), name
+        self._form = exported.reference or exported.built()
+
+    def run(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """Input name -> array [N, ...] to output name -> array."""
+        with paddle.no_grad():
+            results = self._form(*(paddle.to_tensor(arrays[port.name]) for port in self.contract.inputs))
+        results = results if isinstance(results, (list, tuple)) else [results]
+        return {port.name: result.numpy() for port, result in zip(self.contract.outputs, results, strict=True)}
 
 
 def read_contract(program_file: str | Path) -> Contract:

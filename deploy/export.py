@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from deploy.contract import Contract, contract_of, written_contract
+from deploy.contract import Contract, DynamicGraph, contract_of, written_contract
 from deploy.predictor import Predictor
-from deploy.training_form import DynamicGraph
 from engine.errors import InputError
 from engine.log import logger
 from engine.system import Exported, Port
 
 TOLERANCE = 1e-4  # largest difference between training form and exported graph; images are in [0, 1]
 BATCH_SIZES = (1, 3)
+Batches = dict[int, dict[str, np.ndarray]]
 FREE_SIDE = 128  # height and width of the checked input where the contract leaves them free
 
 
@@ -63,10 +63,11 @@ def export(
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
     try:
         base = workshop / name
+        inputs, wanted = _references(exported, name, seed)
         save(exported, base, legacy)
         contract = describe(exported, base, facts)
         write_contract(base, contract)
-        differences = compare(exported, base, seed)
+        differences = compare(base, inputs, wanted)
         write_contract(base, contract.model_copy(update={"max_difference": differences}))
         publish(workshop, folder)
     except OSError as error:
@@ -78,15 +79,15 @@ def export(
 
 def save(exported: Exported, base: Path, legacy: bool) -> None:
     """Write BASE.json and BASE.pdiparams, and BASE.pdmodel if asked for; dynamic axes where a port's shape has -1."""
-    exported.layer.eval()
+    layer = exported.built()
     specs = [paddle.static.InputSpec(list(port.shape), "float32", name=port.name) for port in exported.inputs]
     if legacy:
         from deploy import legacy_ir
 
-        legacy_ir.save(exported.layer, specs, base)
+        legacy_ir.save(layer, specs, base)
         base.with_suffix(".pdiparams.info").unlink(missing_ok=True)
         old_params = base.with_suffix(".pdiparams").read_bytes()
-    paddle.jit.save(exported.layer, str(base), input_spec=specs)
+    paddle.jit.save(layer, str(base), input_spec=specs)
     if legacy and old_params != base.with_suffix(".pdiparams").read_bytes():
         raise ExportMismatch(f"{base.name}: the two formats order their parameters differently")
 
@@ -124,15 +125,26 @@ def _seeded(port, shape, random):
     return np.float32(low + (high - low) * (0.7 * coarse + 0.3 * random.random(shape)))
 
 
-def compare(exported: Exported, base: Path, seed: int = 0) -> dict[str, float]:
-    """Largest differences of every written format, with and without oneDNN, at BATCH_SIZES, from the training form.
+def _references(exported, name, seed):
+    """Seeded inputs and what the training form makes of them, by batch size; InputError where that is not finite."""
+    reference = DynamicGraph(exported)
+    inputs = {batch: seeded_inputs(exported.inputs, batch, seed) for batch in BATCH_SIZES}
+    wanted = {batch: reference.run(arrays) for batch, arrays in inputs.items()}
+    if endless := [port for found in wanted.values() for port in found if not np.isfinite(found[port]).all()]:
+        raise InputError(f"{name}: output '{endless[0]}' of the training form is not finite; are its weights?")
+    return inputs, wanted
+
+
+def compare(base: Path, inputs: Batches, wanted: Batches) -> dict[str, float]:
+    """Largest differences of every written format, with and without oneDNN, from the training form.
+
+    Args:
+        base: the files without suffix.
+        inputs, wanted: batch size -> arrays by name, what goes in and what has to come out.
 
     Raises:
         ExportMismatch: one is above TOLERANCE or not a number.
     """
-    reference = DynamicGraph(exported)
-    inputs = {batch: seeded_inputs(exported.inputs, batch, seed) for batch in BATCH_SIZES}
-    wanted = {batch: reference.run(arrays) for batch, arrays in inputs.items()}
     differences = {}
     for suffix, label in ((".json", "Paddle 3"), (".pdmodel", "legacy")):
         if not base.with_suffix(suffix).exists():

@@ -4,14 +4,20 @@ The picture itself is read by engine.picture_files; what of it a network changed
 """
 
 import io
+import os
 import struct
 import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from deploy.contract import Contract
+from deploy.samples import Sample
 from engine import images, sixteen_bits
 from engine.errors import InputError
 from engine.files import replacing
@@ -29,7 +35,7 @@ DEEP = {"PNG", "TIFF"}  # containers of 16 bits
 WITH_ALPHA = {"PNG", "TIFF", "WEBP", "AVIF"}
 WITH_PROFILE = WITH_ALPHA | {"JPEG"}
 WITH_GREY_PROFILE = {"PNG", "TIFF", "JPEG"}
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
@@ -37,20 +43,98 @@ OPTIONS = {
 LONGEST_EXIF = 65533  # bytes that a JPEG's segment holds
 
 
+class Files:
+    """NAME_predict.png of every sample, NAME_predict_OUTPUT.png for further outputs, in the form of the picture."""
+
+    def __init__(
+        self, contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png", colour: str = "kept"
+    ) -> None:
+        """Args: see `output_files`; colour: of COLOURS. InputError: see `check_places`."""
+        self.paths, self.colour = output_files(contract, samples, folder, ext), colour
+        self.picture = contract.picture.name
+        self.masks = {port.name for port in contract.of_kind("mask", outputs=True)}
+        check_places((path for paths in self.paths.values() for path in paths.values()), samples)
+
+    def write(self, name: str, picture: Picture, given: dict, results: dict[str, np.ndarray]) -> None:
+        """What was read, given and made of one sample, arrays of a Session."""
+        for port, path in self.paths[name].items():
+            if port in self.masks:
+                mask = images.to_uint8(results[port])
+                write(path, Picture(mask))
+            else:
+                write(path, returned(picture, results[port], self.colour, given[self.picture]))
+
+    def finish(self) -> None:
+        """Called after the last sample: nothing is left to write."""
+
+
+def output_files(
+    contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png"
+) -> dict[str, dict[str, Path]]:
+    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
+
+    Args:
+        contract: of the model.
+        samples: all of a run.
+        folder: of the results.
+        ext: of EXTENSIONS.
+
+    Returns:
+        sample name -> {output name: path}.
+    """
+    ports = [port.name for port in contract.of_kind("image", "mask", outputs=True)]
+    endings = {port: f"_predict_{port}" if i else "_predict" for i, port in enumerate(ports)}
+    return {
+        name: {port: Path(folder) / f"{stem}{ending}{suffix(name, ext)}" for port, ending in endings.items()}
+        for name, stem in stems(samples).items()
+    }
+
+
+def stems(samples: Sequence[Sample]) -> dict[str, str]:
+    """Sample name -> what its results are called; samples that differ in the suffix only keep it."""
+    found = {sample.name: os.path.splitext(sample.name)[0] for sample in samples}
+    count = Counter(found.values())
+    return {name: stem if count[stem] == 1 else name for name, stem in found.items()}
+
+
+def check_places(paths: Iterable[Path], samples: Sequence[Sample]) -> None:
+    """InputError where a result would take the place of a file that is read, or of another result."""
+    count = Counter(map(str, paths))
+    for path, number in count.items():
+        if number > 1:
+            raise InputError(f"{path}: is the place of {number} results; expected pictures of other names")
+    there = {found: path for path in count if (found := _identity(path))}
+    for source in dict.fromkeys(file for sample in samples for file in sample.files.values()) if there else ():
+        if taken := there.get(_identity(source)):
+            raise InputError(f"{taken}: is one of the pictures that are read; expected another folder for results")
+
+
+def _identity(path):
+    """What a file is, whatever name it has; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def suffix(name: str, ext: str = "png") -> str:
     """The suffix of a result: `ext`, or with "auto" the picture's own where it can be written, else .png."""
+    if ext != "auto":
+        return f".{ext}"
     own = Path(name).suffix.lower()
-    return (own if own in CONTAINERS else ".png") if ext == "auto" else f".{ext}"
+    return own if own in CONTAINERS else ".png"
 
 
-def returned(original: Picture, result: np.ndarray, colour: str = "kept") -> Picture:
+def returned(original: Picture, result: np.ndarray, colour: str = "kept", shown: np.ndarray | None = None) -> Picture:
     """What a network made of a picture, in that picture's depth, colours, alpha and greyness.
 
     Args:
-        original: the picture; `original.pixels()` is what the network was shown.
+        original: the picture.
         result: [h, w, 3] float in [0, 1]. Where it is of the picture's size and equals what was shown, the picture's
             own samples stay.
         colour: "kept": a grey picture gives a grey result; "free": a result is in colour.
+        shown: what the network was shown; default: `original.pixels()`.
     """
     highest = np.iinfo(original.samples.dtype).max
     if colour == "free" and original.samples.shape[2] == 1:
@@ -59,7 +143,7 @@ def returned(original: Picture, result: np.ndarray, colour: str = "kept") -> Pic
         original = _resized(original, result.shape[:2])
         changed = np.ones(result.shape[:2], bool)
     else:
-        changed = (result != original.pixels()).any(axis=2)
+        changed = (result != (original.pixels() if shown is None else shown)).any(axis=2)
     samples = original.samples.copy()
     is_grey = colour == "kept" and original.is_grey
     samples[changed] = np.rint(_own_colours(original, result[changed], changed, is_grey) * highest)
@@ -97,17 +181,24 @@ def write(path: str | Path, picture: Picture) -> None:
         InputError: the suffix is unknown or the file cannot be written.
     """
     path = Path(path)
-    container = CONTAINERS.get(path.suffix.lower())
+    content = encoded(picture, path.suffix, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def encoded(picture: Picture, suffix: str, name: str | Path = "") -> bytes:
+    """The bytes of a picture in the container of a suffix; `name` is for remarks. InputError: the suffix is unknown."""
+    container = CONTAINERS.get(suffix.lower())
     if container is None:
-        raise InputError(f"{path}: cannot write pictures as {path.suffix!r}; expected one of {', '.join(CONTAINERS)}")
+        raise InputError(f"{name}: cannot write pictures as {suffix!r}; expected one of {', '.join(CONTAINERS)}")
     picture, lost = _held(picture, container)
     for reason in lost:
-        logger.warning(f"{path}: {container} {reason}")
-    with replacing(path) as temporary:
-        if container == "TIFF" or picture.depth == 16:
-            temporary.write_bytes({"PNG": _png_16, "TIFF": _tiff}[container](picture))
-        else:
-            _image(picture).save(temporary, format=container, **_save_options(picture, container))
+        logger.warning(f"{name}: {container} {reason}")
+    if container == "TIFF" or picture.depth == 16:
+        return {"PNG": _png_16, "TIFF": _tiff}[container](picture)
+    stream = io.BytesIO()
+    _image(picture).save(stream, format=container, **_save_options(picture, container))
+    return stream.getvalue()
 
 
 def _held(picture, container):
@@ -186,7 +277,7 @@ def _tiff(picture):
     carrier = io.BytesIO()
     Image.new("L", (1, 1)).save(carrier, "TIFF", **({"exif": picture.exif} if picture.exif else {}))
     with Image.open(carrier) as file:
-        own = sixteen_bits.described(file.tag_v2)
+        own = sixteen_bits.described(file.tag_v2)  # type: ignore[attr-defined]
     strip = zlib.compress(pixels.astype(pixels.dtype.newbyteorder("<")).tobytes())
     content = carrier.getvalue()
     content += b"\0" * (len(content) % 2)

@@ -1,5 +1,6 @@
 """Picture files through a graph: find them, read them, run them in batches, name and write the results."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from deploy.contract import Contract, Graph
-from deploy.files import COLOURS, EXTENSIONS
-from deploy.results import Files
+from deploy.files import COLOURS, EXTENSIONS, Files
 from deploy.samples import Sample
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
-from engine.flags import Flag, at_least, choice
+from engine.files import check_writable
+from engine.flags import STANDING, Flag, choice
 from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
@@ -29,7 +30,7 @@ FLAGS = {  # of every program that writes pictures
                 metavar="|".join(EXTENSIONS)),
     "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
                    default="kept", metavar="|".join(COLOURS)),
-    "max_pixels": Flag(f"largest picture that is read; default: {picture_files.MAX_PIXELS}", at_least(1), metavar="N"),
+    "max_pixels": STANDING["max_pixels"],
 }  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def find_samples(
     elif image_dir is not None:
         has_parts = all((Path(image_dir) / name).is_dir() for name in names)
         root = Path(image_dir) / first if has_parts else Path(image_dir)
-        found = [(path.relative_to(root).as_posix(), path) for path in images.list_images(root)]
+        found = [(name, root / name) for name in images.listing(root).names]
         files = {name: Path(image_dir) / name for name in names[1:]} | files if has_parts else files
     else:
         raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
@@ -99,16 +100,15 @@ def gathered(
 
     Args:
         contract: of the graph.
-        args: with image_dir, img, mask, white_means, style, num_style and max_pixels, as infer.py describes them.
+        args: with image_dir, img, mask, white_means, style and num_style, as infer.py describes them.
         open_graph: path of an encoder, from this graph's -> the encoder.
         seed: of the first drawn vector.
 
     Raises:
         InputError: a flag for an input that the model does not have, or see `find_samples`.
     """
-    picture_files.allow(args.max_pixels)
     given = named_files(contract, args.img, args.mask, args.style)
-    left_out = images.listing(args.image_dir).said() if args.image_dir else ""
+    left_out = images.left_out(*([args.image_dir] if args.image_dir else []))
     if not contract.of_kind("vector"):
         if args.num_style > 1:
             raise InputError(f"--num_style {args.num_style}: nothing is drawn here; expected 1")
@@ -122,17 +122,17 @@ def gathered(
 
 
 def _by_stem(folder):
-    """Path below a folder without suffix -> picture file, the first where several have it."""
-    found = {}
-    for path in images.list_images(folder):
-        found.setdefault(path.relative_to(folder).with_suffix(""), path)
+    """Name below a folder without suffix -> picture file, the first where several have it."""
+    found: dict[str, Path] = {}
+    for name in images.listing(folder).names:
+        found.setdefault(os.path.splitext(name)[0], folder / name)
     return found
 
 
 def _partner(port, name, files, folders):
     """The file of a further input for the sample `name`; folders: port -> of `_by_stem`."""
     if port in folders:
-        return folders[port].get(Path(name).with_suffix(""), files[port] / name)
+        return folders[port].get(os.path.splitext(name)[0], files[port] / name)
     if port in files:
         return files[port]
     raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
@@ -177,7 +177,7 @@ def run(
         samples: of `find_samples`.
         watch: gets one entry a batch and stage.
         blend: how a filled hole gets into its picture, of engine.system.BLENDS; None: as the contract says.
-        writer: of the results; default: deploy.results.Files, a file each.
+        writer: of the results; default: deploy.files.Files, a file each.
 
     Yields:
         (sample name, numbers) in order.
@@ -187,12 +187,9 @@ def run(
     """
     session, done = Session(graph, batch_size), 0
     writer = writer or Files(graph.contract, samples, output_dir)
-    try:
-        Path(output_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output_dir}: cannot be written ({error.strerror})") from error
+    check_writable(output_dir)
     starts = range(0, len(samples), batch_size)
-    for start in progress(starts, len(starts), "batch"):
+    for start in progress(starts, len(starts), "batch") if len(starts) > 1 else starts:
         with watch.stage("preprocess"):
             readable = _readable(graph.contract, samples[start : start + batch_size], len(samples) == 1)
             pictures, prepared = [], []

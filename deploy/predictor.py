@@ -32,7 +32,10 @@ def keep_memory() -> None:
 
     Makes inference faster (docs/reproduction.md); call before anything large is allocated. Without glibc, nothing.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    try:
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    except (OSError, TypeError):  # Windows names its C library otherwise
+        return
     if mallopt is not None:
         m_mmap_max, m_trim_threshold, m_top_pad = -4, -1, -2  # names of malloc.h
         mallopt(m_mmap_max, 0)

@@ -1,44 +1,17 @@
-"""What is written of results: a file each, or stacks that show picture, masked picture and completed picture."""
+"""Results in stacks of picture, masked picture and completed picture: a file each, or one sheet."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from deploy import files
 from deploy.contract import Contract
+from deploy.files import Files, check_places, stems
 from deploy.samples import Sample
 from engine import images
 from engine.errors import InputError
 from engine.picture_files import Picture
 
 SHEET_COLUMNS = 8  # stacks side by side in a sheet
-
-
-class Files:
-    """NAME_predict.png of every sample, NAME_predict_OUTPUT.png for further outputs, in the form of the picture."""
-
-    def __init__(
-        self, contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png", colour: str = "kept"
-    ) -> None:
-        """Args: see `output_files`; colour: of deploy.files.COLOURS. InputError: see `check_places`."""
-        self.paths, self.colour = output_files(contract, samples, folder, ext), colour
-        self.masks = {port.name for port in contract.of_kind("mask", outputs=True)}
-        check_places((path for paths in self.paths.values() for path in paths.values()), samples)
-
-    def write(self, name: str, picture: Picture, given: dict, results: dict[str, np.ndarray]) -> None:
-        """What was read, given and made of one sample, arrays of a Session."""
-        for port, path in self.paths[name].items():
-            if port in self.masks:
-                mask = images.to_uint8(results[port])
-                files.write(path, Picture(mask))
-            else:
-                files.write(path, files.returned(picture, results[port], self.colour))
-
-    def finish(self) -> None:
-        """Called after the last sample: nothing is left to write."""
 
 
 class Stacks(Files):
@@ -52,7 +25,7 @@ class Stacks(Files):
         """InputError where the model fills no holes, or a stack would take the place of a picture that is read."""
         if not contract.hole:
             raise InputError("--stacks: this model fills no holes; leave it out")
-        self.contract, self.colour = contract, contract.hole.colour
+        self.contract, self.hole_colour = contract, contract.hole.colour
         self.files = self.places(samples, Path(folder))
         check_places(self.files.values(), samples)
 
@@ -67,7 +40,7 @@ class Stacks(Files):
     def three(self, given: dict[str, np.ndarray], results: dict[str, np.ndarray]) -> list[np.ndarray]:
         """[picture, picture with its hole in the contract's colour, completed], each [H, W, 3] uint8."""
         picture, mask = given[self.contract.picture.name], given[self.contract.of_kind("mask")[0].name]
-        masked = np.where(mask == 1, np.array(self.colour, np.float32), picture)
+        masked = np.where(mask == 1, np.array(self.hole_colour, np.float32), picture)
         return [images.to_uint8(each) for each in (picture, masked, results[self.contract.filled])]
 
 
@@ -91,57 +64,10 @@ class Sheet(Stacks):
     def finish(self) -> None:
         """Write the sheet."""
         parts = [self.stacks[start : start + SHEET_COLUMNS] for start in range(0, len(self.stacks), SHEET_COLUMNS)]
-        rows = [[np.float32(image) / 255 for image in row] for part in parts for row in zip(*part, strict=True)]
+        rows = [
+            [np.asarray(image, np.float32) / 255 for image in row] for part in parts for row in zip(*part, strict=True)
+        ]
         images.write_image(self.path, images.picture_grid(rows))
 
 
 WRITERS = {"each": Stacks, "all": Sheet}
-
-
-def output_files(
-    contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png"
-) -> dict[str, dict[str, Path]]:
-    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
-
-    Args:
-        contract: of the model.
-        samples: all of a run.
-        folder: of the results.
-        ext: of deploy.files.EXTENSIONS.
-
-    Returns:
-        sample name -> {output name: path}.
-    """
-    ports = [port.name for port in contract.of_kind("image", "mask", outputs=True)]
-    endings = {port: f"_predict_{port}" if i else "_predict" for i, port in enumerate(ports)}
-    return {
-        name: {port: Path(folder) / f"{stem}{ending}{files.suffix(name, ext)}" for port, ending in endings.items()}
-        for name, stem in stems(samples).items()
-    }
-
-
-def stems(samples: Sequence[Sample]) -> dict[str, str]:
-    """Sample name -> what its results are called; samples that differ in the suffix only keep it."""
-    found = {sample.name: Path(sample.name).with_suffix("").as_posix() for sample in samples}
-    count = Counter(found.values())
-    return {name: stem if count[stem] == 1 else name for name, stem in found.items()}
-
-
-def check_places(paths: Iterable[Path], samples: Sequence[Sample]) -> None:
-    """InputError where a result would take the place of a file that is read, or of another result."""
-    read = {_identity(path) for path in {path for sample in samples for path in sample.files.values()}} - {None}
-    seen: set[Path] = set()
-    for path in paths:
-        if _identity(path) in read:
-            raise InputError(f"{path}: is one of the pictures that are read; expected another folder for results")
-        if path in seen:
-            raise InputError(f"{path}: is the place of two results; expected pictures of other names")
-        seen.add(path)
-
-
-def _identity(path):
-    """What a file is, whatever name it has; None where there is none."""
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_dev, found.st_ino
-    return None

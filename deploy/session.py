@@ -100,7 +100,7 @@ class Session:
             arrays[port.name] = given[port.name]
             if port.kind in ("image", "mask"):
                 placed = place(given[port.name], port, contract)
-                arrays[port.name] = images.to_chw(placed.pixels)
+                arrays[port.name] = np.moveaxis(placed.pixels, -1, 0)
                 first = first or (placed if port.kind == "image" else None)
         return Prepared(name, given, arrays, first)
 
@@ -131,16 +131,48 @@ class Session:
         """
         outputs: list[dict[str, np.ndarray]] = []
         for group in self._batches(prepared):
-            arrays = stacked(group)
-            with self._turn:
-                found = self.graph.run(arrays)
-            for port in self.contract.outputs:
-                self._check_output(port, found[port.name], group)
-            outputs += [{name: array[i] for name, array in found.items()} for i in range(len(group))]
+            in_parts = self._is_filled_in_parts(group[0])
+            outputs += [self._filled_in_parts(one) for one in group] if in_parts else self._run(group)
         return outputs
 
+    def _run(self, group):
+        """`run` of pictures of one size."""
+        with self._turn:
+            found = self.graph.run(stacked(group))
+        for port in self.contract.outputs:
+            self._check_output(port, found[port.name], group)
+        return [{name: array[i] for name, array in found.items()} for i in range(len(group))]
+
+    def _is_filled_in_parts(self, one):
+        """Whether a hole is in a large picture, or is one that the network cannot close at once."""
+        contract = self.contract
+        if not contract.hole or len(contract.outputs) > 1 or contract.picture.shape[2:] != (-1, -1):
+            return False
+        from deploy.filling import LARGE
+        from deploy.hole_closure import open_part
+
+        mask = one.given[contract.of_kind("mask")[0].name][..., 0]
+        return mask.size > LARGE or open_part(mask > 0, contract.hole.kernels).any()
+
+    def _filled_in_parts(self, one):
+        """The graph's output of one picture, of several runs of it; see deploy.filling."""
+        from deploy.filling import in_parts
+
+        contract = self.contract
+        picture, mask, result = contract.picture.name, contract.of_kind("mask")[0].name, contract.filled
+
+        def filled(part, hole):
+            prepared = self.prepared(one.given | {picture: part, mask: hole}, name=one.name)
+            return np.clip(images.to_hwc(self._run([prepared])[0][result]), 0, 1)
+
+        kernels = contract.hole.kernels if contract.hole else ()
+        return {result: np.moveaxis(in_parts(one.given[picture], one.given[mask], kernels, filled), -1, 0)}
+
     def _batches(self, prepared: Sequence[Prepared]) -> Iterator[list[Prepared]]:
-        for _, alike in groupby(prepared, lambda one: [array.shape for array in one.arrays.values()]):
+        def form(one):
+            return self._is_filled_in_parts(one), [array.shape for array in one.arrays.values()]
+
+        for _, alike in groupby(prepared, form):
             group = list(alike)
             yield from (group[start : start + self.batch_size] for start in range(0, len(group), self.batch_size))
 
@@ -183,7 +215,7 @@ class Session:
             ratio = np.divide(output.shape[:2], one.placed.pixels.shape[:2])
             height, width = (max(1, round(n)) for n in one.placed.inside * ratio)
             output = output[:height, :width]
-        if port.name != self.contract.filled:
+        if not self.contract.hole or port.name != self.contract.filled:
             return output
         from deploy.filling import pasted
 

@@ -24,8 +24,9 @@ def report(watch: Stopwatch, predictor: Predictor, batch_size: int, count: int) 
 
     Source: section titles and keys are those of LDOUBLEV/AutoLog, "drivier_version" included; the code is ours.
     """
-    contract, options = predictor.contract, predictor.options
-    sections: dict[str, dict] = {
+    options, total = predictor.options, watch.total()
+    times = [f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in STAGES]
+    sections = {
         "Env info": {
             "OS_version": platform.platform(),
             "drivier_version": None,
@@ -45,28 +46,27 @@ def report(watch: Stopwatch, predictor: Predictor, batch_size: int, count: int) 
             "enable_mkldnn": options.use_mkldnn and not options.use_gpu,
             "cpu_math_library_num_threads": predictor.config.cpu_math_library_num_threads(),
         },
-        "Model info": {"model_name": contract.system, "precision": options.precision},
+        "Model info": {"model_name": predictor.contract.system, "precision": options.precision},
         "Data info": {
             "batch_size": batch_size,
-            "input_shape": list(contract.inputs[0].shape),
+            "input_shape": list(predictor.contract.inputs[0].shape),
             "data_num": count,
         },
         "Perf info": {
             "cpu_rss(MB)": f"{_peak_memory()}, gpu_rss(MB): None, gpu_util: None%",
-            "total time spent(s)": f"{watch.total():.4f}",
-            "preprocess_time(ms)": ", ".join(
-                [f"{watch.mean_milliseconds('preprocess'):.4f}"]
-                + [f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in STAGES[1:]]
-            ),
-            "ips": f"{count / watch.total():.3f} images/s" if watch.total() else "0 images/s",
+            "total time spent(s)": f"{total:.4f}",
+            **dict([", ".join(times).split(": ", 1)]),
+            "ips": f"{count / total:.3f} images/s" if total else "0 images/s",
         },
     }
+    return list(_stamped(sections))
+
+
+def _stamped(sections):
     stamp = time.strftime("[%Y/%m/%d %H:%M:%S] root INFO: ")
-    lines = []
     for title, values in sections.items():
-        lines.append(f"{stamp}---------------------- {title} ----------------------")
-        lines += [f"{stamp}{key}: {value}" for key, value in values.items()]
-    return lines
+        yield f"{stamp}---------------------- {title} ----------------------"
+        yield from (f"{stamp}{key}: {value}" for key, value in values.items())
 
 
 def _peak_memory():

@@ -1,4 +1,4 @@
-"""The command line of programs that work with a configuration, and how any program ends.
+"""The command line of programs that work with a configuration.
 
 A program names the standing flags it takes and its own; a YAML file adds short names for its own keys (section
 `flags`), and only those; a system adds what the command lines of its own project say (`System.dialects`).
@@ -6,14 +6,16 @@ A program names the standing flags it takes and its own; a YAML file adds short 
 
 import sys
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from engine import config as configuration
-from engine import peers, yaml_files
+from engine import yaml_files
 from engine.dialect import Dialect
-from engine.errors import ConfigError, InputError
-from engine.flags import STANDING, Flag, Parser, at_least, boolean, choice, optional, overrides, read
+from engine.errors import ConfigError
+from engine.flags import STANDING, Flag, Parser, at_least, boolean, choice, guarded, optional, overrides, read
 from engine.run_config import RunConfig
 
 __all__ = [
@@ -42,7 +44,7 @@ CONFIGURATION = {
 }
 
 
-def default_config():
+def default_config() -> str:
     """Path of the YAML that is meant where none is named; configs/default.txt says which.
 
     Raises:
@@ -63,11 +65,11 @@ class Arguments:
     config_path: Path
     dialect: Dialect
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         """A flag by its name."""
         return getattr(self.flags, name)
 
-    def wrapped(self, graph):
+    def wrapped(self, graph: Any) -> Any:
         """The graph, or what the system's own flags put in its place."""
         for name, flag in self.dialect.flags.items():
             if flag.wraps and getattr(self.flags, name):
@@ -75,7 +77,13 @@ class Arguments:
         return graph
 
 
-def parse(description, flags, argv=None, standing=(), own=None):
+def parse(
+    description: str | None,
+    flags: Mapping[str, str],
+    argv: Sequence[str] | None = None,
+    standing: Sequence[str] = (),
+    own: Mapping[str, Flag] | None = None,
+) -> Arguments:
     """Read the command line, then the YAML with its overrides.
 
     Args:
@@ -93,7 +101,7 @@ def parse(description, flags, argv=None, standing=(), own=None):
     declared, implied = _declared_flags(path)
     system = configuration.system_class(path)
     dialect = system.dialects.get(Path(sys.argv[0]).stem, Dialect())
-    table = {name: STANDING[name] for name in standing} | (own or {}) | dialect.flags
+    table = {name: STANDING[name] for name in standing} | dict(own or {}) | dialect.flags
     taken = {f"--{name}" for name in table} | {spelling for flag in table.values() for spelling in flag.aliases}
     declared = {name: keys for name, keys in declared.items() if f"--{name}" not in taken}
     described = {name: Flag(f"sets {', '.join(keys)}", metavar="VALUE") for name, keys in declared.items()}
@@ -154,17 +162,3 @@ def _standing_overrides(namespace, table, program_keys):
         if key is not None and value is not None:
             found.append((key, value, f"--{name}={value}"))
     return found + overrides(namespace.overrides or [])
-
-
-def guarded(main):
-    """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2."""
-    try:
-        status = main()
-        peers.say_goodbye()
-    except InputError as error:
-        print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-    raise SystemExit(status or 0)

@@ -6,6 +6,7 @@ precision; tables go through Pillow's lcms at 8 bits.
 
 import io
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -21,11 +22,11 @@ SRGB_TO_XYZ = np.array(  # relative to the D50 of profiles
 class Matrix:
     """A profile of one curve a channel and a 3 x 3 matrix (None: grey, one curve for all)."""
 
-    def __init__(self, curves, matrix):
+    def __init__(self, curves: Sequence[np.ndarray], matrix: np.ndarray | None) -> None:
         """Args: curves [3][STEPS], linear light of evenly spaced values; matrix to linear sRGB."""
-        self.curves, self.matrix = np.float32(curves), matrix
+        self.curves, self.matrix = np.asarray(curves, np.float32), matrix
 
-    def to_srgb(self, colours):
+    def to_srgb(self, colours: np.ndarray) -> np.ndarray:
         """[..., 3] in [0, 1] to the same in sRGB, clipped."""
         at = np.rint(colours * (STEPS - 1)).astype(np.int32)
         light = np.stack([curve[at[..., c]] for c, curve in enumerate(self.curves)], axis=-1)
@@ -33,7 +34,7 @@ class Matrix:
         light = np.clip(light, 0, 1)
         return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** np.float32(1 / 2.4) - 0.055).astype("f4")
 
-    def from_srgb(self, colours):
+    def from_srgb(self, colours: np.ndarray) -> np.ndarray:
         """The way back; what the profile cannot show is clipped."""
         colours = np.asarray(colours, np.float64)
         light = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
@@ -46,17 +47,17 @@ class Matrix:
 class Table:
     """A profile of any other form, by lcms at 8 bits."""
 
-    def __init__(self, icc):
+    def __init__(self, icc: bytes) -> None:
         """ImageCms.PyCMSError where lcms cannot use the bytes for RGB."""
         own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
         self.forth = ImageCms.buildTransform(own, srgb, "RGB", "RGB")
         self.back = ImageCms.buildTransform(srgb, own, "RGB", "RGB")
 
-    def to_srgb(self, colours):
+    def to_srgb(self, colours: np.ndarray) -> np.ndarray:
         """[..., 3] in [0, 1] to the same in sRGB, in steps of 1 / 255."""
         return self._through(self.forth, colours)
 
-    def from_srgb(self, colours):
+    def from_srgb(self, colours: np.ndarray) -> np.ndarray:
         """The way back."""
         return self._through(self.back, colours)
 
@@ -67,7 +68,7 @@ class Table:
 
 
 @lru_cache(maxsize=8)
-def profile_of(icc):
+def profile_of(icc: bytes | None) -> Matrix | Table | None:
     """What turns the colours of a profile into sRGB and back; None where they are sRGB already.
 
     Args:
@@ -89,7 +90,7 @@ def profile_of(icc):
     return None if change < SAME else found
 
 
-def cmyk_to_srgb(image, icc):
+def cmyk_to_srgb(image: Image.Image, icc: bytes) -> Image.Image | None:
     """A Pillow image of mode CMYK as RGB by its profile. ImageCms.PyCMSError where the profile is of no use."""
     own = ImageCms.ImageCmsProfile(io.BytesIO(icc))
     return ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")

@@ -11,6 +11,9 @@ import importlib
 import json
 import logging
 import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError, create_model
@@ -18,12 +21,14 @@ from pydantic_core import to_jsonable_python
 
 from engine.errors import ConfigError
 from engine.run_config import RunConfig
+from engine.system import System
 from engine.yaml_files import read_yaml
 
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
 MOVED = {"data_loader.faces": "data_loader.drawn_faces"}  # dotted path in older YAML files, or its beginning -> today's
 
 
-def set_value(content, dotted, value, label):
+def set_value(content: dict, dotted: str, value: Any, label: str) -> None:
     """Put `value` at `a.b.c` of nested dicts, in place. ConfigError names `label` where the path runs into a value."""
     *parents, last = dotted.split(".")
     for depth, name in enumerate(parents):
@@ -33,7 +38,7 @@ def set_value(content, dotted, value, label):
     content[last] = value
 
 
-def current_path(dotted):
+def current_path(dotted: Any) -> Any:
     """The dotted path that a path of an older YAML file leads to; one that did not move is returned as it is."""
     old = max((one for one in MOVED if f"{dotted}.".startswith(f"{one}.")), key=len, default=None)
     return dotted if old is None else MOVED[old] + dotted[len(old) :]
@@ -44,7 +49,7 @@ def _tell_of_move(label, dotted):
     logging.getLogger("kintsugi").warning(f"{label}: '{dotted}' moved; write '{current_path(dotted)}'")
 
 
-def import_class(dotted, roots, label):
+def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
     """The class at a dotted path below one of `roots`. ConfigError names the key and the nearest match."""
     if current_path(str(dotted)) != dotted and str(dotted).startswith(roots):
         _tell_of_move(label, dotted)
@@ -67,7 +72,7 @@ def import_class(dotted, roots, label):
     return found
 
 
-def system_class(path):
+def system_class(path: str | Path) -> type[System]:
     """The class a YAML file's `system` names. ConfigError where there is none."""
     content = read_yaml(path)
     if "system" not in content:
@@ -75,7 +80,7 @@ def system_class(path):
     return import_class(content["system"], ("system.",), f"{path}.system")
 
 
-def load(path, overrides=()):
+def load(path: str | Path, overrides: Iterable[tuple[str, Any, str]] = ()) -> RunConfig:
     """Read and check a YAML file.
 
     Args:
@@ -92,7 +97,7 @@ def load(path, overrides=()):
     return _typed(content, str(path), labels)
 
 
-def replaced(config, values):
+def replaced(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     """The configuration with further values, {dotted key: value}, checked as when it was read."""
     content = as_dict(config)
     for key, value in values.items():
@@ -127,7 +132,9 @@ def _dataset_settings(section, source, key, labels):
     return validate(settings, {"dataset": current_path(dotted), **section}, source, key, labels)
 
 
-def validate(kind, content, source, key, labels=None):
+def validate(
+    kind: type[SettingsT], content: Any, source: str, key: str, labels: Mapping[str, str] | None = None
+) -> SettingsT:
     """An instance of the Settings class `kind`, or the first mistake as one line."""
     try:
         return kind.model_validate(content)
@@ -166,18 +173,18 @@ def _is_settings(kind):
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def did_you_mean(name, known):
+def did_you_mean(name: object, known: Iterable[object]) -> str:
     """' Did you mean ...?' for the nearest of `known`, or nothing."""
     near = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.5)
     return f". Did you mean '{near[0]}'?" if near else ""
 
 
-def as_dict(config):
+def as_dict(config: BaseModel) -> dict[str, Any]:
     """The resolved configuration as plain values, the form that is saved and compared."""
     return json.loads(config.model_dump_json())
 
 
-def completed(content, config):
+def completed(content: Mapping[str, Any], config: BaseModel) -> dict[str, Any]:
     """A saved form (`as_dict`) in today's words: defaults of keys that its run did not know, paths that moved.
 
     Args:
@@ -194,17 +201,17 @@ def completed(content, config):
     return full
 
 
-def digest(config):
+def digest(config: BaseModel) -> str:
     """Short hash of the resolved configuration."""
     return hashlib.sha256(json.dumps(as_dict(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def to_yaml(config):
+def to_yaml(config: BaseModel) -> str:
     """The resolved configuration as YAML text."""
     return yaml.safe_dump(as_dict(config), sort_keys=False, allow_unicode=True, width=120)
 
 
-def differences(one, other, prefix=""):
+def differences(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Dotted keys whose values differ between two plain dicts, in order."""
     keys = []
     for name in [*one, *(name for name in other if name not in one)]:

@@ -4,6 +4,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def said(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
-def read_bytes(path, expected: str, most: int = MOST) -> bytes:
+def read_bytes(path: str | Path, expected: str, most: int = MOST) -> bytes:
     """A file's bytes.
 
     Args:
@@ -38,7 +39,7 @@ def read_bytes(path, expected: str, most: int = MOST) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror}); expected {expected}") from None
 
 
-def read_text(path, expected: str, encodings: tuple[str, ...] = ("utf-8-sig",), most: int = MOST) -> str:
+def read_text(path: str | Path, expected: str, encodings: tuple[str, ...] = ("utf-8-sig",), most: int = MOST) -> str:
     """A file's text in the first of the encodings that fits. InputError: see `read_bytes`, or none fits."""
     content = read_bytes(path, expected, most)
     for encoding in encodings:
@@ -49,7 +50,7 @@ def read_text(path, expected: str, encodings: tuple[str, ...] = ("utf-8-sig",), 
     raise InputError(f"{path}: not text in {' or '.join(encodings)}; expected {expected}")
 
 
-def read_json(path, expected: str, most: int = MOST):
+def read_json(path: str | Path, expected: str, most: int = MOST) -> Any:
     """The value in a JSON file. InputError: see `read_bytes`, or it is not JSON."""
     try:
         return json.loads(read_text(path, expected, most=most))
@@ -57,7 +58,7 @@ def read_json(path, expected: str, most: int = MOST):
         raise InputError(f"{path}: not JSON ({said(error)}); expected {expected}") from None
 
 
-def read_arrays(path, expected: str, most: int = MOST) -> dict[str, np.ndarray]:
+def read_arrays(path: str | Path, expected: str, most: int = MOST // 2) -> dict[str, np.ndarray]:
     """The arrays of an .npz file: name -> array.
 
     Raises:

@@ -1,10 +1,11 @@
 """What a system adds to a script's command line: the words of the project it is from (`System.dialects`)."""
 
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from engine.errors import ConfigError
-from engine.flags import Flag, optional
+from engine.flags import Flag, Parser, optional
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Dialect:
     places: tuple[str, ...] = ()
     implied: dict[str, object] = field(default_factory=dict)
 
-    def place(self, parser, namespace, words, system):
+    def place(self, parser: Parser, namespace: Namespace, words: Sequence[str], system: str) -> None:
         """Give the flags that bare words stand for their values, and what the use of words implies. In place."""
         if not words:
             return
@@ -53,7 +54,7 @@ class Dialect:
             if getattr(namespace, name) is None:
                 setattr(namespace, name, value)
 
-    def translate(self, namespace):
+    def translate(self, namespace: Namespace) -> None:
         """Set the flags that the given own ones mean. In place. ConfigError where they disagree with what is set."""
         for name, flag in self.flags.items():
             given = getattr(namespace, name)

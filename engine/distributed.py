@@ -52,14 +52,14 @@ def start(device="auto"):
     elif world_size() == 1:
         paddle.set_device("gpu")
     else:
-        paddle.set_device(f"gpu:{int(os.environ.get('FLAGS_selected_gpus', '0').split(',')[0])}")
+        paddle.set_device(f"gpu:{int(os.environ.get('FLAGS_selected_gpus', '0').split(',')[0])}")  # noqa: SIM112  Paddle's
     if "PADDLE_TRAINER_ID" in os.environ:
         peers.end_with_launcher()
     if world_size() > 1:
         dist.init_parallel_env()
         port = paddle.to_tensor([peers.listen(world_size()) if is_main() else 0])
         dist.broadcast(port, src=0)
-        peers.watch(rank(), world_size(), int(port.item()))
+        peers.watch(rank(), world_size(), int(port.numpy()[0]))
 
 
 @contextmanager
@@ -104,7 +104,8 @@ def agreed(prepare):
 def _said_by_all(said):
     """What each rank says, in their order."""
     text = json.dumps(said).encode()[:MESSAGE]
-    parts, mine = [], paddle.to_tensor(np.frombuffer(text.ljust(MESSAGE), np.uint8).astype("int32"))
+    parts: list[paddle.Tensor] = []
+    mine = paddle.to_tensor(np.frombuffer(text.ljust(MESSAGE), np.uint8).astype("int32"))
     with _exchange():
         dist.all_gather(parts, mine)
     return [json.loads(part.numpy().astype(np.uint8).tobytes().decode()) for part in parts]
@@ -139,7 +140,7 @@ def joint(values):
     world = world_size()
     if world == 1:
         return values
-    parts = []
+    parts: list[paddle.Tensor] = []
     with _exchange():
         dist.all_gather(parts, values.detach())
     parts[rank()] = values.detach() + (values - values.detach()) * world

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from engine.errors import InputError
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`; it takes `path`'s place when the block ends well and is removed when it does not.
 
     Raises:
@@ -28,13 +29,13 @@ def replacing(path):
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path, text):
-    """Write UTF-8 text, whole or not at all."""
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all; bytes of a file's name that are no text are escaped."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def check_regular(path):
+def check_regular(path: str | Path) -> None:
     """InputError where the path is a pipe, a socket or a device, which would be waited for; a missing file passes."""
     with suppress(OSError):
         kind = os.stat(path).st_mode
@@ -42,7 +43,7 @@ def check_regular(path):
             raise InputError(f"{path}: is a pipe, a socket or a device; expected a file")
 
 
-def check_writable(folder):
+def check_writable(folder: str | Path) -> None:
     """Make a folder and try that a file can be written there.
 
     Raises:

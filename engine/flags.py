@@ -2,21 +2,23 @@
 
 Every value may be written `--flag value` or `--flag=value`; booleans arrive as True or False; `None` and `null` mean
 "not given". What is misspelt is one line with a suggestion. `read` is for programs without a configuration, those with
-one use engine.cli.parse.
+one use engine.cli.parse; `guarded` says how any program ends.
 """
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
-from engine import yaml_files
+from engine import peers, yaml_files
 from engine.config import did_you_mean
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InputError
+from engine.picture_files import MAX_PIXELS, allow
 
 
-def boolean(text):
+def boolean(text: str) -> bool:
     """True or False from the strings TIPC passes."""
     if str(text).lower() in ("true", "1"):
         return True
@@ -25,7 +27,7 @@ def boolean(text):
     raise argparse.ArgumentTypeError(f"expected True or False, found '{text}'")
 
 
-def optional(kind):
+def optional(kind: Callable[[str], Any]) -> Callable[[str], Any]:
     """A type that reads `None`, `null` and the empty string as "not given"."""
 
     def read(text):
@@ -35,7 +37,7 @@ def optional(kind):
     return read
 
 
-def at_least(least):
+def at_least(least: int) -> Callable[[str], int]:
     """A type that takes whole numbers from `least` on."""
 
     def read(text):
@@ -47,7 +49,7 @@ def at_least(least):
     return read
 
 
-def choice(*values):
+def choice(*values: str) -> Callable[[str], str]:
     """A type that takes one of `values`; the error names them."""
 
     def read(text):
@@ -58,7 +60,7 @@ def choice(*values):
     return read
 
 
-def overrides(words):
+def overrides(words: Iterable[str]) -> list[tuple[str, Any, str]]:
     """(key, value, label) triples of words KEY=VALUE, the values in YAML's reading. ConfigError for another word."""
     found = []
     for word in words:
@@ -108,13 +110,20 @@ STANDING = {
     "precision": Flag("number format of the forward passes", key="train.precision", metavar="fp32|fp16|bf16"),
     "to_static": Flag("capture the networks a system names as static graphs", boolean, key="train.to_static"),
     "seed": Flag("seed of weights, data order, noise and degradations", int, key="seed", metavar="N"),
+    "max_pixels": Flag(f"largest picture that is read; default: {MAX_PIXELS}", at_least(1), metavar="N"),
 }
 
 
 class Parser(argparse.ArgumentParser):
     """argparse with this project's error form: one line."""
 
-    def __init__(self, description, table, places=None, **options):
+    def __init__(
+        self,
+        description: str | None,
+        table: Mapping[str, Flag],
+        places: Mapping[str, Flag] | None = None,
+        **options: Any,
+    ) -> None:
         """Args: the docstring shown by --help as it is; name -> Flag; name -> Flag of places for bare words."""
         super().__init__(
             prog=Path(sys.argv[0]).name,
@@ -127,8 +136,9 @@ class Parser(argparse.ArgumentParser):
         for name, flag in table.items():
             self._add(name, flag)
 
-    def _add(self, name, flag):
+    def _add(self, name: str, flag: Flag) -> None:
         shown = flag.help + (f" (sets {flag.key})" if flag.key else "")
+        form: dict[str, Any]
         if flag.many:
             form = {"nargs": "+", "action": "extend"}
         else:
@@ -145,22 +155,22 @@ class Parser(argparse.ArgumentParser):
             **form,
         )
 
-    def format_help(self):
+    def format_help(self) -> str:
         """Help that names the places of bare words too."""
         for name, flag in self.places.items():
             shown = flag.metavar or name.upper()
             self.add_argument(name, metavar=shown, help=flag.help, nargs="+" if flag.many and flag.required else None)
         return super().format_help()
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage; exit status 2."""
         raise ConfigError(f"{self.prog}: {message.removeprefix('argument ')}; see --help")
 
-    def known_flags(self):
+    def known_flags(self) -> list[str]:
         """Every option string."""
         return [text for action in self._actions for text in action.option_strings]
 
-    def read(self, argv):
+    def read(self, argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         """The command line.
 
         Args:
@@ -176,13 +186,14 @@ class Parser(argparse.ArgumentParser):
             raise ConfigError(f"{self.prog}: unknown flag '{word}'{hint} See --help")
         return namespace, unknown
 
-    def complete(self, namespace):
+    def complete(self, namespace: argparse.Namespace) -> None:
         """Give the flags that were not given their defaults. In place. ConfigError for one that is required."""
         for name, flag in self.table.items():
             if getattr(namespace, name) is None:
                 if flag.required:
                     raise ConfigError(f"{self.prog}: --{name} is missing: {flag.help}; see --help")
                 setattr(namespace, name, [] if flag.many and flag.default is None else flag.default)
+        allow(getattr(namespace, "max_pixels", None))
 
 
 def _told_apart(argv, parser):
@@ -190,14 +201,21 @@ def _told_apart(argv, parser):
     booleans = [(f"--{name}", *flag.aliases) for name, flag in parser.table.items() if flag.kind is boolean]
     bare = {spelling for spellings in booleans for spelling in spellings}
     values = {"true", "false", "0", "1", "none", "null", ""}
-    following = [*argv[1:], "-"]
+    following = [*argv, "-"][1:]
     return [
         f"{word}=True" if word in bare and not after.startswith("-") and after.lower() not in values else word
         for word, after in zip(argv, following, strict=True)
     ]
 
 
-def read(description, flags, argv=None, places=None, standing=(), epilog=None):
+def read(
+    description: str | None,
+    flags: Mapping[str, Flag],
+    argv: Sequence[str] | None = None,
+    places: Mapping[str, Flag] | None = None,
+    standing: Sequence[str] = (),
+    epilog: str | None = None,
+) -> argparse.Namespace:
     """Read the command line of a program without a configuration.
 
     Args:
@@ -211,7 +229,7 @@ def read(description, flags, argv=None, places=None, standing=(), epilog=None):
     Returns:
         Namespace with a value for every flag and place. ConfigError in one line for what is misspelt, wrong or missing.
     """
-    table, places = {name: STANDING[name] for name in standing} | flags, places or {}
+    table, places = {name: STANDING[name] for name in standing} | dict(flags), places or {}
     parser = Parser(description, table, places, epilog=epilog)
     namespace, words = parser.read(sys.argv[1:] if argv is None else list(argv))
     parser.complete(namespace)
@@ -228,3 +246,23 @@ def read(description, flags, argv=None, places=None, standing=(), epilog=None):
     if words:
         raise ConfigError(f"{parser.prog}: unknown word '{words[0]}'. See --help")
     return namespace
+
+
+def guarded(main: Callable[[], int | None]) -> NoReturn:
+    """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2.
+
+    What the console's encoding cannot show, such as a file's name, is printed escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = main()
+        peers.say_goodbye()
+    except InputError as error:
+        print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    raise SystemExit(status or 0)

@@ -6,8 +6,10 @@ arrays and tensors alike.
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from engine import picture_files
 from engine.errors import InputError
 from engine.files import replacing
+
+T = TypeVar("T")  # array or tensor
 
 KERNELS = {
     "nearest": cv2.INTER_NEAREST,
@@ -29,7 +33,7 @@ CAPTION_HEIGHT = 16
 SUSPICIOUS_RATIO = 0.6  # a mask with a larger part of hole is more often one of the other polarity
 
 
-def read_image(path):
+def read_image(path: str | Path) -> np.ndarray:
     """A picture file as networks see it, see `engine.picture_files.read`: [H, W, 3] float32 sRGB in [0, 1].
 
     Grey is repeated over the channels, 16-bit keeps its precision, transparency is composited on white.
@@ -37,12 +41,7 @@ def read_image(path):
     return picture_files.read(path).pixels()
 
 
-def decode_image(content, path):
-    """The bytes of a picture file, see `read_image`; `path` is its name in errors."""
-    return picture_files.decode(content, path).pixels()
-
-
-def write_image(path, image):
+def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write an RGB image as an 8-bit file, whole or not at all; missing folders are made.
 
     Args:
@@ -65,19 +64,25 @@ _SAVE_OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 
 
 @dataclass(frozen=True)
 class Listing:
-    """The picture files below a folder, sorted by path, and how many files of each kind were left out."""
+    """The picture files below a folder: sorted names, relative to it, and how many files of each kind were left out."""
 
-    paths: list
+    folder: Path
+    names: list
     left_out: Counter
 
-    def said(self):
+    @property
+    def paths(self) -> list[Path]:
+        """The files."""
+        return [Path(self.folder, name) for name in self.names]
+
+    def said(self) -> str:
         """What was left out as the end of a sentence, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.most_common())
         count = self.left_out.total()
         return f", {count} file{'s' * (count != 1)} left out ({kinds})" if kinds else ""
 
 
-def listing(folder):
+def listing(folder: str | Path) -> Listing:
     """Every picture file below a folder, linked folders included, each folder once.
 
     Left out are files of other suffixes, what begins with a dot and what HIDDEN names, the keep of programs.
@@ -88,25 +93,33 @@ def listing(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; expected one of images")
-    found, left_out, seen = [], Counter(), {os.path.realpath(folder)}
+    found, seen = [], {os.path.realpath(folder)}
+    left_out: Counter[str] = Counter()
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in sorted(folders) if _is_first(os.path.join(parent, name), seen)]
-        is_hidden = any(map(hidden, os.path.relpath(parent, folder).split(os.sep)))
+        above = [part for part in os.path.relpath(parent, folder).split(os.sep) if part != "."]
+        prefix, is_hidden = "".join(f"{part}/" for part in above), any(map(hidden, above))
         for name in names:
             suffix = os.path.splitext(name)[1].lower()
             if is_hidden or hidden(name) or suffix not in picture_files.READABLE:
                 left_out["hidden" if is_hidden or hidden(name) else suffix or "without suffix"] += 1
             else:
-                found.append(os.path.join(parent, name))
+                found.append(prefix + name)
+    listed = Listing(folder, sorted(found, key=lambda name: name.split("/")), left_out)
     if not found:
-        suffixes, others = ", ".join(sorted(picture_files.READABLE)), Listing([], left_out).said()
-        raise InputError(f"{folder}: holds no image; expected files ending in {suffixes}{others}")
-    return Listing([Path(name) for name in sorted(found, key=lambda name: name.split(os.sep))], left_out)
+        suffixes = ", ".join(sorted(picture_files.READABLE))
+        raise InputError(f"{folder}: holds no image; expected files ending in {suffixes}{listed.said()}")
+    return listed
 
 
-def hidden(name):
+def left_out(*folders: str | Path) -> str:
+    """What `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
+    return Listing(Path(), [], sum((listing(folder).left_out for folder in folders), Counter[str]())).said()
+
+
+def hidden(name: str) -> bool:
     """Whether a file or folder of this name is left out."""
-    return name in HIDDEN or (name.startswith(".") and name not in (".", ".."))
+    return name.startswith(".") or name in HIDDEN
 
 
 def _is_first(path, seen):
@@ -117,12 +130,12 @@ def _is_first(path, seen):
     return True
 
 
-def list_images(folder):
+def list_images(folder: str | Path) -> list[Path]:
     """The paths of `listing`."""
     return listing(folder).paths
 
 
-def resize(image, size, kernel):
+def resize(image: np.ndarray, size: Sequence[int], kernel: str) -> np.ndarray:
     """Resize [H, W, C] to size = (height, width); an image of that size is returned as it is.
 
     Args:
@@ -138,7 +151,7 @@ def resize(image, size, kernel):
     return resized.reshape(height, width, *image.shape[2:])
 
 
-def fitted(image, size, kernel):
+def fitted(image: np.ndarray, size: Sequence[int], kernel: str) -> np.ndarray:
     """The centre of [H, W, C] with the aspect ratio of size = (height, width), at that size.
 
     Args:
@@ -149,46 +162,46 @@ def fitted(image, size, kernel):
     return resize(cropped, size, kernel if height > size[0] or width > size[1] else "linear")
 
 
-def centre_box(shape, size):
+def centre_box(shape: Sequence[int], size: Sequence[int]) -> tuple[int, int, int, int]:
     """(top, left, height, width) of the largest centred part of [H, W, ...] with the aspect ratio of size."""
     ratio = min(shape[0] / size[0], shape[1] / size[1])  # source pixels a target pixel
     height, width = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
     return (shape[0] - height) // 2, (shape[1] - width) // 2, height, width
 
 
-def to_uint8(image):
+def to_uint8(image: Any) -> np.ndarray:
     """[0, 1] -> 0 .. 255, clipped and rounded to nearest; uint8 passes through."""
     if image.dtype == np.uint8:
         return image
     return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
-def to_chw(image):
+def to_chw(image: np.ndarray) -> np.ndarray:
     """[..., H, W, C] -> [..., C, H, W], contiguous."""
     return np.ascontiguousarray(np.moveaxis(image, -1, -3))
 
 
-def to_hwc(tensor):
+def to_hwc(tensor: Any) -> np.ndarray:
     """Array or tensor [..., C, H, W] -> contiguous array [..., H, W, C]."""
     return np.ascontiguousarray(np.moveaxis(np.asarray(tensor), -3, -1))
 
 
-def to_signed(image):
+def to_signed(image: Any) -> Any:
     """[0, 1] -> [-1, 1]."""
     return image * 2 - 1
 
 
-def from_signed(image):
+def from_signed(image: Any) -> Any:
     """[-1, 1] -> [0, 1]."""
     return (image + 1) / 2
 
 
-def composite(output, image, mask):
+def composite(output: Any, image: Any, mask: Any) -> Any:
     """`output` where the mask is 1 (hole), `image` where it is 0 (known)."""
     return mask * output + (1 - mask) * image
 
 
-def face_box(size):
+def face_box(size: Sequence[int]) -> np.ndarray:
     """The hole of a masked face in an aligned picture, size = (height, width): [H, W, 1] float32, 1 in the hole.
 
     Half the height and half the width, in the middle of the lower edge.
@@ -201,7 +214,7 @@ def face_box(size):
     return hole
 
 
-def picture_grid(rows, labels=None):
+def picture_grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str] | None = None) -> np.ndarray:
     """One picture of images side by side, for eyes.
 
     Args:

@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from contextlib import suppress
+from typing import Any
 
 from tqdm import tqdm
 
@@ -64,12 +65,14 @@ class RunLog:
         """
         to_console()
         self.folder, self.samples, self.steps = folder, samples, steps
-        self.visual = self.bar = self.file = None
+        self.visual: Any = None
+        self.bar: Any = None
+        self.file: Any = None
         self.validated = set()
         if not distributed.is_main():
             return
         kept = self._drop_records_after(first_step)
-        self.file = _LogFile(folder / "train.log", encoding="utf-8")
+        self.file = _LogFile(folder / "train.log", encoding="utf-8", errors="backslashreplace")
         self.file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         logger.addHandler(self.file)
         with warnings.catch_warnings():
@@ -182,7 +185,7 @@ def _record(line):
     try:
         found = json.loads(line)
         numbers = all(
-            type(value) in (int, float) and abs(value) < 2**1023 or value != value for value in found.values()
+            (type(value) in (int, float) and abs(value) < 2**1023) or value != value for value in found.values()
         )
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None

@@ -5,11 +5,13 @@ the strokes are marked, of a picture with an erased part what is erased. Otherwi
 half of the grey levels on, or of the mask's own range where it has two values or never gets to (or below) one half.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from engine.picture_files import Picture, read
 
-LUMA = np.float32([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 FEW_LEVELS = 16  # strokes have fewer colours, a picture has more
 CLEAR_RANGE = 1 / 8  # of darker or brighter levels that are not noise
 
@@ -26,7 +28,7 @@ def hole_of(picture: Picture, white_means: str = "hole", threshold: float = 0.5)
     return (marked if white_means == "hole" else ~marked).astype(np.float32)[..., None]
 
 
-def read_hole(path, white_means: str = "hole", threshold: float = 0.5) -> np.ndarray:
+def read_hole(path: str | Path, white_means: str = "hole", threshold: float = 0.5) -> np.ndarray:
     """`hole_of` a file. InputError where it cannot be read."""
     return hole_of(read(path), white_means, threshold)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 import paddle
 import paddle.nn.functional as F
+from paddle import nn
 
 from engine.errors import InputError
 from engine.files import write_text
@@ -40,12 +42,14 @@ class Row:
     gflop: float | None = None
     note: str = ""
 
-    def shares(self):
+    def shares(self) -> tuple[float, float] | None:
         """Parts of the limit that are reached: (median of median, best of best); None without known work."""
         t = self.timing
-        return self.gflop and (self.gflop / t.seconds / t.limit, self.gflop / t.best_seconds / t.best_limit)
+        if self.gflop is None:
+            return None
+        return self.gflop / t.seconds / t.limit, self.gflop / t.best_seconds / t.best_limit
 
-    def cells(self):
+    def cells(self) -> list[str]:
         """The table's columns as text."""
         shares = self.shares()
         work = [f"{self.gflop:.1f}", f"{shares[0]:.0%} ({shares[1]:.0%})"] if shares else ["-", "-"]
@@ -56,13 +60,13 @@ class Row:
 class Limit:
     """The machine's matrix-product speed."""
 
-    def __init__(self, threads=THREADS, size=2048):
+    def __init__(self, threads: int = THREADS, size: int = 2048) -> None:
         """`threads`: of the product."""
         self.threads, self.size, self.matrix = threads, size, paddle.randn([size, size])
         for _ in range(3):
             self.sample()
 
-    def sample(self):
+    def sample(self) -> float:
         """GFLOP/s of one product. Paddle Inference leaves one thread behind after a run, so they are set each time."""
         paddle.base.core.set_num_threads(self.threads)
         start = time.perf_counter()
@@ -70,7 +74,7 @@ class Limit:
         return 2e-9 * self.size**3 / (time.perf_counter() - start)
 
 
-def measure(limit, function, repeats, warm_up=2):
+def measure(limit: Limit, function: Callable[[], object], repeats: int, warm_up: int = 2) -> Timing:
     """Timing of a function, the limit taken before every repeat."""
     for _ in range(warm_up):
         function()
@@ -83,7 +87,7 @@ def measure(limit, function, repeats, warm_up=2):
     return Timing(float(np.median(seconds)), float(np.median(speeds)), min(seconds), max(speeds))
 
 
-def dense_gflop(layer, shape):
+def dense_gflop(layer: nn.Layer, shape: Sequence[int]) -> float:
     """Multiplications and additions of a layer's dense convolutions and linear layers for one input, in GFLOP."""
     total = 0
 
@@ -110,7 +114,7 @@ def dense_gflop(layer, shape):
     return total * 1e-9
 
 
-def convolution_gflop(network, shape):
+def convolution_gflop(network: nn.Layer, shape: Sequence[int]) -> float:
     """Multiplications and additions of the nn.Conv2D layers of a network for one input, in GFLOP."""
     total = []
 
@@ -126,13 +130,13 @@ def convolution_gflop(network, shape):
     return sum(total) * 1e-9
 
 
-def weighted(pairs):
+def weighted(pairs: Iterable[tuple[Timing, float]]) -> Timing:
     """Mean Timing of steps that occur with the given weights: (Timing, weight) pairs."""
     pairs, names = list(pairs), ("seconds", "limit", "best_seconds", "best_limit")
     return Timing(*(sum(getattr(timing, name) * weight for timing, weight in pairs) for name in names))
 
 
-def core_row(group, name, function, repeats):
+def core_row(group: str, name: str, function: Callable[[int], object], repeats: int) -> Row:
     """Row of a function of a number: processor time, where others do not count, against the limit of one core."""
     cv2.setNumThreads(1)
     limit = Limit(threads=1)
@@ -147,20 +151,20 @@ def core_row(group, name, function, repeats):
     return Row(group, name, timing, note=f"{1 / mean:.1f} images/s and core")
 
 
-def table(rows):
+def table(rows: Iterable[Row]) -> str:
     """Rows as a Markdown table; medians, in brackets the best repeat (of the best limit)."""
     titles = ["group", "what", "ms", "GFLOP", "of limit", "limit would do (GFLOP)", "note"]
     lines = [titles, ["---"] * len(titles), *(row.cells() for row in rows)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def write_rows(path, rows):
+def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
     """Write rows as JSON, with the number of threads and the shares of the limit."""
     report = {"threads": THREADS, "rows": [asdict(row) | {"shares": row.shares()} for row in rows]}
     write_text(path, json.dumps(report, indent=1))
 
 
-def rows_of_process(command):
+def rows_of_process(command: Sequence[str]) -> list[Row]:
     """Rows of a process of its own that takes `--json FILE` for them; its messages go to stderr.
 
     Raises:

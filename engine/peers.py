@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 
 SECONDS_TO_LEAVE = 8  # from the loss of the launcher to the end of this process, come what may
 GRACE = 1.0  # for a process that ends by itself, with a line of its own
@@ -70,10 +71,8 @@ def say_goodbye() -> None:
     """This process ends as it should."""
     _leaving.set()
     for connection in _open:
-        try:
+        with suppress(OSError):  # gone already
             connection.sendall(GOODBYE)
-        except OSError:  # gone already
-            pass
 
 
 def _main_host():
@@ -104,11 +103,9 @@ def _wait_for(connection, rank, world):
     if _rest(connection) == GOODBYE:
         return
     for other in _open:
-        try:
+        with suppress(OSError):
             other.sendall(str(rank).encode())
             other.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
     _leave(str(rank), world)
 
 

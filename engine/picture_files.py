@@ -6,6 +6,7 @@ One list of formats for training and prediction; whatever a decoder raises becom
 import io
 import logging
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from engine import colour_profiles, sixteen_bits
 from engine.errors import InputError
 from engine.files import check_regular
 
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # an MPO is opened as a JPEG
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # an MPO is opened as a JPEG
 READABLE = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .bmp .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .gif".split())
 if find_spec("pillow_heif"):  # requirements-heif.txt
     FORMATS, READABLE = (*FORMATS, "HEIF"), READABLE | {".heic", ".heif"}
@@ -38,6 +39,7 @@ UPRIGHT = {  # EXIF orientation -> how the stored [H, W, C] array becomes the up
 logger = logging.getLogger("kintsugi")
 for _key in ((b"MM", 0, (1,), 1, (16,), ()), (b"II", 1, (1,), 1, (16, 16), (2,)), (b"MM", 1, (1,), 1, (16, 16), (2,))):
     TiffImagePlugin.OPEN_INFO.setdefault(_key, ("I;16", "I;16"))  # Pillow opens them, sixteen_bits decodes them
+warnings.filterwarnings("ignore", module=r"PIL\..*")  # remarks on damaged tags, without the file's name
 Image.MAX_IMAGE_PIXELS = None  # `max_pixels` decides, for every format and before anything is decoded
 
 
@@ -73,11 +75,12 @@ class Picture:
         return bool((self.samples == self.samples[..., :1]).all())
 
     def colours(self) -> np.ndarray:
-        """[H, W, 3] float32 RGB in [0, 1], converted to sRGB, without regard to alpha."""
-        found = np.ascontiguousarray(self.samples, dtype=np.float32) / np.float32(np.iinfo(self.samples.dtype).max)
+        """[H, W, 3] float32 RGB in [0, 1], converted to sRGB in the picture's depth, without regard to alpha."""
+        highest = np.float32(np.iinfo(self.samples.dtype).max)
+        found = np.ascontiguousarray(self.samples, dtype=np.float32) / highest
         found = np.repeat(found, 3, axis=2) if found.shape[2] == 1 else found
         profile = self.profile()
-        return found if profile is None else profile.to_srgb(found)
+        return found if profile is None else np.rint(profile.to_srgb(found) * highest) / highest
 
     def opacity(self) -> np.ndarray | None:
         """[H, W, 1] float32 in [0, 1], or None where nothing is transparent."""
@@ -90,7 +93,7 @@ class Picture:
         found, opacity = self.colours(), self.opacity()
         return found if opacity is None else opacity * found + (1 - opacity)
 
-    def profile(self):
+    def profile(self) -> colour_profiles.Matrix | colour_profiles.Table | None:
         """The conversion of its colours (engine.colour_profiles), or None; a profile of no use is said and ignored."""
         try:
             return None if self.icc is None else colour_profiles.profile_of(self.icc)
@@ -113,7 +116,7 @@ def allow(pixels: int | None) -> None:
         os.environ[LIMIT] = str(pixels)
 
 
-def read(path) -> Picture:
+def read(path: str | Path) -> Picture:
     """A picture file.
 
     Raises:
@@ -131,7 +134,7 @@ def read(path) -> Picture:
     return decode(content, path)
 
 
-def decode(content: bytes, name) -> Picture:
+def decode(content: bytes, name: str | Path) -> Picture:
     """The bytes of a picture file, see `read`; `name` is what errors call it."""
     _register_heif()
     limit = max_pixels()
@@ -170,15 +173,15 @@ def _decoded(file, content):
     turn = file.tag_v2.get(ORIENTATION, 1) if deep is not None and file.format == "TIFF" else None
     if deep is None:
         file.load()  # turns a TIFF
-    exif = file.getexif()
-    turn = exif.get(ORIENTATION, 1) if turn is None else turn
+    exif, orientation = _exif(file)
+    turn = orientation if turn is None else turn
     icc = file.info.get("icc_profile") or None
     if deep is None:
         deep, icc = _samples_8_bit(file, icc)
     pixels = np.ascontiguousarray(UPRIGHT.get(turn, lambda a: a)(deep))
     colours = 3 if pixels.shape[2] > 2 else 1
     alpha = pixels[..., colours:] if pixels.shape[2] > colours else None
-    return Picture(pixels[..., :colours], alpha, icc, _exif(exif, file.format), file.format, encoding=encoding)
+    return Picture(pixels[..., :colours], alpha, icc, exif, file.format, encoding=encoding)
 
 
 def _samples_8_bit(file, icc):
@@ -208,10 +211,10 @@ def _samples_16_bit(file, content):
     if file.format == "PNG" and ";16" in str(file.tile):
         file.load()  # OpenCV forgives a damaged file, and EXIF may stand at its end
         return sixteen_bits.png(content)
-    if file.format == "PPM" and content[:2] in (b"P5", b"P6") and file.tile and file.tile[0].codec_name == "ppm":
-        args = file.tile[0].args
-        if isinstance(args[-1], int) and args[-1] > 255:
-            return sixteen_bits.pnm(content, (file.height, file.width), 3 if content[:2] == b"P6" else 1)
+    if file.format == "PPM" and (channels := {b"P5": 1, b"P6": 3}.get(content[:2])):
+        highest = 65535 if "I;16" in str(file.tile) else file.tile[0].args[-1]
+        if isinstance(highest, int) and highest > 255:
+            return sixteen_bits.pnm(content, file.tile[0].offset, (file.height, file.width, channels), highest)
     return None
 
 
@@ -219,24 +222,27 @@ def _encoding(file, content):
     """Options that write the container about as it was."""
     if file.format in ("JPEG", "MPO"):
         sampling = JpegImagePlugin.get_sampling(file)
-        return {"qtables": file.quantization, **({"subsampling": sampling} if sampling >= 0 else {})}
+        found = {"qtables": file.quantization, "subsampling": sampling if sampling >= 0 else None}
+        return {name: value for name, value in found.items() if value not in (None, {})}
     if file.format == "WEBP":
         return {"lossless": True} if content[12:16] == b"VP8L" else {"quality": 95}
     return {}
 
 
-def _exif(exif, container):
-    """The bytes to embed, with an upright orientation and without sizes; None where there is nothing to say."""
+def _exif(file):
+    """(bytes to embed, upright and without sizes, or None where there is nothing to say; orientation as stored)."""
     try:
-        if container == "TIFF":
+        exif = file.getexif()
+        orientation = int(exif.get(ORIENTATION, 1))
+        if file.format == "TIFF":
             for tag in set(exif) - DESCRIBING:
                 del exif[tag]
         if not len(exif):
-            return None
+            return None, orientation
         exif[ORIENTATION] = 1
         sub = exif.get_ifd(sixteen_bits.EXIF)
         for tag in PIXEL_SIZES:
             sub.pop(tag, None)
-        return exif.tobytes()
-    except Exception:  # damaged EXIF describes nothing
-        return None
+        return exif.tobytes(), orientation
+    except Exception:  # Pillow raises anything; damaged EXIF describes nothing
+        return None, 1

@@ -10,17 +10,18 @@ import io
 import os
 import sys
 import warnings
+from collections.abc import MutableMapping
 from pathlib import Path
 
 _REMARKS = ("OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS")
 
 
-def usable_cores():
+def usable_cores() -> int:
     """Number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def is_amd():
+def is_amd() -> bool:
     """True where /proc/cpuinfo names an AMD processor."""
     try:
         return "AuthenticAMD" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
@@ -28,7 +29,7 @@ def is_amd():
         return False
 
 
-def prepare(environ=os.environ):
+def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     """Set thread count (cores, shared among the data-parallel processes of this machine) and the AMD switch.
 
     Args:
@@ -40,7 +41,7 @@ def prepare(environ=os.environ):
         environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
 
 
-def import_paddle():
+def import_paddle() -> None:
     """Import Paddle without its start-up remarks on thread count and ccache; anything else it prints comes through."""
     warnings.filterwarnings("ignore", message="No ccache found")
     printed = io.StringIO()

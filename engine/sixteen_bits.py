@@ -5,6 +5,8 @@ reader turns by the orientation tag, takes separate planes for one and white-is-
 """
 
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,31 +18,21 @@ LAYOUT = (WIDTH, HEIGHT, COMPRESSION, ROWS, PREDICTOR, FILL_ORDER, TILE_WIDTH, T
 TEXTS, EXIF, GPS = (270, 271, 272, 305, 306, 315, 33432), 34665, 34853  # what describes a picture
 PLACES = (STRIPS, STRIP_SIZES, TILES, TILE_SIZES)
 WHITE_IS_ZERO, RGB, ASSOCIATED, UNASSOCIATED = 0, 2, 1, 2
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a damaged file is an error that names it
 
 
-def png(content):
+def png(content: bytes) -> np.ndarray:
     """[H, W, 1 to 4] uint16 of a PNG's bytes, grey or RGB, alpha last. ValueError where OpenCV cannot read it."""
     return _decoded(content)
 
 
-def pnm(content, size, channels):
-    """[H, W, 1 or 3] uint16 of a binary PGM or PPM with more than 255 levels; size = (height, width)."""
-    fields, start = [], 0
-    while len(fields) < 4:  # magic number, width, height, highest level; comments run to the end of a line
-        end = start
-        while not content[end : end + 1].isspace():
-            end += 1
-        word, start = content[start:end], end + 1
-        if word.startswith(b"#"):
-            start = content.index(b"\n", end) + 1
-        elif word:
-            fields.append(word)
-    count, highest = size[0] * size[1] * channels, int(fields[3])
-    values = np.frombuffer(content, ">u2", count, start).reshape(*size, channels)
+def pnm(content: bytes, place: int, shape: tuple[int, int, int], highest: int) -> np.ndarray:
+    """[H, W, 1 or 3] uint16 of a binary PGM or PPM whose samples of 0 .. `highest` begin at byte `place`."""
+    values = np.frombuffer(content, ">u2", np.prod(shape), place).reshape(shape)
     return np.rint(np.minimum(values, highest) * (65535 / highest)).astype(np.uint16)
 
 
-def tiff(content, tags):
+def tiff(content: bytes, tags: Mapping[int, Any]) -> np.ndarray:
     """[H, W, 1 to 4] uint16 of a TIFF's first picture, not turned; grey or RGB, alpha last and not multiplied in.
 
     Args:
@@ -53,8 +45,8 @@ def tiff(content, tags):
     bits, formats = set(tags.get(BITS, (1,))), set(tags.get(FORMAT, (1,)))
     channels, photometric, extra = tags.get(SAMPLES, 1), tags.get(PHOTOMETRIC), tags.get(EXTRA, ())
     if bits != {16} or formats != {1}:
-        kind = {2: "signed", 3: "floating point"}.get(max(formats), "unsigned")
-        raise ValueError(f"{kind} samples of {'/'.join(map(str, sorted(bits)))} bits; expected unsigned, 8 or 16 bits")
+        signs = {2: "signed", 3: "floating point"}.get(max(formats), "unsigned")
+        raise ValueError(f"{signs} samples of {'/'.join(map(str, sorted(bits)))} bits; expected unsigned, 8 or 16 bits")
     colours = 3 if photometric == RGB else 1
     if photometric not in (0, 1, 2) or channels not in (colours, colours + 1):
         raise ValueError(f"16-bit TIFF of photometric {photometric} with {channels} channels; expected grey or RGB")
@@ -93,13 +85,13 @@ def _tiff_samples(content, tags, channels):
     return pixels
 
 
-def described(tags):
+def described(tags: Mapping[int, Any]) -> dict[int, Any]:
     """What of a TIFF's tags describes the picture, for `under_directory`: texts, and where EXIF and GPS stand."""
     texts = {tag: tags[tag].encode() + b"\0" for tag in TEXTS if isinstance(tags.get(tag), str)}
     return texts | {tag: tags[tag] for tag in (EXIF, GPS) if isinstance(tags.get(tag), int)}
 
 
-def layout(pixels, place, size):
+def layout(pixels: np.ndarray, place: int, size: int) -> dict[int, Any]:
     """Tags of samples [H, W, 1 to 4], deflated to one strip of `size` bytes at `place`."""
     height, width, channels = pixels.shape
     tags = {
@@ -114,7 +106,7 @@ def layout(pixels, place, size):
     return tags | ({EXTRA: UNASSOCIATED} if channels in (2, 4) else {})
 
 
-def under_directory(content, tags):
+def under_directory(content: bytes, tags: Mapping[int, Any]) -> bytes:
     """The bytes of a TIFF with another directory for the same data: tag -> whole number, several, or bytes (text)."""
     order = "<" if content[:2] == b"II" else ">"
     content += b"\0" * (len(content) % 2)

@@ -1,13 +1,18 @@
 """What a paper has to provide: its networks, its losses, its update rule, and how it is exported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
+import paddle
+from paddle import Tensor, nn
 from pydantic import ConfigDict, Field, FiniteFloat
 from pydantic.dataclasses import dataclass as checked
 
+from engine.run_config import RunConfig
 from engine.settings import Settings
 
 STRICT = ConfigDict(extra="forbid")
@@ -45,11 +50,14 @@ class Hole:
         blend: how the filled picture gets into the given one, see deploy.blending.
         colour: RGB in [0, 1] that stands for a hole where the masked picture is shown.
         default: hole where no mask is given, a name of deploy.filling.DEFAULTS; "": a mask has to be given.
+        kernels: sizes of the kernels, each of stride 2, by which the graph's layers close a hole; one that stays open
+            is filled coarse to fine (deploy/filling.py). None: every hole can be filled.
     """
 
     blend: Blend = "composite"
     colour: tuple[Level, Level, Level] = (1.0, 1.0, 1.0)
     default: Literal["", "face_box"] = ""
+    kernels: Annotated[tuple[Annotated[int, Field(ge=1, le=31)], ...], Field(max_length=12)] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,8 @@ class Exported:
     """A layer in the form that is exported, its inputs and its outputs.
 
     Attributes:
-        layer: takes and gives the tensors of the ports, images as RGB in [0, 1].
+        layer: takes and gives the tensors of the ports, images as RGB in [0, 1]; or a functools.partial that makes it,
+            where that costs something.
         inputs: ports in the order of the layer's arguments.
         outputs: ports in the order of the layer's results.
         reference: callable with the same signature that runs the training form; the export is compared with it.
@@ -74,6 +83,29 @@ class Exported:
     hole: Hole | None = None
     fit: Fit = "stretch"
 
+    def built(self) -> Any:
+        """The layer, in evaluation mode."""
+        layer = self.layer() if isinstance(self.layer, partial) else self.layer
+        layer.eval()
+        return layer
+
+
+Batch = Mapping[str, Any]  # images and masks as tensors, names as lists
+Networks = Mapping[str, nn.Layer]
+Tensors = dict[str, Tensor]
+
+
+class Dataset(Protocol):
+    """What a `dataset` of a YAML file is."""
+
+    def __len__(self) -> int:
+        """Number of samples of an epoch."""
+        ...
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        """Sample of (epoch, index): arrays [C, H, W], its name, labels."""
+        ...
+
 
 class System:
     """One paper: its networks, its losses and its update rule.
@@ -87,8 +119,7 @@ class System:
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
         shown: columns of a preview, left to right; none: no preview.
         needed: names of networks that have to be in the weights of whoever does not train.
-        measured: names of set metrics, which see every batch together with what `generate` makes of it.
-        costly: those of them that a validation computes only where `train.measures` names them; test.py computes them.
+        costly: those of `measures` that a validation computes only where `train.measures` names them.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         dialects: script -> engine.dialect.Dialect, what the command line of the paper's own project says.
         smoke: configuration overrides that make the smallest legal run, for tests.
@@ -105,25 +136,16 @@ class System:
     scored: tuple = ()
     shown: tuple = ()
     needed: tuple = ()
-    measured: tuple = ()
     costly: tuple = ()
     log_header: dict = {}
     dialects: dict = {}
     smoke: dict = {}
 
-    def adapted(self, arrays):
-        """Weights as a file has them -> as `networks` want them, for published checkpoints with keys of their own.
-
-        Args:
-            arrays: {key: array} of `engine.weights.files.read_weights`; what is not recognised is returned as it is.
-
-        Returns:
-            {key: array}; where the file is one of several networks, `<network>/<key>`.
-        """
-        return arrays
+    def weights_loaded(self) -> None:
+        """Called when a file's weights have been loaded into `networks`, to say what they differ in from the recipe."""
 
     @classmethod
-    def settle(cls, config, dataset):
+    def settle(cls, config: RunConfig, dataset: Dataset) -> RunConfig:
         """The run's configuration with what depends on the training set filled in; called once, before it is frozen.
 
         Args:
@@ -132,10 +154,15 @@ class System:
         """
         return config
 
-    def prepare_training(self):
+    @classmethod
+    def settle_for(cls, config: RunConfig, path: str | Path) -> RunConfig:
+        """The run's configuration with what depends on the weights that training starts from; before it is frozen."""
+        return config
+
+    def prepare_training(self) -> None:
         """Read what training alone needs, such as the networks inside losses; the Trainer calls it before all else."""
 
-    def train_step(self, batch, step, update):
+    def train_step(self, batch: Batch, step: int, update: Any) -> Tensors:
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
 
         Args:
@@ -148,28 +175,39 @@ class System:
         """
         raise NotImplementedError(f"{type(self).__name__} defines no train_step")
 
-    def generate(self, batch, networks):
+    def generate(self, batch: Batch, networks: Networks) -> Tensors:
         """Pictures for evaluation and preview: dict of [N, 3, H, W] in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} defines no generate")
 
-    def evidence(self, batch, networks, measures):
-        """What set metrics need beyond `generate`'s pictures, which previews need not pay for.
+    def measures(self) -> dict[str, Callable]:
+        """The system's own metrics: {name: function of MetricWeights that gives a `metric.scorer.Scorer`}.
 
-        Args:
-            measures: names of the set metrics that are computed.
-
-        Returns:
-            {name: tensor}.
+        Such a function raises `metric.scorer.Missing` where weights are not there. Pictures in `scored` need none of
+        these to be compared with the true ones.
         """
         return {}
 
-    def inference(self, networks):
+    def inference(self, networks: Networks) -> dict[str, Exported]:
         """What is exported: dict of graph name -> Exported."""
         raise NotImplementedError(f"{type(self).__name__} defines no inference")
 
 
 @contextmanager
-def frozen(*networks):
+def evaluating(networks: Networks) -> Iterator[Networks]:
+    """Networks in evaluation mode and without gradients inside the block; their modes come back after it."""
+    modes = {name: network.training for name, network in networks.items()}
+    for network in networks.values():
+        network.eval()
+    try:
+        with paddle.no_grad():
+            yield networks
+    finally:
+        for name, network in networks.items():
+            network.train() if modes[name] else network.eval()
+
+
+@contextmanager
+def frozen(*networks: nn.Layer) -> Iterator[None]:
     """No gradients for the parameters of these networks inside the block; saves time, never needed for correctness."""
     parameters = [p for network in networks for p in network.parameters() if not p.stop_gradient]
     for parameter in parameters:
@@ -181,16 +219,16 @@ def frozen(*networks):
             parameter.stop_gradient = False
 
 
-def total(terms, weights):
+def total(terms: Tensors, weights: Mapping[str, float]) -> Tensor:
     """Weighted sum of loss terms.
 
     Args:
         terms: name -> scalar tensor.
         weights: name -> factor; every term needs one.
     """
-    return sum(terms[name] * weights[name] for name in terms)
+    return cast(Tensor, sum(terms[name] * weights[name] for name in terms))
 
 
-def prefixed(prefix, terms):
+def prefixed(prefix: str, terms: Tensors) -> Tensors:
     """The same terms with names `<prefix>/<term>`, detached, ready for the log."""
     return {f"{prefix}/{name}": value.detach() for name, value in terms.items()}

@@ -1,6 +1,7 @@
 """R1 and path-length regularization: penalties on gradients, differentiated a second time by `backward`.
 
-Run both outside autocast. Biases that a penalty cannot reach keep the gradient None.
+Run both outside autocast. Biases that a penalty cannot reach keep the gradient None; whether a step counts for them
+all the same is the Updater's `reaches_all`.
 """
 
 import math

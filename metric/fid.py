@@ -12,6 +12,7 @@ the reference adds when its matrix root fails.
 
 import numpy as np
 
+from engine.data_files import read_arrays
 from engine.errors import InputError
 from engine.files import replacing
 
@@ -68,7 +69,12 @@ def frechet_distance(mean, covariance, other_mean, other_covariance):
 
     Returns:
         float, 0 or more up to rounding.
+
+    Raises:
+        InputError: a number is NaN or infinite.
     """
+    if not all(np.isfinite(each).all() for each in (mean, covariance, other_mean, other_covariance)):
+        raise InputError("FID: NaN or infinite features; expected finite ones")
     difference = np.asarray(mean, np.float64) - np.asarray(other_mean, np.float64)
     traces = np.trace(covariance) + np.trace(other_covariance)
     product = _root(covariance).T @ _root(other_covariance)
@@ -111,12 +117,20 @@ def load_statistics(path):
     Raises:
         InputError: no such file, a damaged one, or one without a fitting `mu` and `sigma`.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, covariance = (np.asarray(file[key], np.float64) for key in ("mu", "sigma"))
-            facts = {name.removeprefix("fact_"): str(file[name]) for name in file.files if name not in ("mu", "sigma")}
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"{path}: no saved FID statistics (.npz with mu and sigma): {error}") from None
+    arrays = read_arrays(path, "saved FID statistics (.npz with mu and sigma)")
+    if not {"mu", "sigma"} <= arrays.keys():
+        raise InputError(f"{path}: no saved FID statistics; found {sorted(arrays)[:4]}, expected mu and sigma")
+    facts = {name.removeprefix("fact_"): str(arrays[name]) for name in arrays if name not in ("mu", "sigma")}
+    return *checked_statistics(path, arrays["mu"], arrays["sigma"]), facts
+
+
+def checked_statistics(path, mean, covariance):
+    """(mean [D], covariance [D, D]) in float64. InputError, naming the file, for other shapes, NaN or infinities."""
+    if not all(np.issubdtype(each.dtype, np.number) for each in (mean, covariance)):
+        raise InputError(f"{path}: statistics of {mean.dtype} and {covariance.dtype}; expected numbers")
+    mean, covariance = np.asarray(mean, np.float64), np.asarray(covariance, np.float64)
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
-        raise InputError(f"{path}: mu {mean.shape} and sigma {covariance.shape}; expected [D] and [D, D]")
-    return mean, covariance, facts
+        raise InputError(f"{path}: mean {mean.shape} and covariance {covariance.shape}; expected [D] and [D, D]")
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise InputError(f"{path}: statistics with NaN or infinite values; expected finite ones")
+    return mean, covariance

@@ -8,12 +8,13 @@ Source: Liu et al. 2018 (PartialConv), section 4, for the buckets; the measures 
 `metric.psnr_ssim`, averaged over the hole.
 """
 
+import itertools
 import math
 
 import numpy as np
 
 from engine.errors import InputError
-from metric.psnr_ssim import comparable, similarity_map
+from metric.psnr_ssim import comparable, finite_mean, similarity_map
 
 BUCKETS = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # edges; a ratio r is in the bucket with low < r <= high
 
@@ -52,7 +53,7 @@ def hole_ratio(mask):
 
 def bucket(ratio, edges=BUCKETS):
     """Name of the bucket a hole ratio falls into, such as "0.1-0.2"; None below the first edge and above the last."""
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         if low < ratio <= high:
             return f"{low:g}-{high:g}"
     return None
@@ -67,15 +68,16 @@ def per_bucket(ratios, values, edges=BUCKETS):
         edges: increasing.
 
     Returns:
-        dict in the order of the buckets: name -> (number of pictures, mean); buckets without a picture are left out.
+        dict in the order of the buckets: name -> (number of pictures, mean of the finite values); those
+        without a picture are left out.
     """
     names = [bucket(ratio, edges) for ratio in ratios]
     found = {}
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         name = f"{low:g}-{high:g}"
         chosen = [value for own, value in zip(names, values, strict=True) if own == name]
         if chosen:
-            found[name] = (len(chosen), float(np.mean(chosen)))
+            found[name] = (len(chosen), finite_mean(chosen))
     return found
 
 

@@ -18,6 +18,7 @@ from metric.psnr_ssim import unit_range
 from model.backbones.ir_se50 import face_crop
 
 DEG_SIZE = 128
+CROP = "GPEN's, to 112x112"  # of faces for IR-SE50
 
 
 class IRSE50Features:

@@ -14,6 +14,8 @@ import numpy as np
 
 from engine.errors import InputError
 
+DEFINITION = "of GPEN's Paddle port, malformed; compare with its table only"
+
 
 def legacy_psnr(output, target):
     """PSNR as printed: both images in [-1, 1] are clipped to [0, 1] first; equal ones give 100.

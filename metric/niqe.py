@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from scipy.special import gamma
 
+from engine.data_files import read_arrays
 from engine.errors import InputError
+from metric.fid import checked_statistics
 from metric.psnr_ssim import luma
 
 BLOCK = 96
@@ -38,12 +40,12 @@ def load_parameters(path):
     Raises:
         InputError: no such file, or another content.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            mean = np.asarray(file["mu_pris_param"], np.float64).ravel()
-            covariance = np.asarray(file["cov_pris_param"], np.float64)
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise InputError(f"{path}: no NIQE parameters (.npz, mu_pris_param, cov_pris_param): {error}") from None
+    arrays = read_arrays(path, "NIQE parameters (.npz, mu_pris_param, cov_pris_param)")
+    if not {"mu_pris_param", "cov_pris_param"} <= arrays.keys():
+        raise InputError(
+            f"{path}: no NIQE parameters; found {sorted(arrays)[:4]}, expected mu_pris_param, cov_pris_param"
+        )
+    mean, covariance = checked_statistics(path, arrays["mu_pris_param"].ravel(), arrays["cov_pris_param"])
     if mean.shape != (FEATURES,) or covariance.shape != (FEATURES, FEATURES):
         raise InputError(f"{path}: parameters of shapes {mean.shape} and {covariance.shape}; expected (36,), (36, 36)")
     return NaturalStatistics(mean, covariance)

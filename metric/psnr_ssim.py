@@ -18,6 +18,7 @@ LUMA_WEIGHTS = np.array([65.481, 128.553, 24.966]) / 255  # ITU-R BT.601 of R, G
 LUMA_OFFSET = 16 / 255
 GREY_WEIGHTS = np.array([0.2125, 0.7154, 0.0721])  # scikit-image rgb2gray
 RADIUS = 5  # 11 taps
+ROUNDING = 1e-5  # how far outside [0, 1] a value may lie
 _WINDOW = cv2.getGaussianKernel(2 * RADIUS + 1, 1.5)[:, 0]
 
 
@@ -85,10 +86,24 @@ def _similarity(mean_o, mean_t, squares, product, sample_factor):
     return (2 * of_means + c1) * (2 * covariance + c2) / ((squares_of_means + c1) * (variances + c2))
 
 
+def finite_mean(values):
+    """Mean of the finite ones of some numbers; inf where there are none, as for pairs that are all identical."""
+    values = np.asarray(values, np.float64)
+    return float(np.mean(values[~np.isinf(values)])) if not np.isinf(values).all() else math.inf
+
+
 def unit_range(image):
-    """uint8 or float in [0, 1] -> float64 in [0, 1]."""
+    """uint8 or float in [0, 1] -> float64 in [0, 1].
+
+    Raises:
+        InputError: the values are of another range, such as [-1, 1] or floats up to 255, or NaN.
+    """
     image = np.asarray(image)
-    return image / 255.0 if image.dtype == np.uint8 else image.astype(np.float64)
+    if image.dtype == np.uint8:
+        return image / 255.0
+    if image.size and not (image.min() >= -ROUNDING and image.max() <= 1 + ROUNDING):
+        raise InputError(f"image of values between {image.min():.6g} and {image.max():.6g}; expected [0, 1], or uint8")
+    return image.astype(np.float64)
 
 
 def comparable(output, target, crop_border=0, on_luma=False, smallest=1):

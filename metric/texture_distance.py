@@ -6,6 +6,7 @@ Source: ours, after Heusel et al. 2017 (the Frechet distance of two normal distr
 import numpy as np
 
 from metric.domains import MADE, compared_sets, made_domains
+from metric.fid import frechet_distance
 
 LEVELS = 3  # full, half and quarter size
 OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]], np.float32)  # light, red-green, blue
@@ -34,16 +35,9 @@ def texture_features(images):
     return np.concatenate(found, 1).astype(np.float64)
 
 
-def frechet_distance(one, other):
-    """|m1 - m2|^2 + trace(S1 + S2 - 2 (S1 S2)^(1/2)) of two sets of features [N, D].
-
-    Source: Dowson and Landau 1982; Heusel et al. 2017. The trace of the root is the sum of the roots of the
-    eigenvalues of S1 S2.
-    """
-    means = one.mean(0) - other.mean(0)
-    first, second = (np.cov(features, rowvar=False) for features in (one, other))
-    root = np.sqrt(np.linalg.eigvals(first @ second).real.clip(min=0)).sum()
-    return float(means @ means + np.trace(first) + np.trace(second) - 2 * root)
+def statistics(features):
+    """(mean [D], covariance [D, D]) of [N, D], for metric.fid.frechet_distance. Source: Heusel et al. 2017."""
+    return features.mean(0), np.cov(features, rowvar=False)
 
 
 class TextureDistance:
@@ -70,6 +64,8 @@ class TextureDistance:
         sets = {name: np.concatenate(parts) for name, parts in self.features.items()}
         scales = {name: features.std(0) + 1e-9 for name, features in sets.items()}
         return {
-            score: frechet_distance(sets[name] / scales[domain], sets[domain] / scales[domain])
+            score: frechet_distance(
+                *statistics(sets[name] / scales[domain]), *statistics(sets[domain] / scales[domain])
+            )
             for score, (name, domain) in compared_sets(made_domains(sets)).items()
         }

@@ -22,16 +22,44 @@ def cosines(first, second):
 
 
 def acceptance_rate(positive, negative, false_rate):
-    """Share of the positive scores at or above the negative score that `false_rate` allows (TAR at FAR)."""
+    """TAR at FAR: share of the positive scores above the smallest threshold that at most `false_rate` negatives pass.
+
+    Differs: the seed's threshold is a negative that passes itself, see `seed_acceptance_rate`.
+
+    Raises:
+        InputError: no pair of one kind, or a score is NaN.
+    """
+    check_scores(positive, negative)
+    allowed = int(len(negative) * false_rate + 1e-9)  # of n x rate negatives, whatever the rounding of the product
+    return float(np.mean(positive > np.sort(negative)[len(negative) - 1 - allowed]))
+
+
+def seed_acceptance_rate(positive, negative, false_rate):
+    """The seed's rule: share of the positive scores at or above a negative one, which passes too: one or two too many.
+
+    Source: sphereface/wc_eval.py.
+    """
+    check_scores(positive, negative)
     rank = int(len(negative) - 1 - len(negative) * false_rate)
     return float(np.mean(positive >= np.sort(negative)[max(rank, 0)]))
+
+
+def check_scores(positive, negative):
+    """InputError where there is no pair of one person, none of two, or a score that is no number. Source: ours."""
+    for sort, scores in (("one person", positive), ("two people", negative)):
+        if not len(scores):
+            raise InputError(f"verification: no pair of {sort}; expected pairs of both sorts")
+        if np.isnan(scores).any():
+            raise InputError(f"verification: NaN among the scores of pairs of {sort}; expected numbers")
 
 
 def area_under_curve(positive, negative):
     """Probability that a positive score exceeds a negative one.
 
     Differs: a tie counts one half; the reference counts it fully, which gives a constant score an area of 1.
+    InputError as of `acceptance_rate`.
     """
+    check_scores(positive, negative)
     ordered = np.sort(negative)
     below, not_above = np.searchsorted(ordered, positive, "left"), np.searchsorted(ordered, positive, "right")
     return float(np.mean(below + not_above) / 2 / len(negative))
@@ -48,17 +76,18 @@ def accuracy(positive, negative, threshold):
     return float((np.sum(positive >= threshold) + np.sum(negative < threshold)) / (len(positive) + len(negative)))
 
 
-def fold_figures(folds):
+def fold_figures(folds, accepted=acceptance_rate):
     """The figures of every fold.
 
     Args:
         folds: list of (positive scores, negative scores), each an array.
+        accepted: `acceptance_rate` or `seed_acceptance_rate`.
 
     Returns:
         name -> list with one number a fold: tar_far_0.1, tar_far_1, auc, and accuracy at the threshold that is best
         on the other folds (absent with a single fold).
     """
-    figures = {name: [acceptance_rate(*fold, rate) for fold in folds] for name, rate in FALSE_RATES.items()}
+    figures = {name: [accepted(*fold, rate) for fold in folds] for name, rate in FALSE_RATES.items()}
     figures["auc"] = [area_under_curve(*fold) for fold in folds]
     for i, fold in enumerate(folds) if len(folds) > 1 else ():
         others = [scores for j, scores in enumerate(folds) if j != i]
@@ -106,8 +135,9 @@ class Verification:
     Fewer than 20 identities give fewer folds, of two identities at least.
     """
 
-    def __init__(self):
-        """Nothing seen yet."""
+    def __init__(self, accepted=acceptance_rate):
+        """`accepted`: see `fold_figures`."""
+        self.accepted = accepted
         self.embeddings, self.identities, self.is_caricature = [], [], []
 
     def update(self, pictures):
@@ -123,7 +153,7 @@ class Verification:
         """tar_far_0.1, tar_far_1, auc, accuracy and their `_std` over the folds.
 
         Raises:
-            InputError: a fold has no pair of one person or none of two.
+            InputError: a fold lacks pairs of one person or of two, or an embedding is NaN.
         """
         embeddings, identities, modes = (
             np.concatenate(x) for x in (self.embeddings, self.identities, self.is_caricature)
@@ -133,6 +163,4 @@ class Verification:
         for part in np.array_split(people, max(1, min(10, len(people) // 2))):
             chosen = np.isin(identities, part)
             folds.append(pair_scores(embeddings[chosen], identities[chosen], modes[chosen].astype(bool)))
-        if any(not len(scores) for fold in folds for scores in fold):
-            raise InputError("verification: a fold lacks pairs; expected photos and caricatures of two people or more")
-        return summary(fold_figures(folds))
+        return summary(fold_figures(folds, self.accepted))

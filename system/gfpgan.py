@@ -3,6 +3,7 @@
 Source: Wang et al. 2021, section 3.4; reference code: TencentARC/GFPGAN models/gfpgan_model.py and its options.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,8 +16,8 @@ from engine.images import from_signed, to_signed
 from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights.files import load_into, read_loss_weights, read_weights, select_network
-from engine.weights.official_keys import from_official
+from engine.weights.files import read_loss_weights, read_weights
+from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.facial_parts import PARTS, crop_size, crops, part_logistic, part_style
 from loss.identity import GreyIdentityLoss
@@ -45,6 +46,7 @@ class GFPGAN(System):
 
         `decoder_weights` is a StyleGAN2 in the official form, loaded before training; `fixes_decoder` never moves it.
         The pyramid loss ends at `pyramid_steps`. `discriminator_narrow`: the discriminator's width where it differs.
+        `r1_first`: the first step, counted from 0, with R1; None: `r1_every` - 1, as BasicSR counts from 1.
         """
 
         form: Literal["original", "bilinear", "clean"]
@@ -74,6 +76,7 @@ class GFPGAN(System):
         when_missing: Literal["stop", "skip"] = "stop"
         r1_gamma: float = Field(ge=0)
         r1_every: int = Field(ge=0)
+        r1_first: int | None = Field(default=None, ge=0)
 
     averaged = ("generator",)
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
@@ -212,7 +215,7 @@ class GFPGAN(System):
 
     def regions(self, batch):
         """{part: (boxes [N, 4], weights [N])}; the weights of the joint batch's visible parts add up to 1."""
-        visible = batch["visible"].astype("float32")
+        visible = batch["visible"].astype(batch["boxes"].dtype)
         count = distributed.joint(visible).sum(axis=0) / distributed.world_size()
         weights = visible / count.clip(min=1.0 / distributed.world_size())
         return {part: (batch["boxes"][:, i], weights[:, i]) for i, part in enumerate(PARTS)}
@@ -236,7 +239,7 @@ class GFPGAN(System):
         c = self.config
         loss = discriminator_logistic(self.discriminator(real), self.discriminator(fake))
         scalars = {"discriminator/loss": loss.detach()}
-        if c.r1_every and step % c.r1_every == 0:
+        if self.is_r1_step(step):
             with update.float32():
                 image = real.detach()
                 image.stop_gradient = False
@@ -245,6 +248,16 @@ class GFPGAN(System):
             scalars["discriminator/r1"] = penalty.detach()
         update("discriminator", loss)
         return scalars
+
+    def is_r1_step(self, step):
+        """Whether R1 joins the discriminator's loss at a step counted from 0.
+
+        Source: gfpgan_model.py, optimize_parameters: current_iter % net_d_reg_every == 0; BasicSR's train.py calls the
+        first iteration 1.
+        """
+        every, first = self.config.r1_every, self.config.r1_first
+        first = every - 1 if first is None else first
+        return every > 0 and step >= first and (step - first) % every == 0
 
     def network_input(self, degraded):
         """[N, 3, size, size] in [0, 1] -> [-1, 1].
@@ -273,7 +286,7 @@ class GFPGAN(System):
         generator, shape = networks["generator"], (-1, 3, self.config.size, self.config.size)
         return {
             "": Exported(
-                layer=ExportedGFPGAN(generator),
+                layer=partial(ExportedGFPGAN, generator),
                 inputs=[Port("image", shape)],
                 outputs=[Port("restored", shape)],
                 reference=lambda image: self.restore(generator, image),
@@ -287,12 +300,12 @@ def load_decoder(decoder, path):
     Raises:
         InputError: the file is missing or of another size.
     """
-    arrays = select_network(read_weights(path), "decoder", path)
-    load_into(decoder, from_official(decoder, arrays), path)
-    elements = sum(array.size for array in arrays.values())
-    noises = sum(key.startswith("noises.") for key in arrays)
+    load_layers({"decoder": decoder}, read_weights(path), path)
+    tensors = decoder.state_dict()
+    elements = sum(tensor.size for tensor in tensors.values())
+    noises = sum(key.startswith("noises.") for key in tensors)
     logger.info(
-        f"{path}: loaded into the decoder: {len(arrays)} arrays ({noises} of them noise), {elements} elements; "
+        f"{path}: loaded into the decoder: {len(tensors)} arrays ({noises} of them noise), {elements} elements; "
         "the U-Net and its conditions are not in it"
     )
 
@@ -300,13 +313,12 @@ def load_decoder(decoder, path):
 def perceptual_loss(arrays, path):
     """`PerceptualLoss` with the weights of a file; layers above those in use are left."""
     loss = PerceptualLoss()
-    load_into(loss.network, {key: arrays[key] for key in loss.network.state_dict() if key in arrays}, path)
+    load_layers({"perceptual": loss.network}, arrays, path)
     return loss
 
 
 def identity_loss(arrays, path):
-    """`GreyIdentityLoss` with the weights of a file; "module." before the keys goes."""
+    """`GreyIdentityLoss` with the weights of a file."""
     network = ResNet18ArcFace()
-    arrays = {key.removeprefix("module."): array for key, array in arrays.items()}
-    load_into(network, from_official(network, arrays), path)
+    load_layers({"identity": network}, arrays, path)
     return GreyIdentityLoss(network)

@@ -5,6 +5,7 @@ One system serves the released recipe and the paper's; the YAML's weights and le
 Source: Yang et al. 2021, section 3.3; reference code: yangxy/GPEN train_simple.py.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +18,8 @@ from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights.files import load_into, read_loss_weights
-from engine.weights.official_keys import from_official
+from engine.weights.files import read_loss_weights
+from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.identity import IdentityLoss
 from loss.perceptual import feature_matching
@@ -113,7 +114,7 @@ class GPEN(System):
         if arrays is None:
             return None
         backbone = IRSE50()
-        load_into(backbone, from_official(backbone, arrays), c.identity_network)
+        load_layers({"identity": backbone}, arrays, c.identity_network)
         return IdentityLoss(backbone)
 
     def train_step(self, batch, step, update):
@@ -150,7 +151,9 @@ class GPEN(System):
             return {"discriminator/loss": loss.detach()}
         with update.float32():
             penalty = self.r1(real)
-            update("discriminator", c.r1_gamma / 2 * c.r1_every * penalty)
+            update(
+                "discriminator", c.r1_gamma / 2 * c.r1_every * penalty, reaches_all=True
+            )  # there: + 0 * real_pred[0]
         return {"discriminator/loss": loss.detach(), "discriminator/r1": penalty.detach()}
 
     def network_input(self, degraded):
@@ -222,7 +225,7 @@ class GPEN(System):
         side = c.in_size or c.size
         return {
             "": Exported(
-                layer=ExportedGPEN(generator),
+                layer=partial(ExportedGPEN, generator),
                 inputs=[Port("image", (-1, 3, side, side))],
                 outputs=[Port("restored", (-1, 3, c.size, c.size))],
                 reference=lambda image: self.restore(generator, image),

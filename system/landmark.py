@@ -23,12 +23,12 @@ from engine.images import composite
 from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
-from engine.weights.files import load_into, read_weights, select_network
+from engine.weights.files import read_weights
+from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
-from model.landmark.network import CompletionNetwork, ContextDiscriminator, MeanFill, released_parts
+from model.landmark.network import CompletionNetwork, ContextDiscriminator, MeanFill
 from model.landmark_predictor.network import LaFInPredictor, cover, predict
-from model.landmark_predictor.network import released_parts as released_predictor
 from model.shared.constant import as_constant
 from system.landmark_dialect import DIALECTS
 
@@ -128,16 +128,14 @@ class LandmarkInpainting(System):
         c = self.config
         for path, name in ((c.model_G, "completion"), (c.model_D, "discriminator")):
             if path:
-                arrays = select_network(self.adapted(read_weights(path)), name, path)
-                load_into(self.networks[name], arrays, path)
+                load_layers({name: self.networks[name]}, read_weights(path), path)
 
-    def adapted(self, arrays):
-        """GLCIC's and the landmark project's files as they are."""
-        known, found = self.config.mean_pixel, arrays.get("fill/mean_pixel")
-        if known and found is not None and np.abs(found.ravel() - known).max() > MEAN_TOLERANCE:
-            own = [round(float(value), 4) for value in found.ravel()]
+    def weights_loaded(self):
+        """Say where the weights' mean pixel is another than the recipe's."""
+        known, found = self.config.mean_pixel, self.fill.mean_pixel.numpy().ravel()
+        if known and np.abs(found - known).max() > MEAN_TOLERANCE:
+            own = [round(float(value), 4) for value in found]
             logger.info(f"mean pixel: {own} of the weights, in place of {list(known)}")
-        return released_parts(arrays, self.completion, self.discriminator)
 
     def frozen_predictor(self):
         """The frozen landmark network in evaluation mode."""
@@ -147,8 +145,7 @@ class LandmarkInpainting(System):
                 f"{c.landmark_network}: missing; recipe.landmark: {c.landmark} needs it: train "
                 "configs/landmark_predictor_lite.yaml, or set recipe.landmark: none"
             )
-        arrays = released_predictor(read_weights(c.landmark_network), network)
-        load_into(network, select_network(arrays, "predictor", c.landmark_network), c.landmark_network)
+        load_layers({"predictor": network}, read_weights(c.landmark_network), c.landmark_network)
         return as_constant(network)
 
     def train_step(self, batch, step, update):

@@ -10,7 +10,9 @@ from engine.images import composite
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
-from model.landmark_predictor.network import LaFInPredictor, cover, predict, released_parts
+from metric.landmarks import LandmarkError
+from metric.scorer import SetScorer
+from model.landmark_predictor.network import LaFInPredictor, cover, predict
 
 HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
 DOT = 0.02  # of the side: how large a point is drawn
@@ -35,7 +37,6 @@ class LandmarkPredictor(System):
 
     static = ("predictor",)
     shown = ("masked", "predicted")
-    measured = ("landmarks",)
     smoke = {
         "recipe.width": 0.1,
         "recipe.input_size": 32,
@@ -51,10 +52,6 @@ class LandmarkPredictor(System):
         self.networks = {"predictor": self.predictor}
         self.trainable = {"predictor": self.predictor.parameters()}
         self.state = {}
-
-    def adapted(self, arrays):
-        """LaFIn's landmark_detector.pth as it is."""
-        return released_parts(arrays, self.predictor)
 
     def train_step(self, batch, step, update):
         """One step on the length of the error vector, in pixels of the network's input."""
@@ -74,6 +71,10 @@ class LandmarkPredictor(System):
             "predicted": drawn(batch["image"], points),
             "predicted_landmarks": pixels(points, masked.shape[3]),
         }
+
+    def measures(self):
+        """ "landmarks": the normalised mean error, beside that of the mean shape."""
+        return {"landmarks": lambda weights: SetScorer("landmarks", LandmarkError)}
 
     def inference(self, networks):
         """One graph: face, hole white, to points in pixels of that face at `input_size`."""

@@ -13,16 +13,19 @@ import paddle
 from paddle import nn
 from pydantic import Field, model_validator
 
+from engine.config import replaced
 from engine.images import composite, from_signed, to_signed
+from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
-from engine.weights.files import load_into, read_loss_weights
+from engine.weights.files import read_loss_weights, read_weights
+from engine.weights.networks import load_layers
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
-from model.partialconv.keys import from_published
+from model.partialconv.keys import is_in_window_scale
 from model.partialconv.maruru import Critic, MaruruSettings, MaskedUNet
-from model.partialconv.network import PartialConvUNet, UNetSettings
+from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
 
 SPACES = {  # [0, 1] -> the values a network works with, and back
     "unit": (lambda x: x, lambda x: x),
@@ -66,6 +69,7 @@ class PartialConv(System):
             return self
 
     static = ("generator",)
+    needed = ("generator",)
     scored = ("masked", "composite")
     shown = ("masked", "mask", "output", "composite", "image")
     smoke = {
@@ -81,6 +85,15 @@ class PartialConv(System):
             for split in ("train", "validation")
         },
     }
+
+    @classmethod
+    def settle_for(cls, config, path):
+        """Train weights in naoto0804's scale in that scale: his learning rates are for weights of that size."""
+        network = config.recipe.network
+        if network.kind != "partialconv" or network.scale or not is_in_window_scale(read_weights(path)):
+            return config
+        logger.info(f"{path}: weights in naoto0804's scale, trained so; recipe.network.scale: window")
+        return replaced(config, {"recipe.network.scale": "window"})
 
     def __init__(self, config):
         """Build the network and, where they are weighted, the losses on VGG-16.
@@ -113,22 +126,8 @@ class PartialConv(System):
         if arrays is None:
             return None
         loss = VGGLoss()
-        used = loss.network.state_dict().keys() & arrays.keys()  # a file also holds what lies deeper
-        load_into(loss.network, {key: arrays[key] for key in used}, c.vgg)
+        load_layers({"vgg": loss.network}, arrays, c.vgg)
         return loss
-
-    def adapted(self, arrays):
-        """Published checkpoints under our keys; files of a network without residual branch get its closed beginning."""
-        arrays = from_published(arrays)
-        if getattr(self.config.network, "encoder_residual", "none") != "gamma":
-            return arrays
-        prefix = "generator/" if any(key.startswith("generator/") for key in arrays) else ""
-        closed = {
-            f"{prefix}{key}": tensor.numpy()
-            for key, tensor in self.generator.state_dict().items()
-            if key.endswith((".gamma", ".plain"))
-        }
-        return closed | arrays if f"{prefix}enc_1.conv.weight" in arrays else arrays
 
     def train_step(self, batch, step, update):
         """One update of the network on the weighted sum of the losses, after one of the critics where there are any.
@@ -199,6 +198,11 @@ class PartialConv(System):
         output, _ = generator(self.to_space(image), 1 - mask)
         return self.from_space(output).clip(0, 1)
 
+    def _kernels(self, generator):
+        """What closes a hole in this network; nothing has to where open cells get the mean of the others."""
+        fills = getattr(self.config.network, "bottleneck_fill", "none") != "none"
+        return () if fills else tuple(encoder_kernels(generator))
+
     def inference(self, networks):
         """One graph: picture and mask of any size in, the composite out."""
         return {
@@ -206,7 +210,7 @@ class PartialConv(System):
                 layer=Filling(self, networks["generator"]),
                 inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1), "mask")],
                 outputs=[Port("composite", (-1, 3, -1, -1))],
-                hole=Hole(),
+                hole=Hole(kernels=self._kernels(networks["generator"])),
             )
         }
 

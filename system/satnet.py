@@ -25,7 +25,6 @@ from loss.face_identity import masked_mean
 from loss.pixel import l1
 from loss.regularization import r1_penalty
 from model.satnet.exported import StyleOf, Translation
-from model.satnet.keys import by_network
 from model.satnet.network import (
     SMALLEST_SIDE,
     AdaINGenerator,
@@ -34,10 +33,11 @@ from model.satnet.network import (
     MultiScaleDiscriminator,
     smallest_maps,
 )
+from system import satnet_measures
 from system.satnet_identity import IdentitySettings, identity_loss
+from system.satnet_measures import VARIANTS
 
 OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b
-VARIANTS = 4  # translations of a picture whose variety is measured
 
 
 A2B = OwnFlag(  # MUNIT's words, in whose data set a is the caricature
@@ -100,7 +100,6 @@ class SATNet(System):
             return self
 
     averaged = ("photo_generator", "caricature_generator")
-    measured = ("texture_distance", "checkerboard", "variety", "identity_similarity", "fid")
     costly = ("variety", "identity_similarity", "fid")
     shown = ("photo", "to_caricature", "caricature", "to_photo")
     dialects = {"predict": Dialect({"a2b": A2B, "b2a": B2A})}
@@ -136,19 +135,6 @@ class SATNet(System):
         wants_identity = c.identity.mode != "none" and (c.identity_weight or c.same_identity_weight)
         self.identity = identity_loss(c.identity) if wants_identity else None
         self.log_header = {"identity": c.identity.mode if self.identity else "off"}
-
-    def adapted(self, arrays):
-        """A released gen_*.pt or dis_*.pt under our network names; deformable offsets that a file lacks start at 0."""
-        arrays = by_network(arrays)
-        present = {key.partition("/")[0] for key in arrays}
-        offsets = {
-            f"{name}/{key}": value.numpy()
-            for name, network in self.networks.items()
-            if name in present
-            for key, value in network.state_dict().items()
-            if ".offset_" in key
-        }
-        return offsets | arrays
 
     def train_step(self, batch, step, update):
         """Discriminators, then generators; each side draws its own styles.
@@ -268,10 +254,12 @@ class SATNet(System):
             f"to_{domain}": self.translate(networks, domain, batch[source], styles) for domain, source in OTHER.items()
         }
 
-    def evidence(self, batch, networks, measures):
-        """For "variety": {"variants_of_caricature", "variants_of_photo"} [N, VARIANTS, 3, H, W] in [0, 1]."""
-        if "variety" not in measures:
-            return {}
+    def measures(self):
+        """Distances of sets, and whether styles differ and people stay the same: see system.satnet_measures."""
+        return satnet_measures.builders(self)
+
+    def variants(self, batch, networks):
+        """{"variants_of_caricature", "variants_of_photo"}: [N, VARIANTS, 3, H, W] in [0, 1], styles of their own."""
         dim, found = self.config.generator.style_dim, {}
         styles = [named_styles([f"{name} variant {i}" for name in batch["name"]], dim) for i in range(VARIANTS)]
         for domain, source in OTHER.items():

@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 
 from engine.images import to_signed
 from engine.settings import Settings
-from engine.weights.files import load_into, read_loss_weights, read_weights, select_network
+from engine.weights.files import read_loss_weights, read_weights
+from engine.weights.networks import load_layers
 from loss.face_identity import TranslationIdentity, face_for_recognition
-from model.sphereface.network import AngleLinear, Sphere20a, released_parts
+from model.sphereface.network import AngleLinear, Sphere20a
 
 
 class IdentitySettings(Settings):
@@ -76,8 +77,6 @@ def identity_embedder(settings):
 def _recognizer(settings, arrays, classifier=None):
     """A Sphere20a with a file's weights, which also fill the classifier, if there is one."""
     network = Sphere20a(settings.image_size, settings.width, settings.embedding_size)
-    parts = released_parts(arrays, network, classifier)
-    for name, layer in {"recognizer": network, "classifier": classifier}.items():
-        if layer is not None:
-            load_into(layer, select_network(parts, name, settings.network), settings.network)
+    layers = {"recognizer": network, "classifier": classifier}
+    load_layers({name: layer for name, layer in layers.items() if layer is not None}, arrays, settings.network)
     return network

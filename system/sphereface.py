@@ -12,11 +12,12 @@ from pydantic import Field
 
 from engine.errors import InputError
 from engine.images import to_signed
-from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System
 from loss.angular import angular_softmax, annealing, class_accuracy
-from model.sphereface.network import AngleLinear, Sphere20a, released_parts
+from metric.scorer import SetScorer
+from metric.verification import Verification
+from model.sphereface.network import AngleLinear, Sphere20a
 
 Side = Annotated[int, Field(gt=0)]
 
@@ -43,7 +44,7 @@ class SphereFace(System):
         flip_average: bool = False
 
     static = ("recognizer",)
-    measured = ("verification",)
+    needed = ("recognizer",)
     smoke = {
         "recipe.image_size": [14, 12],
         "recipe.width": 0.03125,
@@ -74,20 +75,6 @@ class SphereFace(System):
         stage = 5 if layer == "fc5" else int(layer.removeprefix("conv").removeprefix("relu").partition("_")[0])
         return stage < self.config.trained_from
 
-    def adapted(self, arrays):
-        """Take released and the seed's checkpoints too; a classifier of other identities stays at its initial weights.
-
-        Raises:
-            InputError: the file holds a classifier and no recognizer.
-        """
-        parts = released_parts(arrays, self.recognizer, self.classifier)
-        has_recognizer = any(key.startswith("recognizer/") for key in parts)
-        if has_recognizer and "classifier/weight" not in parts:
-            logger.info(f"no classifier of {self.config.num_classes} identities in the file; it starts from scratch")
-        if not has_recognizer and any(key.startswith("classifier/") for key in parts):
-            raise InputError("the weights hold a classifier but no recognizer")
-        return parts
-
     def train_step(self, batch, step, update):
         """One step on the annealed A-Softmax.
 
@@ -117,6 +104,10 @@ class SphereFace(System):
     def generate(self, batch, networks):
         """{"embedding": [N, embedding_size]}, unit vectors."""
         return {"embedding": self.embed(networks["recognizer"], batch["image"])}
+
+    def measures(self):
+        """ "verification" of photos against caricatures, in ten folds of people."""
+        return {"verification": lambda weights: SetScorer("verification", Verification)}
 
     def inference(self, networks):
         """One graph: aligned face in, unit vector out; the cosine of two is the similarity of the faces."""

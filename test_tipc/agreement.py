@@ -15,7 +15,7 @@ from engine import cli
 from engine.errors import ConfigError
 from test_tipc.parser import check_mode, read_config
 from test_tipc.plan import ASSEMBLY, plan
-from test_tipc.runner import TIME_LIMIT, TIME_LIMITS, Runner, parse_arguments, read_device, show
+from test_tipc.runner import FLAGS, PLACES, TIME_LIMIT, TIME_LIMITS, Runner, read_device, show
 from test_tipc.slots import MODES
 
 TOLERANCE = 1e-4  # of the loss at any step, relative to 1 or to the loss, whichever is larger
@@ -41,8 +41,10 @@ class AgreementRunner(Runner):
         if len(losses) != len(facts["losses"]) or len(losses) < 2:
             return [
                 *reasons,
-                f"{len(facts['losses'])} losses in the log, {name} has {len(losses)}; expected as many, "
-                "and two at least (train.log_every=1)",
+                (
+                    f"{len(facts['losses'])} losses in the log, {name} has {len(losses)}; "
+                    "expected as many, and two at least (train.log_every=1)"
+                ),
             ]
         gaps = [abs(a - b) / max(1.0, abs(a)) for a, b in zip(losses, facts["losses"], strict=True)]
         facts["loss_difference"], worst = max(gaps), max(range(len(gaps)), key=gaps.__getitem__)
@@ -65,7 +67,7 @@ def did_what_it_says(command, log):
 
 def main(words=None):
     """Read, plan the trainings, and print or run them; returns the exit status."""
-    arguments = parse_arguments(words)
+    arguments = cli.read(__doc__, FLAGS, words, PLACES)
     check_mode(arguments.mode, MODES[:3])
     device, environment = read_device(arguments.device)
     config = read_config(arguments.config)

@@ -9,7 +9,6 @@ precision is measured on N1C4, which needs four GPUs.
 Source: benchmark_train.sh of PaddleGAN 094a2eb9, keys of scripts/analysis.py of PaddlePaddle/benchmark (not copied).
 """
 
-import argparse
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 import paddle
 
 from engine import cli
+from engine.cli import Flag, boolean
 from engine.errors import ConfigError
 from engine.files import write_text
 from test_tipc import checks
@@ -32,22 +32,20 @@ ROWS = ("batch_size", "fp_items", "epoch", "profiler", "flags")
 HEADER = re.compile(r"=+train_benchmark_params=+\s*")
 WORDS = re.compile(
     r"(?P<kind>dynamic|dynamicTostatic)_bs(?P<batch>\d+)_(?P<precision>\w+?)_(?P<mode>[A-Z]+\w*)_"
-    r"N(?P<nodes>\d+)C(?P<cards>\d+)"
+    r"N(?P<nodes>[1-9]\d{0,3})C(?P<cards>\d{1,4})"
 )
 SKIPPED, TRIMMED, LEAST = 2, 5, 11  # first records left out; then 5 at each end of the order; at least so many stay
 
 
-def parse_arguments(words=None):
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("config", help="a TIPC file of 51 lines with its benchmark rows")
-    parser.add_argument("mode", help=MODE)
-    parser.add_argument("case", nargs="?", help="e.g. dynamic_bs2_fp32_DP_N1C1 or dynamicTostatic_bs2_fp32_DP_N1C1")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands and stop")
-    parser.add_argument("--time-limit", type=float, default=TIME_LIMIT, metavar="SECONDS", help="for each run")
-    return parser.parse_args(words)
+PLACES = {
+    "config": Flag("a TIPC file of 51 lines with its benchmark rows", metavar="CONFIG", required=True),
+    "mode": Flag(MODE, metavar="MODE", required=True),
+    "case": Flag("e.g. dynamic_bs2_fp32_DP_N1C1 or dynamicTostatic_bs2_fp32_DP_N1C1", metavar="[CASE]"),
+}
+FLAGS = {
+    "dry_run": Flag("print the commands and stop", boolean, aliases=("--dry-run",)),
+    "time_limit": Flag("for each run", float, aliases=("--time-limit",), default=TIME_LIMIT, metavar="SECONDS"),
+}
 
 
 def benchmark_rows(path):
@@ -66,14 +64,16 @@ def benchmark_rows(path):
 def cases(word, rows):
     """The runs to measure: the one that the third word names, or every listed size and precision on N1C4."""
     if word is None:
-        return [
+        words = [
             f"dynamic_bs{batch}_{precision}_DP_N1C4"
             for batch in rows["batch_size"].value.split("|")
             for precision in rows["fp_items"].value.split("|")
         ]
-    if not WORDS.fullmatch(word):
-        raise ConfigError(f"'{word}': expected a word such as dynamic_bs2_fp32_DP_N1C1")
-    return [word]
+    else:
+        words = [word]
+    if wrong := [each for each in words if not WORDS.fullmatch(each)]:
+        raise ConfigError(f"{wrong[0][:60]!r}: expected a word such as dynamic_bs2_fp32_DP_N1C1")
+    return words
 
 
 def check_cards(case):
@@ -190,7 +190,7 @@ def git(*words):
 
 def main(words=None):
     """Read, plan, and print or run; returns the exit status."""
-    arguments = parse_arguments(words)
+    arguments = cli.read(__doc__, FLAGS, words, PLACES)
     check_mode(arguments.mode, (MODE,))
     config, rows = read_config(arguments.config), benchmark_rows(arguments.config)
     if config.dialect != "full51":

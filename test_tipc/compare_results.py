@@ -12,7 +12,6 @@ there was nothing to compare.
 Source: command lines and file forms of compare_results.py of PaddleGAN and PaddleOCR (read, not copied).
 """
 
-import argparse
 import json
 import re
 import sys
@@ -21,27 +20,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from engine.cli import guarded  # noqa: E402
+from engine.cli import Flag, guarded, read
 from engine.data_files import read_text
-from engine.errors import InputError  # noqa: E402
+from engine.errors import InputError
 
 NUMBER = re.compile(r"(?P<name>[^\t:]+): ?(?P<value>[-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))\s*", re.IGNORECASE)
 TABBED = re.compile(r"(?P<name>[^\t]+)\t(?P<value>[\[{0-9].*)")
 
 
-def parse_arguments(words=None):
-    """Command line; --precision picks files whose names hold it, where a pattern names several."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--gt_file", required=True, help="recorded results; a file or a pattern")
-    parser.add_argument("--log_file", required=True, help="what the run wrote; a file or a pattern")
-    parser.add_argument("--atol", type=float, default=1e-3)
-    parser.add_argument("--rtol", type=float, default=1e-3)
-    parser.add_argument("--precision", default="fp32")
-    return parser.parse_args(words)
+FLAGS = {
+    "gt_file": Flag("recorded results; a file or a pattern", metavar="FILE", required=True),
+    "log_file": Flag("what the run wrote; a file or a pattern", metavar="FILE", required=True),
+    "atol": Flag("absolute tolerance", float, default=1e-3, metavar="NUMBER"),
+    "rtol": Flag("relative tolerance", float, default=1e-3, metavar="NUMBER"),
+    "precision": Flag("picks files whose names hold it, where a pattern names several", default="fp32", metavar="NAME"),
+}
 
 
 def read_results(path):
@@ -89,7 +84,7 @@ def differences(recorded, found, atol, rtol):
 
 def main(words=None):
     """Compare every log with the recorded results; returns the exit status."""
-    args = parse_arguments(words)
+    args = read(__doc__, FLAGS, words)
     recorded = {}
     for path in files(args.gt_file, "--gt_file"):
         recorded |= read_results(path)

@@ -23,7 +23,7 @@ from test_tipc import checks
 from test_tipc.chain import Stage
 from test_tipc.parser import check_mode, read_config
 from test_tipc.plan import ASSEMBLY
-from test_tipc.runner import TIME_LIMIT, Runner, parse_arguments, show
+from test_tipc.runner import FLAGS, PLACES, TIME_LIMIT, Runner, show
 
 MODES = {"paddle2onnx_infer": "paddle2onnx", "whole_infer": "ptq"}
 LARGEST_LOSS = 1.0  # dB of PSNR that the int8 pictures may lose against the clean ones
@@ -157,7 +157,7 @@ class DeployRunner(Runner):
 
 def main(words=None):
     """Read, plan, and print or run; returns the exit status."""
-    arguments = parse_arguments(words)
+    arguments = cli.read(__doc__, FLAGS, words, PLACES)
     check_mode(arguments.mode, tuple(MODES))
     dialect = MODES[arguments.mode]
     config = read_config(arguments.config, dialect)

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from engine import cli
-from engine.errors import ConfigError, InputError
+from engine.cli import Flag
+from engine.errors import InputError
 from test_tipc.parser import check_mode, read_config
 from test_tipc.plan import plan
 from test_tipc.process import argument_list
@@ -20,26 +21,30 @@ EXPORTING = "train_infer_python_32.txt"  # its whole_infer names the weights and
 DEPLOYING = {"paddle2onnx_infer_python.txt": "paddle2onnx", "train_ptq_infer_python.txt": "ptq"}
 
 
+PLACES = {
+    "config": Flag("a TIPC file", metavar="CONFIG", required=True),
+    "mode": Flag(", ".join(MODES), metavar="MODE", required=True),
+}
+
+
 def main(words=None):
     """Check the file and the mode, then render what the mode needs; returns the exit status."""
-    words = sys.argv[1:] if words is None else words
-    if len(words) != 2:
-        raise ConfigError(f"prepare.sh CONFIG MODE: expected two words, found {len(words)}")
-    dialect = DEPLOYING.get(Path(words[0]).name)
-    config = read_config(words[0], dialect)
-    check_mode(words[1], (*MODES, "benchmark_train", "paddle2onnx_infer"))
+    args = cli.read(__doc__, {}, words, PLACES)
+    dialect = DEPLOYING.get(Path(args.config).name)
+    config = read_config(args.config, dialect)
+    check_mode(args.mode, (*MODES, "benchmark_train", "paddle2onnx_infer"))
     status = subprocess.run([sys.executable, "tools/make_lite_data.py", "--output", str(LITE_DATA)]).returncode
-    if status == 0 and str(CARICATURES) in Path(words[0]).read_text(encoding="utf-8"):
+    if status == 0 and str(CARICATURES) in Path(args.config).read_text(encoding="utf-8"):
         status = subprocess.run([sys.executable, "tools/webcaricature.py", "--write", str(CARICATURES)]).returncode
     if status == 0 and dialect:
-        status = export_model(Path(words[0]).with_name(EXPORTING))
+        status = export_model(Path(args.config).with_name(EXPORTING))
     if status != 0:
         return status
     needed = [Path(config.value(slot)) for slot in ("train_infer_img_dir", "image_dir") if slot in config.slots]
     for folder in needed:
         if str(folder) != "null" and not folder.exists():
             raise InputError(f"{config.path}: {folder} is not there and nothing here makes it")
-    print(f"{config.value('model_name')} {words[1]}: data ready in {LITE_DATA}")
+    print(f"{config.value('model_name')} {args.mode}: data ready in {LITE_DATA}")
     return 0
 
 

@@ -6,7 +6,6 @@ python -m test_tipc.runner test_tipc/configs/GPEN/train_infer_python.txt lite_tr
 Exit status: 0 where every stage passed its checks, 1 where one did not, 2 for a file or a word that cannot be used.
 """
 
-import argparse
 import re
 import shutil
 import sys
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine import cli
+from engine.cli import Flag, boolean
 from engine.errors import ConfigError
 from test_tipc import checks, report
 from test_tipc.parser import check_mode, read_config
@@ -28,17 +28,15 @@ TIME_LIMITS = {"whole_train_whole_infer": 30 * 24 * 3600}
 TIME_LIMIT = 1800
 
 
-def parse_arguments(words=None):
-    """Command line of the runner."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("config", help="a TIPC file of 51 or 32 lines")
-    parser.add_argument("mode", help=", ".join(MODES))
-    parser.add_argument("device", nargs="?", help="cpu, gpu, or card numbers such as 0 or 0,1")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands of the official script and stop")
-    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="for each stage")
-    return parser.parse_args(words)
+PLACES = {
+    "config": Flag("a TIPC file of 51 or 32 lines", metavar="CONFIG", required=True),
+    "mode": Flag(", ".join(MODES), metavar="MODE", required=True),
+    "device": Flag("cpu, gpu, or card numbers such as 0 or 0,1", metavar="[DEVICE]"),
+}
+FLAGS = {
+    "dry_run": Flag("print the commands of the official script and stop", boolean, aliases=("--dry-run",)),
+    "time_limit": Flag("for each stage", float, aliases=("--time-limit",), metavar="SECONDS"),
+}
 
 
 def show(config, stages):
@@ -188,7 +186,7 @@ def clear(stage):
 
 def main(words=None):
     """Read, plan, and print or run; returns the exit status."""
-    arguments = parse_arguments(words)
+    arguments = cli.read(__doc__, FLAGS, words, PLACES)
     check_mode(arguments.mode)
     device, environment = read_device(arguments.device)
     config = read_config(arguments.config)

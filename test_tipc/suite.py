@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import cli
+from engine.cli import Flag
 from engine.errors import ConfigError, InputError
 from test_tipc import agreement, benchmark, compare_results, deploy, prepare, runner
 from test_tipc.parser import read_config
@@ -56,6 +57,10 @@ CHAINS = {
     ),
     "compare": Chain("train_infer_python.txt", LITE, None),
 }
+
+
+PLACES = {"systems": Flag("folders of test_tipc/configs; none: all", metavar="SYSTEM", many=True)}
+FLAGS = {"chain": Flag(f"{', '.join(CHAINS)}, all", default="lite", metavar="NAME")}
 
 
 def chosen(models, chain):
@@ -126,13 +131,8 @@ def compare(model, path):
 
 def main(words=None):
     """Run the chosen chains one after another; exit status 1 where one failed."""
-    words = sys.argv[1:] if words is None else words
-    chains = [word.removeprefix("--chain=") for word in words if word.startswith("--chain=")]
-    others = [word for word in words if word.startswith("-") and not word.startswith("--chain=")]
-    if others or len(chains) > 1:
-        raise ConfigError(f"{' '.join(others or words)}: expected systems and at most one --chain=NAME")
-    models = [word for word in words if not word.startswith("-")]
-    rows = {pair: run_one(*pair) for pair in chosen(models, chains[0] if chains else "lite")}
+    args = cli.read(__doc__, FLAGS, words, PLACES)
+    rows = {pair: run_one(*pair) for pair in chosen(args.systems, args.chain)}
     print(f"\n{'system':20} {'chain':14} {'verdict':8} {'stages':>8} {'minutes':>8}  remarks")
     for (model, name), (status, seconds, passed, count, remark) in rows.items():
         verdict = "failed" if status else "passed"

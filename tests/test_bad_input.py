@@ -9,12 +9,14 @@ import shutil
 import subprocess
 from unittest import mock
 
+import numpy as np
 import paddle
 import pytest
 
 from engine import cli
 from engine.log import RunLog
 from engine.training import checkpoint
+from engine.weights.files import read_weights, write_weights
 from tests.script_calls import LITE, ROOT, call, command, draw_faces, process
 
 
@@ -116,13 +118,13 @@ CASES = [  # script, words after the smallest configuration, parts of the line
     ("train", ["-o", "output.samples={below_file}"], ["{below_file}: output folder cannot be written"]),
     ("test", ["--w={weights}", "--result_dir={below_file}"], ["{below_file}: output folder cannot be written"]),
     ("predict", ["--w={weights}", "--image_dir={faces}", "--output_dir={below_file}"],
-     ["{below_file}: cannot be written"]),
+     ["{below_file}: output folder cannot be written"]),
     ("export_model", ["--w={weights}", "--save_dir={below_file}"], ["{below_file}: cannot be written"]),
     ("export_model", ["--w={weights}", "--ir=onnx"], ["--ir: expected one of pir, legacy; found 'onnx'"]),
     ("train", ["--device=tpu"], ["--device: expected one of auto, cpu, gpu; found 'tpu'"]),
     ("train", ["--resume={nowhere}"], ["--resume {nowhere}: no checkpoint there; expected a run folder or one of its"]),
     ("train", ["--resume={empty}"], ["--resume {empty}: no checkpoint there"]),
-    ("train", ["--resume={run}", "--seed=3"], ["{run}/step_0000000: started with another 'seed' (seed: 0 -> 3)"]),
+    ("train", ["--resume={run}", "--seed=3"], ["{run}/step_0000000: the run was started with another 'seed' ("]),
     ("train", ["--resume={run}", "-o", "optimizers.encoder.lr=0.5"], ["encoder.lr: 0.004 -> 0.5); --resume_with"]),
 ]  # fmt: skip
 
@@ -179,7 +181,7 @@ def test_infer_takes_nothing_it_cannot_use(at, tmp_path):
     one_line(call("infer", f"--model_dir={at['empty']}"), f"{at['empty']}: holds no exported model")
     one_line(call("infer", f"--model_dir={at['model']}", f"--image_dir={at['no_images']}"), "holds no image")
     words = [f"--model_dir={at['model']}", f"--image_dir={at['faces']}", f"--output_dir={at['below_file']}"]
-    one_line(call("infer", *words), f"{at['below_file']}: cannot be written (Not a directory)")
+    one_line(call("infer", *words), f"{at['below_file']}: output folder cannot be written (Not a directory)")
 
 
 def test_unreadable_pictures_are_skipped_by_name_and_counted(at, tmp_path):
@@ -218,7 +220,25 @@ def test_weights_of_another_size_name_three_keys_with_both_shapes(at):
         "generator.style.1.weight is [16, 16] in the file, [32, 32] in the network",
     )
     assert result.stderr.count("in the file, ") == 3
-    assert result.stderr.rstrip().endswith(" more")
+    assert " more; the file's is GPEN generator (size 32, style_dim 16, " in result.stderr
+
+
+@pytest.mark.parametrize("spoilt", [lambda array: array * np.nan, lambda array: array * np.float32(1e30)])
+def test_weights_that_give_no_numbers(at, tmp_path, spoilt):
+    """NaN in a file, or weights so large that what they make is infinite: one line, nothing written."""
+    arrays = {
+        key: spoilt(array) if key.endswith("weight") else array for key, array in read_weights(at["weights"]).items()
+    }
+    write_weights(tmp_path / "w.pdparams", arrays)
+    for script, words in (
+        ("predict", ["--img", at["faces"] / "face_0.png", "--output_dir"]),
+        ("export_model", ["--save_inference_dir"]),
+        ("test", ["--result_dir"]),
+    ):
+        result = call(script, *LITE, "-w", tmp_path / "w.pdparams", *words, tmp_path / script)
+        assert result.returncode == 2 and "finite" in result.stderr, result.stderr
+        assert not [line for line in result.stderr.splitlines() if "Warning" in line or "Traceback" in line]
+        assert not [path for path in (tmp_path / script).rglob("*") if path.suffix in (".png", ".json", ".pdiparams")]
 
 
 def test_unknown_key_in_a_real_process(tmp_path):

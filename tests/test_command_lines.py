@@ -15,23 +15,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = [*ROOT.glob("*.py"), *ROOT.glob("tools/*.py"), *ROOT.glob("test_tipc/*.py")]
 PROGRAMS = sorted(path.relative_to(ROOT).as_posix() for path in PLACES if '__name__ == "__main__"' in path.read_text())
-PENDING = {  # these do not use the table of flags yet
-    "test_tipc/agreement.py",
-    "test_tipc/benchmark.py",
-    "test_tipc/compare_results.py",
-    "test_tipc/deploy.py",
-    "test_tipc/prepare.py",
-    "test_tipc/runner.py",
-    "test_tipc/suite.py",
-    "tools/ablation.py",
-    "tools/convert_partialconv.py",
-    "tools/convert_weights.py",
-    "tools/evaluate.py",
-    "tools/export_onnx.py",
-    "tools/fetch_weights.py",
-    "tools/infer_onnx.py",
-    "tools/quantise.py",
-}
 
 
 def ended(program, *words):
@@ -57,8 +40,6 @@ def test_programs_are_found():
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_help_and_a_misspelt_flag(program):
     """--help names the flags and ends well; a letter missing from one of them is one line that suggests it."""
-    if program in PENDING:
-        pytest.skip("does not use the table of flags yet")
     status, shown, err = ended(program, "--help")
     assert (status, err) == (0, "")
     flags = re.findall(r"^  (?:-\w[ \w.=|]*, )?--([a-z][a-z_]{3,})", shown, re.MULTILINE) or ["help"]
@@ -72,10 +53,8 @@ def test_help_and_a_misspelt_flag(program):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_flags_of_a_configuration_only_where_one_is_taken(program):
     """GPEN's --max_iter is offered by programs that work with the run of a YAML file, by no other."""
-    if program in PENDING:
-        pytest.skip("does not use the table of flags yet")
-    shown = ended(program, "--help")[1]
-    assert ("--max_iter" in shown) == ("cli.parse(" in (text := (ROOT / program).read_text()) or " parse(" in text)
+    shown, text = ended(program, "--help")[1], (ROOT / program).read_text(encoding="utf-8")
+    assert ("--max_iter" in shown) == ("cli.parse(" in text or " parse(" in text)
 
 
 def test_only_the_table_of_flags_knows_argparse():
@@ -87,4 +66,4 @@ def test_only_the_table_of_flags_knows_argparse():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr == "ArgumentParser"
     ]
-    assert set(own) - PENDING <= {"engine/flags.py"}
+    assert set(own) <= {"engine/flags.py"}

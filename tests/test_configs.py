@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from data_loader.batches import TrainingBatches
+from deploy.contract import DynamicGraph
 from deploy.export import export, seeded_inputs
 from deploy.predictor import Predictor
-from deploy.training_form import DynamicGraph
 from engine import config as configuration
 from engine import yaml_files
 from engine.build import build_dataset, build_system

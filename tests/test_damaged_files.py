@@ -11,7 +11,7 @@ from data_loader.facial_parts import PartTable, circles_of, read_table, write_ta
 from data_loader.landmark_files import landmarks_of
 from data_loader.webcaricature_files import Picture
 from system.landmark_dialect import original_settings
-from test_tipc.benchmark import benchmark_rows
+from test_tipc import benchmark
 from test_tipc.compare_results import read_results
 from test_tipc.parser import read_config
 from tests.mutants import refusals
@@ -99,7 +99,8 @@ READERS = {
     "names": caricature_names,
     "tipc 51": lambda folder: tipc(folder, "train_infer_python.txt"),
     "tipc 32": lambda folder: tipc(folder, "train_infer_python_32.txt"),
-    "tipc rows": lambda folder: (tipc(folder, "train_infer_python.txt")[0], benchmark_rows),
+    "tipc rows": lambda folder: (tipc(folder, "train_infer_python.txt")[0],
+                                 lambda path: benchmark.cases(None, benchmark.benchmark_rows(path))),
     "tipc results": results,
     "config.json": original,
 }  # fmt: skip

@@ -1,5 +1,7 @@
 import ast
+import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,12 +12,13 @@ import paddle
 import pytest
 
 import infer
-from deploy.export import export
+from deploy.export import describe, export, save, write_contract
 from engine import images
 from engine.errors import InputError
 from engine.system import Exported, Port
 from model.gpen.exported import ExportedGPEN
 from model.gpen.network import GPENGenerator
+from tests.deploy.exported_toy import toy
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +60,41 @@ def test_imports_nothing_of_the_networks():
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert not {name.split(".")[0] for name in imported} & {"model", "system", "loss", "data_loader"}
+
+
+def test_a_graph_that_gives_no_numbers(pictures, tmp_path, monkeypatch):
+    """An export refuses such a graph; one that came otherwise ends in one line and no black picture."""
+    exported = toy(hole=None)
+    exported.layer.conv.bias.set_value(exported.layer.conv.bias * float("nan"))
+    for folder, name in ((pictures / "image", "1.png"), (pictures / "mask", "1.png")):
+        images.write_image(folder / name, np.eye(16, dtype=np.float32)[..., None].repeat(3, 2))
+    (tmp_path / "model").mkdir()
+    save(exported, tmp_path / "model" / "inference", legacy=False)
+    write_contract(tmp_path / "model" / "inference", describe(exported, tmp_path / "model" / "inference"))
+    with pytest.raises(InputError, match="1.png: output 'filled' of .*inference.json holds values that are no finite"):
+        called(
+            monkeypatch, "--model_dir", tmp_path / "model", "--image_dir", pictures, "--output_dir", tmp_path / "out"
+        )
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_a_picture_goes_through_few_files(model, pictures, tmp_path, monkeypatch):
+    """One has to read no more than these files of the project to follow a picture through infer.py."""
+    seen = set()
+
+    def note(frame, event, argument):
+        if event == "call" and frame.f_code.co_flags & inspect.CO_NEWLOCALS:
+            seen.add(frame.f_code.co_filename)
+
+    words = ["--model_dir", model, "--img", pictures / "0.png", "--output_dir", tmp_path / "out"]
+    sys.setprofile(note)
+    try:
+        called(monkeypatch, *words)
+    finally:
+        sys.setprofile(None)
+    own = [Path(file).relative_to(ROOT) for file in seen if file.startswith(f"{ROOT}{os.sep}")]
+    own = sorted(str(file) for file in own if file.parts[0] != "tests" and not file.parts[0].startswith(".venv"))
+    assert len(own) <= 11, own
 
 
 @pytest.mark.slow

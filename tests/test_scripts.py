@@ -16,9 +16,10 @@ import pytest
 import yaml
 from PIL import Image
 
+from data_loader.drawn_faces.rendering import render
 from engine import config
 from engine.build import build_system
-from engine.images import read_image, resize, to_uint8
+from engine.images import read_image, resize, to_uint8, write_image
 from engine.training import checkpoint
 from engine.weights.files import read_weights
 from metric.psnr_ssim import psnr
@@ -384,3 +385,22 @@ def test_gpens_own_commands_leave_their_files_where_its_readers_look(faces, tmp_
         levels = np.abs(to_uint8(read_image("results/infer/F_predict.png")).astype(int) - restored)
         assert levels.max() <= 1
         assert (levels > 0).mean() < 0.005
+
+
+@pytest.mark.slow
+def test_best_weights_by_a_psnr_whose_set_holds_an_identical_pair(tmp_path):
+    """The mean of the others decides, and the log says how many there are."""
+    for name, identity in (("a", 1), ("b", 2)):
+        picture = render(identity, 0, 32).image
+        write_image(tmp_path / "val" / "hq" / f"{name}.png", picture)
+        write_image(tmp_path / "val" / "lq" / f"{name}.png", picture if name == "a" else 0.5 * picture)
+    draw_faces(tmp_path / "train", 2)
+    words = [f"data.validation.root={tmp_path / 'val'}", "train.best={score: psnr/degraded, better: higher}",
+             "train.validate_every=1", "recipe.r1_every=0", "recipe.path_every=0"]  # fmt: skip
+    run = ["--data_dir", tmp_path / "train", "--batch_size=1", "--iters=1", "--output_dir", tmp_path / "run"]
+    result = call("train", *LITE, *words, *run)
+    assert result.returncode == 0, result.stderr
+    pair = [to_uint8(read_image(tmp_path / "val" / part / "b.png")) for part in ("lq", "hq")]
+    assert json.loads((tmp_path / "run" / "best.json").read_text())["value"] == pytest.approx(psnr(*pair))
+    (found,) = [record for record in records(tmp_path / "run") if "validation/psnr/degraded" in record]
+    assert found["validation/psnr/degraded_identical"] == 1 and "psnr/degraded_identical 1" in result.stdout

@@ -7,35 +7,30 @@ python tools/export_onnx.py --model_dir=D --model_filename=inference.json --para
 Takes paddle2onnx's flags, so it can stand where a TIPC file names that program. Needs requirements-onnx.txt.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: E402, F401, I001  thread environment before Paddle
-from engine.cli import boolean, guarded  # noqa: E402
-from engine.errors import InputError  # noqa: E402
-from deploy.onnx import export_onnx  # noqa: E402
+import engine  # noqa: F401, I001  thread environment before Paddle
+from engine.cli import Flag, boolean, guarded, read
+from engine.errors import InputError
+from deploy.onnx import export_onnx
 
 
-def parse_arguments():
-    """Command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--model_dir", type=Path, required=True, help="folder of the exported model")
-    parser.add_argument("--model_filename", default="inference.json")
-    parser.add_argument("--params_filename", default="inference.pdiparams")
-    parser.add_argument("--save_file", type=Path, required=True, help="NAME.onnx")
-    parser.add_argument("--opset_version", type=int, default=13)
-    parser.add_argument("--enable_onnx_checker", type=boolean, default=True, help="always on; accepted for TIPC")
-    return parser.parse_args()
+FLAGS = {
+    "model_dir": Flag("folder of the exported model", Path, metavar="DIR", required=True),
+    "model_filename": Flag("its program", default="inference.json", metavar="NAME"),
+    "params_filename": Flag("its parameters", default="inference.pdiparams", metavar="NAME"),
+    "save_file": Flag("NAME.onnx", Path, metavar="FILE", required=True),
+    "opset_version": Flag("of ONNX", int, default=13, metavar="N"),
+    "enable_onnx_checker": Flag("always on; accepted for TIPC", boolean, default=True),
+}
 
 
-def main():
+def main(argv=None):
     """Convert and print how far the two are apart."""
-    args = parse_arguments()
+    args = read(__doc__, FLAGS, argv)
     program, params = args.model_dir / args.model_filename, args.model_dir / args.params_filename
     for path in (program, params):
         if not path.is_file():

@@ -14,11 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from deploy.hole_closure import closure_table, followed
 from engine.build import build_system
 from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.errors import InputError
 from engine.masks import read_hole
-from model.partialconv.hole_closure import closure_table, encoder_kernels, followed
+from model.partialconv.network import encoder_kernels
 
 OWN = {
     "size": Flag("side of the picture, default: that of the validation data", at_least(2), metavar="N"),

@@ -6,36 +6,31 @@ python tools/quantise.py --model_path=inference/GPEN --output_dir=inference/GPEN
 How: deploy/quantise.py. Needs requirements-onnx.txt.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: E402, F401, I001  thread environment before Paddle
-from deploy.quantise import REFUSED, check_route, quantised  # noqa: E402
-from engine.cli import at_least, guarded  # noqa: E402
+import engine  # noqa: F401, I001  thread environment before Paddle
+from deploy.quantise import REFUSED, check_route, quantised
+from engine.cli import Flag, at_least, choice, guarded, read
 
 
-def parse_arguments(words=None):
-    """Command line. --use_gpu is accepted for TIPC; only False can be had."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    parser.add_argument("--model_path", type=Path, required=True, help="folder of the exported model")
-    parser.add_argument("--output_dir", type=Path, required=True, help="folder of the int8 model")
-    parser.add_argument("--data_dir", type=Path, required=True, help="pictures to calibrate and measure on")
-    parser.add_argument("--target_dir", type=Path, help="clean pictures of the same names: adds PSNR against them")
-    parser.add_argument("--batch_num", type=at_least(1), default=2, help="calibration batches (default: 2)")
-    parser.add_argument("--batch_size", type=at_least(1), default=4, help="pictures a batch (default: 4)")
-    parser.add_argument("--route", default="onnxruntime", help=f"onnxruntime; refused: {', '.join(REFUSED)}")
-    parser.add_argument("--use_gpu", default="False", choices=("False",))
-    return parser.parse_args(words)
+FLAGS = {
+    "model_path": Flag("folder of the exported model", Path, metavar="DIR", required=True),
+    "output_dir": Flag("folder of the int8 model", Path, metavar="DIR", required=True),
+    "data_dir": Flag("pictures to calibrate and measure on", Path, metavar="DIR", required=True),
+    "target_dir": Flag("clean pictures of the same names: adds PSNR against them", Path, metavar="DIR"),
+    "batch_num": Flag("calibration batches", at_least(1), default=2, metavar="N"),
+    "batch_size": Flag("pictures a batch", at_least(1), default=4, metavar="N"),
+    "route": Flag(f"refused: {', '.join(REFUSED)}", default="onnxruntime", metavar="NAME"),
+    "use_gpu": Flag("accepted for TIPC; only False can be had", choice("False"), default="False", metavar="False"),
+}
 
 
 def main(words=None):
     """Quantise and print the report."""
-    args = parse_arguments(words)
+    args = read(__doc__, FLAGS, words)
     check_route(args.route)
     report = quantised(
         args.model_path, args.output_dir, args.data_dir, args.target_dir, args.batch_num, args.batch_size

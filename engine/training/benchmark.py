@@ -1,12 +1,17 @@
 """Speed of training steps against the machine's limit."""
 
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import paddle
 
 from engine import config as configuration
 from engine.build import build_system
-from engine.measuring import Limit, Row, measure, weighted
+from engine.measuring import Limit, Row, Timing, measure, weighted
+from engine.system import System
 from engine.training.updater import Updater
 
 
@@ -23,7 +28,14 @@ class Lazy:
     passes: dict[str, int]
 
 
-def rows(path, overrides, gflop, plain, lazy, repeats):
+def rows(
+    path: Path,
+    overrides: Sequence[tuple[str, Any, str]],
+    gflop: Callable[[System], Mapping[str, float]],
+    plain: Mapping[str, int],
+    lazy: Sequence[Lazy],
+    repeats: int,
+) -> Iterator[Row]:
     """A row for a plain step, and one for the mean step where some work is done at every n-th only.
 
     Args:
@@ -35,18 +47,23 @@ def rows(path, overrides, gflop, plain, lazy, repeats):
         repeats: of each measurement.
     """
     config = configuration.load(path, overrides)
-    system, recipe, count = build_system(config), config.recipe, config.data.batch_size
+    recipe: Any = config.recipe
+    system, count = build_system(config), config.data.batch_size
     system.prepare_training()
     updater = Updater(config.optimizers, system.trainable, config.train.precision)
     image = paddle.rand([count, 3, recipe.size, recipe.size])
     batch, limit, works = {"image": image, "degraded": image * 0.9}, Limit(), gflop(system)
     periods, step = [getattr(recipe, each.every) for each in lazy], 1
-    timings = [measure(limit, lambda: system.train_step(batch, 1, updater), repeats, warm_up=1)]
+
+    def timed(step: int) -> Timing:
+        return measure(limit, lambda: system.train_step(batch, step, updater), repeats, warm_up=1)
+
+    timings = [timed(1)]
     for period in periods:
         step *= period
-        timings.append(measure(limit, lambda step=step: system.train_step(batch, step, updater), repeats, warm_up=1))
+        timings.append(timed(step))
     shares = [1 / period for period in periods] + [0]
-    weights = [1 - shares[0], *(one - other for one, other in zip(shares, shares[1:], strict=False))]
+    weights = [1 - shares[0], *(one - other for one, other in itertools.pairwise(shares))]
     label = f"{path.stem}, {recipe.size} px, batch {count}"
 
     def work(passes):

@@ -14,7 +14,7 @@ from engine.log import logger
 try:
     import fcntl
 except ImportError:  # a system without flock: the process number in the file decides
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 NAME = ".owner.json"
 _held: set[int] = set()  # open descriptors; a forked data worker would keep the lock of a killed run

@@ -101,7 +101,8 @@ def changes(
         ConfigError: they may not, and one does.
     """
     before, now = meta["config"], configuration.as_dict(config)
-    earlier = meta.get("data") if isinstance(meta.get("data"), dict) else {}
+    known = meta.get("data")
+    earlier: dict[str, str] = known if isinstance(known, dict) else {}
     lines = []
     for key in configuration.differences(before, now):
         if _is_free(key) or (key in data and earlier.get(key) == data[key]):

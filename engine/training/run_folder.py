@@ -1,5 +1,6 @@
 """The folder of a training run: where it lies and what it keeps of an earlier one."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ from engine.run_config import RunConfig
 from engine.training.resume import saved_run
 
 
-def settled(config: RunConfig, dataset: Any, checkpoint_folder: Path | None = None) -> RunConfig:
-    """The configuration with what its system finds in the training set; a resumed run keeps what it found then.
+def settled(
+    config: RunConfig, dataset: Any, checkpoint_folder: Path | None = None, pretrained: str | None = None
+) -> RunConfig:
+    """The configuration with what its system finds in the training set and in the weights that are given.
+
+    A resumed run keeps what it found then.
 
     Raises:
         ConfigError: the length of the run is still open.
@@ -23,18 +28,22 @@ def settled(config: RunConfig, dataset: Any, checkpoint_folder: Path | None = No
         config = configuration.replaced(config, dict(_found_then(configuration.as_dict(config), saved)))
     kind = configuration.import_class(config.system, ("system.",), "system")
     config = kind.settle(config, dataset)
+    config = kind.settle_for(config, pretrained) if pretrained and checkpoint_folder is None else config
     if config.train.steps is None:
         raise ConfigError(f"train.steps: null; {config.system} does not find the length of a run by itself")
     return config
 
 
-def _found_then(content: dict[str, Any], saved: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _found_then(content: dict[str, Any], saved: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, saved value) of the recipe and the run's length where the configuration has null."""
-    for section in ("recipe", "train"):
-        for name, value in content[section].items():
-            earlier = saved[section].get(name)
-            if value is None and earlier is not None:
-                yield f"{section}.{name}", earlier
+    for name, value in content.items():
+        earlier, key = saved.get(name), f"{prefix}{name}"
+        if not prefix and name not in ("recipe", "train"):
+            continue
+        if isinstance(value, dict) and isinstance(earlier, dict):
+            yield from _found_then(value, earlier, f"{key}.")
+        elif value is None and earlier is not None:
+            yield key, earlier
 
 
 def run_folder(config: RunConfig, config_path: Path | str) -> Path:
@@ -90,3 +99,12 @@ def save_config(config: RunConfig, folder: Path | str) -> None:
 def with_folder(config: RunConfig, folder: Path | str) -> RunConfig:
     """The configuration with `output.dir` filled in."""
     return config.model_copy(update={"output": config.output.model_copy(update={"dir": Path(folder)})})
+
+
+def git_commit() -> str:
+    """Commit of the code, or "unknown" outside a git checkout."""
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

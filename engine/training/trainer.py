@@ -5,7 +5,6 @@ resumed run draws what an uninterrupted one would.
 """
 
 import math
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,13 @@ from engine import distributed
 from engine.errors import ConfigError, InputError, WorkerDied
 from engine.log import RunLog, logger
 from engine.run_config import RunConfig
+from engine.system import evaluating
 from engine.training import checkpoint, resume, static_graphs
 from engine.training.ema import EMA
+from engine.training.run_folder import git_commit
 from engine.training.stopping import Stopped, Stops
 from engine.training.updater import Updater
-from engine.training.validation import best_so_far, evaluating, keep_best, preview_grid
+from engine.training.validation import best_so_far, keep_best, preview_grid
 from engine.weights.files import load_into
 from engine.weights.networks import load_networks
 
@@ -47,15 +48,17 @@ class Trainer:
         """Build optimizers and averages.
 
         Args:
-            config: RunConfig.
-            system: the System.
+            config: everything the run depends on.
+            system: a System.
             folder: run folder; made if it is not there.
             batches: object with `epoch(step)` and `iterate(first_step, last_step)`, an iterator of batches.
-            evaluate: callable(networks) -> dict of floats, or None.
-            preview_batch: callable() -> batch for preview pictures, or None.
+            evaluate: of a validation, or None.
+            preview_batch: for preview pictures, or None.
         """
         self.config, self.system, self.folder = config, system, Path(folder)
-        self.batches, self.evaluate, self.preview_batch = batches, evaluate, preview_batch
+        self.batches: Any = batches
+        self.evaluate: Any = evaluate
+        self.preview_batch: Any = preview_batch
         self._check_optimizers()
         system.prepare_training()
         self.updater = Updater(config.optimizers, system.trainable, config.train.precision)
@@ -64,8 +67,12 @@ class Trainer:
         if config.train.to_static:
             static_graphs.capture(system.networks, system.static)
         self.step = config.train.start_step
-        self.saved_step, self.changes, self.notes = None, [], []
-        self.window, self.pending, self.stops = {}, [], Stops()
+        self.saved_step: int | None = None
+        self.changes: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+        self.window: dict[str, tuple[float, int]] = {}
+        self.pending: list[tuple[int, list[str], list[str], paddle.Tensor]] = []
+        self.stops = Stops()
         self.data = resume.data_fingerprints(config)
 
     def _check_optimizers(self):
@@ -259,9 +266,8 @@ class Trainer:
     def preview(self) -> None:
         """Save a grid of the system's pictures for the first validation batch."""
         self._seed()
-        grid = self.stops.unless_asked(
-            lambda: preview_grid(self.system, self.preview_batch(), self.evaluated_networks())
-        )
+        networks = self.evaluated_networks()
+        grid = self.stops.unless_asked(lambda: preview_grid(self.system, self.preview_batch(), networks))
         if grid is not None:
             self.out.picture(self.step, grid)
 
@@ -276,15 +282,6 @@ class Trainer:
             keep_best(self.folder, self.config.train.best, self.step, scores, _arrays(self.evaluated_networks()))
         self.out.record(self.step, {f"validation/{name}": value for name, value in scores.items()})
         logger.info(f"validation at step {self.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in scores.items()))
-
-
-def git_commit() -> str:
-    """Commit of the code, or "unknown" outside a git checkout."""
-    try:
-        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def _arrays(networks):

@@ -1,6 +1,7 @@
 """One optimizer step: the only place where precision, gradient clipping and data parallelism meet."""
 
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import paddle
@@ -8,7 +9,7 @@ import paddle
 from engine import distributed
 
 SCALER = "scaler"
-_AMP_TYPES = {"fp16": "float16", "bf16": "bfloat16"}
+_AMP_TYPES: dict[str, Any] = {"fp16": "float16", "bf16": "bfloat16"}
 
 
 def learning_rate(config, step):
@@ -75,8 +76,12 @@ class Updater:
         with paddle.amp.auto_cast(enable=False):
             yield
 
-    def __call__(self, names, loss):
-        """One step of the named optimizers on `loss`, a scalar. Their gradients are cleared first, so none leaks in."""
+    def __call__(self, names, loss, reaches_all=False):
+        """One step of the named optimizers on `loss`, a scalar. Their gradients are cleared first, so none leaks in.
+
+        A parameter that the loss does not reach is skipped: neither its moments nor Adam's count of its steps move.
+        `reaches_all` gives it the gradient 0 instead, as where the reference adds 0 times something to its loss.
+        """
         names = (names,) if isinstance(names, str) else names
         with self.float32():
             for name in names:
@@ -84,6 +89,9 @@ class Updater:
             self.scaler.scale(loss).backward()
             for name in names:
                 distributed.average_gradients(self.parameters[name])
+                for parameter in self.parameters[name] if reaches_all else ():
+                    if parameter.grad is None:
+                        parameter.grad = paddle.zeros_like(parameter)
                 with paddle.utils.unique_name.guard():  # accumulators get the same names in a resumed process
                     self.scaler.step(self.optimizers[name])
             self.scaler.update()
@@ -106,7 +114,7 @@ class Updater:
         """Restore what `state` returned, into freshly built optimizers of the same parameters."""
         scaler = {key.partition("/")[2]: array for key, array in arrays.items() if key.startswith(f"{SCALER}/")}
         if scaler:  # a run in fp16; Paddle takes the scale as an array of one, the rest as numbers
-            scale = {"scale": scaler.pop("scale").reshape(-1)}
+            scale: Any = {"scale": scaler.pop("scale").reshape(-1)}
             self.scaler.load_state_dict(scale | {key: array.item() for key, array in scaler.items()})
         arrays = {key: array for key, array in arrays.items() if not key.startswith(f"{SCALER}/")}
         for name, optimizer in self.optimizers.items():

@@ -1,36 +1,20 @@
 """What a run shows of its networks on the way: previews, validation scores, the best weights so far."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 
 from engine import images
 from engine.errors import InputError
 from engine.files import write_text
 from engine.log import logger
 from engine.run_config import BestConfig
+from engine.system import evaluating
 from engine.training.checkpoint import write_networks
 
 BEST, NOTE = "best.pdparams", "best.json"
-
-
-@contextmanager
-def evaluating(networks: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Networks in evaluation mode and without gradients inside the block; their modes come back after it."""
-    modes = {name: network.training for name, network in networks.items()}
-    for network in networks.values():
-        network.eval()
-    try:
-        with paddle.no_grad():
-            yield networks
-    finally:
-        for name, network in networks.items():
-            network.train() if modes[name] else network.eval()
 
 
 def preview_grid(system: Any, batch: dict[str, Any], networks: dict[str, Any]) -> np.ndarray | None:

@@ -22,16 +22,16 @@ LOST = (urllib.error.URLError, http.client.HTTPException, ConnectionError, Timeo
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but not from https to http."""
+    """Follows redirects to https, and from http to http; to nothing else, as ftp."""
 
     def redirect_request(self, request, *arguments):
         follow = super().redirect_request(request, *arguments)
-        if follow is not None and request.type == "https" and follow.type != "https":
+        if follow is not None and follow.type not in ("https", request.type):
             raise InputError(f"{request.full_url}: redirects to {follow.full_url}, which is not https")
         return follow
 
 
-def download(url, part):
+def download(url: str, part: Path) -> None:
     """Bring the file at `url` to the path `part`, whole.
 
     Raises:
@@ -64,7 +64,7 @@ def _receive(url, part):
     version = tag.read_text() if tag.exists() else ""
     request = urllib.request.Request(url, headers={"User-Agent": "kintsugi", "Accept-Encoding": "identity"})
     if have and version:
-        request.headers |= {"Range": f"bytes={have}-", "If-range": version}
+        request.headers.update({"Range": f"bytes={have}-", "If-range": version})
     try:
         response = urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
@@ -104,13 +104,13 @@ def _tag_file(part):
     return part.with_name(f"{part.name}.tag")
 
 
-def finish(part, path):
+def finish(part: Path, path: Path) -> None:
     """Move a complete file into place, atomically."""
     part.replace(path)
     _tag_file(part).unlink(missing_ok=True)
 
 
-def discard(part):
+def discard(part: Path) -> None:
     """Remove what arrived, so that the next call starts over."""
     part.unlink(missing_ok=True)
     _tag_file(part).unlink(missing_ok=True)

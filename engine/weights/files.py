@@ -10,36 +10,43 @@ import pickle
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import safetensors.numpy
+from paddle import nn
 
 from engine.errors import InputError
 from engine.files import replacing
 from engine.log import logger
-from engine.weights.formats import read_pickle, read_safetensors, read_torch_tree, read_zip
+from engine.weights.formats import TORCH_MAGIC, read_pickle, read_safetensors, read_torch_tree, read_zip
 from engine.weights.manifest import fetch_hint
 from engine.weights.pickle_names import Refused
 from engine.weights.torch_file import write_torch_zip
 
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
 MAX_HEADER = 100_000_000  # bytes of a safetensors header
-# The entries of known training checkpoints that hold a network, the averaged one first: GPEN, then BasicSR.
-ENTRIES = {"generator": ("g_ema", "g"), "discriminator": ("d",)}
-COMMON_ENTRIES = ("params_ema", "params")
+OLD_TORCH = pickle.dumps(TORCH_MAGIC, 2)
 
 
-def read_weights(path):
+class Weights(dict):
+    """{key: array} of a file; `is_official`: whether its format is one that PyTorch's layouts come in."""
+
+    is_official = True
+
+
+def read_weights(path: str | Path) -> Weights:
     """Arrays of a .pdparams, .pth (torch's zip and older form) or .safetensors file, told by its content.
 
     Args:
         path: file; nested dicts in it are joined with "/" ("g_ema/ecd0.0.0.weight").
 
     Returns:
-        {key: array}: contiguous, writable, 0-d kept; float16 and bfloat16 as float32. Numbers, text, lists and what
+        Weights: contiguous, writable, 0-d kept; float16 and bfloat16 as float32. Numbers, text, lists and what
         lies under other keys than text (an optimizer's state) are dropped.
 
     Raises:
@@ -51,15 +58,17 @@ def read_weights(path):
         if not start:
             raise Refused("is empty")
         if start.startswith(b"PK"):
-            return read_zip(file)
+            return Weights(read_zip(file))
         if start.startswith(b"\x80"):
-            return read_pickle(file)
+            arrays = Weights(read_pickle(file))
+            arrays.is_official = start.startswith(OLD_TORCH)
+            return arrays
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER:
-            return read_safetensors(file)
+            return Weights(read_safetensors(file))
         raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
 
 
-def read_tree(path):
+def read_tree(path: str | Path) -> Any:
     """Dicts with text keys, lists and numbers of a torch.save file: tables, not weights. Nothing in it is run.
 
     Raises:
@@ -69,7 +78,7 @@ def read_tree(path):
         return read_torch_tree(file)
 
 
-def read_arrays(path):
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Arrays of a .safetensors file as written by `write_arrays`, with their types.
 
     Raises:
@@ -79,7 +88,7 @@ def read_arrays(path):
         return read_safetensors(file, keeps_halves=True)
 
 
-def write_weights(path, arrays):
+def write_weights(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a .pdparams file, whole or not at all, that `paddle.load` and `read_weights` read.
 
     Args:
@@ -92,7 +101,7 @@ def write_weights(path, arrays):
     _write(path, pickle.dumps(_contiguous(arrays), protocol=4))
 
 
-def write_arrays(path, arrays):
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a .safetensors file, whole or not at all; types are kept.
 
     Raises:
@@ -101,7 +110,7 @@ def write_arrays(path, arrays):
     _write(path, safetensors.numpy.save(_contiguous(arrays)))
 
 
-def write_torch(path, arrays):
+def write_torch(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a .pth file, whole or not at all, that `torch.load(path, weights_only=True)` and `read_weights` read.
 
     Raises:
@@ -127,39 +136,7 @@ def _write(path, data):
         os.fsync(file.fileno())
 
 
-def select_network(arrays, name, source, required=True):
-    """The arrays of one network among what a file holds, its prefix removed.
-
-    A file's entries are tried in this order: `name/...` (`latest.pdparams`), GPEN's training checkpoint (g_ema, else g,
-    for "generator"; d for "discriminator"), BasicSR's (params_ema, else params); a file without entries is the network.
-
-    Args:
-        arrays: {key: array} of `read_weights`.
-        name: the network's name in its system.
-        source: the file, for the error.
-        required: whether a file of other networks is an error.
-
-    Returns:
-        {key: array}, or None where the file has entries, none of them is this network, and it is not required.
-
-    Raises:
-        InputError: the same, where it is required.
-    """
-    candidates = (name, *ENTRIES.get(name, ()), *COMMON_ENTRIES)
-    for entry in candidates:
-        chosen = {key[len(entry) + 1 :]: array for key, array in arrays.items() if key.startswith(f"{entry}/")}
-        if chosen:
-            return chosen
-    entries = sorted({key.partition("/")[0] for key in arrays if "/" in key})
-    if not entries:
-        return arrays
-    if not required:
-        return None
-    found = ", ".join(shown(entry) for entry in entries[:8])
-    raise InputError(f"{source}: no network '{name}' in the file; found {found}; expected {', '.join(candidates)}")
-
-
-def load_into(layer, arrays, source):
+def load_into(layer: nn.Layer, arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
     """Give a Paddle layer's parameters and buffers the values of a file; every key and shape must match.
 
     Args:
@@ -177,7 +154,7 @@ def load_into(layer, arrays, source):
         tensor.set_value(paddle.to_tensor(arrays[key]).astype(tensor.dtype))
 
 
-def mismatch(tensors, arrays):
+def mismatch(tensors: Mapping[str, paddle.Tensor], arrays: Mapping[str, np.ndarray]) -> str:
     """What keeps a file's arrays from fitting a network, in one line; "" where all keys and shapes agree.
 
     Args:
@@ -198,7 +175,7 @@ def mismatch(tensors, arrays):
     return f"weights of another {'size' if wrong else 'network'}: {'; '.join(lines)}{more}"
 
 
-def read_loss_weights(path, loss, when_missing, ways_out):
+def read_loss_weights(path: str | Path, loss: str, when_missing: str, ways_out: str) -> Weights | None:
     """Weights of a frozen network inside a loss; a missing file stops the run, or drops the loss with a warning.
 
     Args:
@@ -250,6 +227,6 @@ def _size(tensors, key):
     return list(tensors[key].shape) if key in tensors else "missing"
 
 
-def shown(text, limit=100):
+def shown(text: str, limit: int = 100) -> str:
     """Text from a file as it may stand in a line on a terminal."""
     return ascii(text[:limit])[1:-1]

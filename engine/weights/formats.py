@@ -11,6 +11,7 @@ forms; the safetensors library.
 import io
 import math
 import zipfile
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors
@@ -34,20 +35,20 @@ SAFETENSORS = {
 class Stream:
     """A seekable binary file, from its start; a length written in it never reserves more memory than it has bytes."""
 
-    def __init__(self, file):  # noqa: D107
+    def __init__(self, file: BinaryIO) -> None:  # noqa: D107
         self.file = file
         self.size = file.seek(0, io.SEEK_END)
         file.seek(0)
 
-    def read(self, count):
+    def read(self, count: int) -> bytes:
         """At most `count` bytes."""
         return self.file.read(count if count < MAX_LINE else min(count, self.size - self.file.tell()))
 
-    def readline(self):
+    def readline(self) -> bytes:
         """A line, cut at MAX_LINE bytes."""
         return self.file.readline(MAX_LINE)
 
-    def exactly(self, count, position=None):
+    def exactly(self, count: int, position: int | None = None) -> bytes:
         """`count` bytes from `position`, or from where the file stands."""
         if position is not None:
             self.file.seek(position)
@@ -57,7 +58,7 @@ class Stream:
         return data
 
 
-def read_safetensors(file, keeps_halves=False):
+def read_safetensors(file: BinaryIO, keeps_halves: bool = False) -> Any:
     """Arrays of a .safetensors file; with `keeps_halves` float16 stays float16."""
     try:
         entries = safetensors.deserialize(file.read())
@@ -73,7 +74,7 @@ def read_safetensors(file, keeps_halves=False):
     return arrays
 
 
-def read_pickle(file):
+def read_pickle(file: BinaryIO) -> Any:
     """Arrays of a file that begins with a pickle: paddle.save's, or torch.save's before 1.6."""
     stream = Stream(file)
     tree = unpickle(stream)
@@ -83,7 +84,7 @@ def read_pickle(file):
     return joined(arrays, tree.get("UnpackBigParamInfor@@")) if type(tree) is dict else arrays
 
 
-def read_zip(file):
+def read_zip(file: BinaryIO) -> Any:
     """Arrays of a torch.save file since 1.6: a zip with `<top>/data.pkl` and the storages `<top>/data/<key>`."""
     size = Stream(file).size
     archive, entries, top = _torch_archive(file)
@@ -111,7 +112,7 @@ def _torch_archive(file):
     return archive, entries, trees[0].removesuffix("data.pkl")
 
 
-def read_torch_tree(file):
+def read_torch_tree(file: BinaryIO) -> Any:
     """What a torch.save file of either form holds, as `unpickle` gives it; its tensors' contents are not read."""
     is_zip = file.read(2) == b"PK"
     file.seek(0)
@@ -139,7 +140,7 @@ def _read_old_torch(stream):
     protocol, system = unpickle(stream), unpickle(stream)
     if protocol != TORCH_PROTOCOL or type(system) is not dict or system.get("little_endian") is not True:
         raise Refused("is a torch file of another protocol or byte order, which is not read")
-    declared = {}
+    declared: dict = {}
 
     def refer(identity):
         view = _storage(identity)

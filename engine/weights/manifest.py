@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,10 +20,11 @@ class Entry(Settings):
         licence, purpose: of the weights, in words.
         url: where a program gets it; page: where only a person does; parts: entries it is made of. One of the three.
         file: its name in the cache.
-        size, sha256: what it must have; left out where nobody published them. A sha256 may be its first digits only.
+        size, sha256: what it must have, from its publisher's page. A sha256 may be its first digits only.
+        unpublished: which of the two no page of its publisher states.
         network: what it is, a name of `engine.weights.known`; empty for what is no network.
-        place: where the project looks for it, converted where that ends in .pdparams; empty for files that only a user
-            names.
+        place: where the project looks for it, below weights/, converted where that ends in .pdparams; empty for files
+            that only a user names.
     """
 
     licence: str
@@ -30,11 +32,12 @@ class Entry(Settings):
     url: str = Field("", pattern=r"^(https?://\S+)?$")
     page: str = Field("", pattern=r"^(https?://\S+)?$")
     parts: tuple[str, ...] = ()
-    file: str = Field("", pattern=r"^[\w.-]*$")
+    file: str = Field("", pattern=r"^(\w[\w.-]*)?$")
     size: int | None = Field(None, gt=0)
     sha256: str = Field("", pattern=r"^([0-9a-f]{8,64})?$")
+    unpublished: tuple[Literal["size", "sha256"], ...] = ()
     network: str = ""
-    place: str = ""
+    place: str = Field("", pattern=r"^(weights(/\w[\w.-]*)+)?$")
 
     @model_validator(mode="after")
     def _has_one_origin(self):
@@ -45,7 +48,7 @@ class Entry(Settings):
         return self
 
 
-def read_manifest(path=None):
+def read_manifest(path: str | Path | None = None) -> dict[str, Entry]:
     """{name: Entry} of the manifest. ConfigError names the entry and key that are wrong."""
     path, entries = Path(path or MANIFEST), {}
     for name, content in read_yaml(path).items():
@@ -61,7 +64,7 @@ def read_manifest(path=None):
     return entries
 
 
-def sha256(path):
+def sha256(path: str | Path) -> str:
     """Hexadecimal sha256 of a file. InputError where it cannot be read."""
     try:
         with open(path, "rb") as file:
@@ -70,13 +73,13 @@ def sha256(path):
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def published_as(digest):
+def published_as(digest: str) -> str:
     """The manifest's entry whose file has this sha256, or ""."""
     entries = read_manifest().items() if MANIFEST.exists() else ()
     return next((name for name, entry in entries if entry.sha256 and digest.startswith(entry.sha256)), "")
 
 
-def fetch_hint(path):
+def fetch_hint(path: str | Path) -> str:
     """The command that brings a missing weights file, as the end of a message; "" where the manifest has none."""
     for name, entry in read_manifest().items() if MANIFEST.exists() else ():
         if entry.place and Path(entry.place).name == Path(path).name:

@@ -7,13 +7,15 @@
 Source: the state_dict of torch.nn and paddle.nn layers.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from paddle import nn
 
 NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.SyncBatchNorm)
 
 
-def official_names(layer):
+def official_names(layer: nn.Layer) -> dict[str, tuple[str, bool]]:
     """How the official checkpoint of `layer` names its entries.
 
     Returns:
@@ -34,34 +36,39 @@ def official_names(layer):
     return names
 
 
-def is_ours(layer, arrays):
-    """Whether arrays have our keys and layout already, and not also the official ones.
+def is_ours(layer: nn.Layer, arrays: Mapping[str, np.ndarray], is_official: bool = True) -> bool:
+    """Whether arrays have our keys and layout rather than the official ones: whether more of them agree so.
 
-    Where both fit (no entry differs, or square Linear weights only), they count as official.
+    Args:
+        layer: the network they are for.
+        arrays: {key: array}.
+        is_official: what they are where both agree (no entry differs, or square Linear weights only).
 
     Source: ours.
     """
-    ours = {key: list(tensor.shape) for key, tensor in layer.state_dict().items()}
+    found = {key: tuple(array.shape) for key, array in arrays.items()}
+    shapes = {key: tuple(tensor.shape) for key, tensor in layer.state_dict().items()}
     names = official_names(layer)
-    official = {names[key][0]: shape[::-1] if names[key][1] else shape for key, shape in ours.items()}
-    found = {key: list(array.shape) for key, array in arrays.items()}
-    return found == ours and found != official
+    official = {names[key][0]: shape[::-1] if names[key][1] else shape for key, shape in shapes.items()}
+    ours, theirs = (len(form.items() & found.items()) for form in (shapes, official))
+    return ours > theirs or (ours == theirs and not is_official)
 
 
-def from_official(layer, arrays):
+def from_official(layer: nn.Layer, arrays: Mapping[str, np.ndarray], is_official: bool = True) -> dict[str, np.ndarray]:
     """The arrays of an official checkpoint under our keys and in our layout; those that `is_ours` as they are.
 
     Args:
         layer: the network they are for.
         arrays: dict official key -> array. What `layer` does not have is passed on under its own name, so that a strict
             loader reports it; num_batches_tracked is dropped.
+        is_official: as of `is_ours`.
 
     Returns:
         dict our key -> array; keys that `arrays` lacks are absent.
 
     Source: ours.
     """
-    if is_ours(layer, arrays):
+    if is_ours(layer, arrays, is_official):
         return dict(arrays)
     ours = {official: (key, transposed) for key, (official, transposed) in official_names(layer).items()}
     converted = {}
@@ -73,7 +80,7 @@ def from_official(layer, arrays):
     return converted
 
 
-def to_official(layer, arrays):
+def to_official(layer: nn.Layer, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The inverse of `from_official`: our arrays under the official keys and in the official layout.
 
     num_batches_tracked stays absent: torch makes it up where a strict load misses it.

@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 MAX_DIMENSIONS = 16
 MAX_SIZE = 1 << 48  # of a dimension, stride or offset
@@ -80,12 +81,12 @@ class Opaque:
     state: object = None
 
 
-def inert(value):
+def inert(value: Any) -> Any:
     """What a Pending object has become; any other value as it is."""
     return value.value if type(value) is Pending else value
 
 
-def storage_view(kind, key, count, view=None):
+def storage_view(kind: Any, key: Any, count: Any, view: Any = None) -> Any:
     """Storage for the parts of torch's persistent id; Opaque of one whose values numpy has no type for.
 
     Args:
@@ -185,7 +186,7 @@ def _sequence(kind):
     return lambda items=(): kind(items) if isinstance(items, (list, tuple)) else kind()
 
 
-def text_dict(items=(), *_):
+def text_dict(items: Any = (), *_: Any) -> dict:
     """A dict from a dict or from pairs (Python 2 writes an OrderedDict so); a defaultdict's type is dropped."""
     pairs = items.items() if type(items) is dict else items if type(items) in (list, tuple) else ()
     return {key: value for key, value in pairs if type(key) is str}
@@ -220,7 +221,7 @@ _STRUCTS = dict(zip("i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 b1".split(), "bhiqBHIQefd?
 _ARRAYS = {"_reconstruct": _ndarray, "scalar": _scalar}
 _BUFFERS = {"_frombuffer": _frombuffer}
 _DTYPES = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool")
-_MODULES = {
+_MODULES: dict[str, dict] = {
     "torch._utils": {
         "_rebuild_tensor": _tensor,
         "_rebuild_tensor_v2": _tensor,

@@ -6,6 +6,8 @@ Source: torch/serialization.py and torch/_utils.py, read to learn the form; the 
 import math
 import pickle
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ TOP = "archive"
 STORAGE_OF = {code.lstrip("<|"): name for name, code in STORAGES.items() if code[0] in "<|"}
 
 
-def write_torch_zip(file, arrays):
+def write_torch_zip(file: Any, arrays: Mapping[str, np.ndarray]) -> None:
     """Write {key: array} as an OrderedDict of contiguous tensors that `torch.load(FILE, weights_only=True)` takes.
 
     Args:

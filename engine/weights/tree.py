@@ -7,6 +7,9 @@ names its parameters and buffers.
 Source: torch.nn.Module's attributes; paddle/framework/io.py, _unpack_saved_dict.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from engine.weights.pickle_names import Opaque, Refused, Tensor, inert
@@ -14,7 +17,7 @@ from engine.weights.pickle_names import Opaque, Refused, Tensor, inert
 MAX_NODES, MAX_DEPTH, MAX_KEY = 200_000, 16, 1000
 
 
-def arrays_in(tree, make):
+def arrays_in(tree: Any, make: Callable) -> dict[str, Any]:
     """The arrays of a tree, in its order.
 
     Args:
@@ -72,7 +75,7 @@ def _with_modules(node):
     state = node.state if type(node) is Opaque else None
     if type(state) is not dict or type(inert(state.get("_modules"))) is not dict:
         return _entries(node)
-    found = {}
+    found: dict = {}
     for kind in ("_parameters", "_buffers", "_modules"):
         part, unsaved = inert(state.get(kind)), state.get("_non_persistent_buffers_set")
         dropped = unsaved if kind == "_buffers" and type(unsaved) is list else ()
@@ -87,7 +90,7 @@ def _leaf(node):
     return node if type(node) is Tensor else None
 
 
-def joined(arrays, plan):
+def joined(arrays: dict[str, np.ndarray], plan: Any) -> dict[str, np.ndarray]:
     """Put together what Paddle cuts into pieces of 1 GiB; plan: {key: {"OriginShape": shape, "slices": keys}}."""
     for key, entry in (plan if type(plan) is dict else {}).items():
         try:

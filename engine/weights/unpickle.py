@@ -9,6 +9,8 @@ Source: the opcode descriptions in Python's pickletools.
 """
 
 import pickletools
+from collections.abc import Callable
+from typing import Any
 
 from engine.weights.pickle_names import NAMES, Name, Opaque, Pending, Refused, text_dict
 
@@ -16,7 +18,7 @@ MAX_WORK = 2_000_000  # opcodes and copied items (3 s); a checkpoint of 2000 ten
 _DAMAGE = (ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError)
 
 
-def unpickle(stream, persistent=None, max_work=None):
+def unpickle(stream: Any, persistent: Callable | None = None, max_work: int | None = None) -> Any:
     """The first object of a pickle stream, made of inert values.
 
     Args:
@@ -98,7 +100,8 @@ class _Machine:
         if type(function) not in (Name, Opaque) or type(arguments) is not tuple:
             raise Refused("calls something that cannot be called")
         if type(function) is Opaque or function.call is None:
-            return self.push(Opaque(function.text))
+            self.push(Opaque(function.text))
+            return
         self.spend(sum(len(item) for item in arguments if isinstance(item, (list, tuple, dict))))
         self.push(function.call(*arguments))
 

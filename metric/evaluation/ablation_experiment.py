@@ -15,11 +15,11 @@
       stranger: {config: configs/landmark_predictor_lite.yaml, seed: 1}
     pictures: {shown: composite, beside: [masked, image], count: 6}
 
-A score is `metric/picture` for the metrics of `PAIRED` and `IN_HOLE` and the pictures the system lists as `scored`;
-`set metric/name` for those it lists as `measured`; `judge/score/picture` for a judge, whose picture may also be the
-true one, `image`.
+A score is `metric/picture` for the metrics of `PAIRED` and the pictures the system lists as `scored`; `measure/name`
+for its own `measures`; `judge/score/picture` for a judge, whose picture may also be the true one, `image`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,14 +27,14 @@ from pydantic import Field, field_validator, model_validator
 
 from engine import config as configuration
 from engine import yaml_files
+from engine.build import build_system
 from engine.errors import ConfigError
+from engine.run_config import RunConfig
 from engine.settings import Settings
-from metric.holes import hole_l1, hole_mse, hole_psnr, hole_ssim
-from metric.pixel import l1, mse
-from metric.psnr_ssim import psnr, ssim
+from engine.system import System
+from metric.evaluation import registry
 
-PAIRED = {"psnr": psnr, "ssim": ssim, "mse": mse, "l1": l1}
-IN_HOLE = {"hole_psnr": hole_psnr, "hole_ssim": hole_ssim, "hole_mse": hole_mse, "hole_l1": hole_l1}
+PAIRED = ("psnr", "ssim", "mse", "l1", *registry.HOLES)
 OWN_KEYS = ("seed", "output.dir")  # set by the tool
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 
@@ -84,7 +84,7 @@ class Experiment(Settings):
 
     @field_validator("seeds")
     @classmethod
-    def _each_once(cls, seeds):
+    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"a seed stands twice in {list(seeds)}")
         return seeds
@@ -103,12 +103,12 @@ class Experiment(Settings):
                     raise ValueError(f"baseline '{row}' fills the column '{column}', which is not in scores")
         return self
 
-    def wanted(self):
+    def wanted(self) -> list[str]:
         """Every score that is needed, those of the baselines included."""
         return [*self.scores, *(key for cells in self.baselines.values() for key in cells.values())]
 
 
-def read_experiment(path, overrides=()):
+def read_experiment(path: Path, overrides: Iterable[tuple[str, Any]] = ()) -> Experiment:
     """Read and check an experiment file, every variant's configuration included.
 
     Args:
@@ -119,29 +119,28 @@ def read_experiment(path, overrides=()):
         Experiment. ConfigError in one line for anything wrong.
     """
     content = yaml_files.read_yaml(path)
-    if overrides:
-        content["overrides"] = (content.get("overrides") or {}) | dict(overrides)
+    if given := dict(overrides):
+        content["overrides"] = (content.get("overrides") or {}) | given
     experiment = configuration.validate(Experiment, content, str(path), "")
     for name in experiment.variants:
         config = variant_config(experiment, name, experiment.seeds[0], path)
-    system = configuration.import_class(config.system, ("system.",), "system")
-    _check_scores(experiment, system, path)
+    _check_scores(experiment, build_system(config), path)
     return experiment
 
 
-def base_config(experiment, source="experiment"):
+def base_config(experiment: Experiment, source: str = "experiment") -> RunConfig:
     """The configuration with what is common to all runs; its validation set is the held-out set."""
     return configuration.load(experiment.config, _labelled(experiment.overrides, f"{source}.overrides"))
 
 
-def variant_config(experiment, name, seed, source="experiment"):
+def variant_config(experiment: Experiment, name: str, seed: int, source: str | Path = "experiment") -> RunConfig:
     """The configuration of one run."""
     overrides = _labelled(experiment.overrides, f"{source}.overrides")
     overrides += _labelled(experiment.variants[name], f"{source}.variants.{name}")
     return configuration.load(experiment.config, [*overrides, ("seed", seed, "seeds")])
 
 
-def judge_config(judge, source="judge"):
+def judge_config(judge: JudgeSettings, source: str = "judge") -> RunConfig:
     """The configuration by which a judge is trained or built."""
     return configuration.load(judge.config, [*_labelled(judge.overrides, source), ("seed", judge.seed, source)])
 
@@ -150,25 +149,19 @@ def _labelled(overrides, label):
     return [(key, value, f"{label}.{key}") for key, value in overrides.items()]
 
 
-def _check_scores(experiment, system, path):
-    """ConfigError for a score or a picture the system does not give; names inside a set metric are its own affair."""
-    measured = {}
+def _check_scores(experiment: Experiment, system: System, path: Path) -> None:
+    """ConfigError for a score or a picture the system does not give; names inside a measure are its own affair."""
     for name, judge in experiment.judges.items():
-        kind = configuration.import_class(judge_config(judge, f"{path}.judges.{name}").system, ("system.",), name)
-        if not kind.measured:
-            raise ConfigError(f"{path}.judges.{name}: {kind.__name__} measures nothing")
-        measured[name] = kind
+        judging = build_system(judge_config(judge, f"{path}.judges.{name}"))
+        if not judging.measures():
+            raise ConfigError(f"{path}.judges.{name}: {type(judging).__name__} measures nothing")
+    measures = [*system.measures(), *experiment.judges]
     for key in experiment.wanted():
         metric, _, rest = key.partition("/")
-        if metric in PAIRED or metric in IN_HOLE:
-            known = rest in system.scored
-        else:
-            known = rest and (metric in system.measured or metric in measured)
-        if not known:
+        if not (rest in system.scored if metric in PAIRED else rest and metric in measures):
             raise ConfigError(
-                f"{path}.scores: '{key}' is not known; expected one of {', '.join([*PAIRED, *IN_HOLE])} of "
-                f"{', '.join(system.scored) or 'nothing'}, or NAME/SCORE of "
-                f"{', '.join([*system.measured, *measured]) or 'no set metric'}"
+                f"{path}.scores: '{key}' is not known; expected one of {', '.join(PAIRED)} of "
+                f"{', '.join(system.scored) or 'nothing'}, or NAME/SCORE of {', '.join(measures) or 'no measure'}"
             )
     for kind in [experiment.pictures.shown, *experiment.pictures.beside] if experiment.pictures else ():
         if kind not in system.shown:

@@ -1,41 +1,54 @@
-"""A trained system as the judge of what another one makes, for tools/ablation.py.
+"""A trained system as the judge of what another one makes, for ablations.
 
 A network that was part of a loss is a partial judge; one trained apart, from other weights on other data, is not.
 """
 
+from typing import Any
+
 import paddle
 
-from metric.evaluation.sets import SETS
+from engine.system import System
+from metric.evaluation.weights import MetricWeights
+from metric.scorer import Scorer
 
 
-class Judged:
-    """Set metric: what another system measures in the pictures, whole, in the place of its `image`."""
+class Judged(Scorer):
+    """What another system measures in the pictures, whole, in the place of its `image`."""
 
-    def __init__(self, judge, kinds, paired):
+    def __init__(self, name: str, judge: System, kinds: list[str], paired: dict[str, str]):
         """`judge`: a trained System; `kinds`: the pictures it is shown; `paired`: see JudgeSettings."""
-        self.judge, self.paired = judge, paired
-        against = ("", "_paired") if paired else ("",)
-        self.metrics = {
-            (kind, suffix): [SETS[name]() for name in judge.measured] for kind in kinds for suffix in against
+        self.names, self.judge, self.paired = (name,), judge, paired
+        self.scorers = {
+            (kind, suffix): [build(MetricWeights()) for build in judge.measures().values()]
+            for kind in kinds
+            for suffix in (("", "_paired") if paired else ("",))
         }
 
-    def update(self, pictures):
-        """Add a batch."""
-        made = {kind: self._seen(pictures, kind) for kind in {"image", *(kind for kind, _ in self.metrics)}}
-        truths = {"": {}, "_paired": {key: made["image"][name] for key, name in self.paired.items()}}
-        for (kind, suffix), metrics in self.metrics.items():
-            for metric in metrics:
-                metric.update(made[kind] | truths[suffix])
+    def start(self, networks: dict[str, Any]) -> None:
+        """See the base."""
+        for scorers in self.scorers.values():
+            for scorer in scorers:
+                scorer.start(self.judge.networks)
 
-    def _seen(self, pictures, kind):
-        seen = pictures | {"image": pictures[kind], "mask": paddle.zeros_like(pictures["image"][:, :1])}
+    def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
+        """Add a batch."""
+        made = {kind: self._seen(batch, kind) for kind in dict.fromkeys(kind for kind, _ in self.scorers)}
+        true = made.get("image") or self._seen(batch, "image")
+        truths = {"": {}, "_paired": {key: true[name] for key, name in self.paired.items()}}
+        for (kind, suffix), scorers in self.scorers.items():
+            for scorer in scorers:
+                scorer.update(made[kind] | truths[suffix], {})
+        return {}
+
+    def _seen(self, batch: dict[str, Any], kind: str) -> dict[str, Any]:
+        seen = batch | {"image": batch[kind], "mask": paddle.zeros_like(batch["image"][:, :1])}
         return seen | self.judge.generate(seen, self.judge.networks)
 
-    def result(self):
-        """{score/kind, score_paired/kind: float}."""
+    def result(self) -> dict[str, float]:
+        """{judge/score/kind, judge/score_paired/kind: float}."""
         return {
-            f"{score}{suffix}/{kind}": value
-            for (kind, suffix), metrics in self.metrics.items()
-            for metric in metrics
-            for score, value in metric.result().items()
+            f"{self.names[0]}/{key.partition('/')[2]}{suffix}/{kind}": value
+            for (kind, suffix), scorers in self.scorers.items()
+            for scorer in scorers
+            for key, value in scorer.result().items()
         }

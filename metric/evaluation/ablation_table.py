@@ -3,21 +3,26 @@
 Source: Student 1908 for the interval of a mean of few paired differences.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from scipy.stats import t
+
+from metric.evaluation.ablation_experiment import Experiment
 
 CONFIDENCE = 0.95
 NOT_RUN = "not run"
 
 
-def spread(values):
+def spread(values: Iterable[float]) -> dict[str, Any]:
     """{"n", "mean", "sd"} of a score over seeds; the standard deviation is the sample's, None for a single value."""
-    values = np.array(list(values), np.float64)
-    sd = float(values.std(ddof=1)) if len(values) > 1 else None
-    return {"n": len(values), "mean": float(values.mean()), "sd": sd}
+    numbers = np.array(list(values), np.float64)
+    sd = float(numbers.std(ddof=1)) if len(numbers) > 1 else None
+    return {"n": len(numbers), "mean": float(numbers.mean()), "sd": sd}
 
 
-def difference(values, reference, better):
+def difference(values: dict[int, float], reference: dict[int, float], better: str) -> dict[str, Any] | None:
     """How far a variant is from the reference, seed by seed.
 
     Args:
@@ -39,7 +44,7 @@ def difference(values, reference, better):
     return found
 
 
-def compare(experiment, runs):
+def compare(experiment: Experiment, runs: dict[str, dict[int, dict[str, float]]]) -> dict[str, dict]:
     """All figures of an ablation.
 
     Args:
@@ -56,7 +61,7 @@ def compare(experiment, runs):
         return {seed: scores[key] for seed, scores in runs.get(name, {}).items()}
 
     first, *others = experiment.variants
-    found = {"variants": {}, "differences": {}, "baselines": {}}
+    found: dict[str, dict] = {"variants": {}, "differences": {}, "baselines": {}}
     for key, settings in experiment.scores.items():
         for name in experiment.variants:
             if column(name, key):
@@ -72,7 +77,7 @@ def compare(experiment, runs):
     return found
 
 
-def markdown(experiment, found):
+def markdown(experiment: Experiment, found: dict[str, dict]) -> str:
     """The two tables of `compare` as text: scores of every variant, and differences to the first."""
     first, *others = experiment.variants
     columns = [f"{own.title or key} ({own.better} is better)" for key, own in experiment.scores.items()]

@@ -12,13 +12,13 @@ import numpy as np
 TELEA_RADIUS = 3  # pixels
 
 
-def mean_colour_fill(picture, mask):
+def mean_colour_fill(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The hole in the mean colour of the picture's known pixels."""
     known = mask[..., 0] == 0
     return np.where(mask == 1, np.rint(picture[known].mean(axis=0)).astype(np.uint8), picture)
 
 
-def telea_fill(picture, mask):
+def telea_fill(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The hole closed from its rim inwards, each pixel a weighted mean of known ones within TELEA_RADIUS."""
     hole = np.ascontiguousarray(mask[..., 0] == 1).astype(np.uint8)
     filled = cv2.inpaint(np.where(mask == 1, np.uint8(0), picture), hole, TELEA_RADIUS, cv2.INPAINT_TELEA)

@@ -6,44 +6,47 @@ edge ("N") and holes kept off it ("B").
 
 import csv
 import io
+import itertools
 import json
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from engine.files import write_text
 from metric.holes import BUCKETS, bucket
+from metric.psnr_ssim import finite_mean
 
 ALL = "all"
 BORDERS = (ALL, "free", "inside")  # holes that may touch the edge, holes kept off it
 BORDER_WORDS = {ALL: "all holes", "free": "holes that may touch the edge", "inside": "holes kept off the edge"}
 
 
-def bucket_rows(rows):
+def bucket_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Means over pictures for every method, border group and bucket that has pictures.
 
     Args:
-        rows: one dict a picture: "hole" (ratio), "border" ("free" or "inside") and "metric/method" scores.
+        rows: one dict a picture: "hole_ratio", "border" ("free" or "inside") and "metric/method" scores.
 
     Returns:
-        list of dicts: method, border, bucket, pictures, then the metrics by name. Bucket "all" also counts pictures
-        outside every bucket.
+        list of dicts: method, border, bucket, pictures, then the metrics by name, means of the finite values. Bucket
+        "all" also counts pictures outside every bucket.
     """
     names = [key.split("/", 1) for key in rows[0] if "/" in key]
     metrics, methods = (list(dict.fromkeys(part)) for part in zip(*names, strict=True))
-    buckets = [ALL, *(f"{low:g}-{high:g}" for low, high in zip(BUCKETS, BUCKETS[1:], strict=False))]
+    buckets = [ALL, *(f"{low:g}-{high:g}" for low, high in itertools.pairwise(BUCKETS))]
     found = []
     for method in methods:
         for border in BORDERS:
             for name in buckets:
-                own = [row for row in rows if border in (ALL, row["border"]) and name in (ALL, bucket(row["hole"]))]
+                own = [
+                    row for row in rows if border in (ALL, row["border"]) and name in (ALL, bucket(row["hole_ratio"]))
+                ]
                 if own:
-                    means = {metric: float(np.mean([row[f"{metric}/{method}"] for row in own])) for metric in metrics}
+                    means = {metric: finite_mean([row[f"{metric}/{method}"] for row in own]) for metric in metrics}
                     found.append({"method": method, "border": border, "bucket": name, "pictures": len(own), **means})
     return found
 
 
-def to_csv(table):
+def to_csv(table: list[dict[str, Any]]) -> str:
     """The rows of `bucket_rows` as CSV with a header."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
@@ -54,7 +57,7 @@ def to_csv(table):
     return text.getvalue()
 
 
-def to_markdown(table, definitions, not_computed):
+def to_markdown(table: list[dict[str, Any]], definitions: dict[str, str], not_computed: dict[str, str]) -> str:
     """A table for each border group: a line a metric and method, a column a bucket; definitions above, gaps below."""
     lines = [f"* {name}: {text}" for name, text in definitions.items()]
     metrics = [key for key in table[0] if key not in ("method", "border", "bucket", "pictures")]
@@ -84,7 +87,9 @@ def _line(*cells):
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def write_bucket_tables(folder, rows, definitions, not_computed):
+def write_bucket_tables(
+    folder: Path, rows: list[dict[str, Any]], definitions: dict[str, str], not_computed: dict[str, str]
+) -> str:
     """Write buckets.csv, buckets.json and buckets.md.
 
     Args:
@@ -96,7 +101,7 @@ def write_bucket_tables(folder, rows, definitions, not_computed):
     Returns:
         the Markdown text.
     """
-    table, folder = bucket_rows(rows), Path(folder)
+    table = bucket_rows(rows)
     text = to_markdown(table, definitions, not_computed)
     write_text(folder / "buckets.csv", to_csv(table))
     write_text(folder / "buckets.md", text)

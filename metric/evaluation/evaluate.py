@@ -1,84 +1,75 @@
-"""Scores of what a system makes: picture by picture against the true ones, and of the set as a whole."""
+"""The one way to score: what a system makes of every batch goes to every scorer."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from engine import images
+from engine.errors import InputError
 from engine.log import progress
+from engine.system import System, evaluating
+from metric.evaluation.scores import Scores
+from metric.scorer import Scorer
+
+
+class Batches(Protocol):
+    """Batches of a set, each a dict with `name` and images [N, C, H, W] in [0, 1]."""
+
+    def __len__(self) -> int: ...  # noqa: D105
+    def __iter__(self) -> Any: ...  # noqa: D105
 
 
 def evaluate(
-    system, networks, batches, metrics, show=0, *, hole_metrics=None, fills=None, set_metrics=None, observe=None
-):
-    """Mean scores over a set.
+    system: System,
+    networks: dict[str, Any],
+    batches: Batches,
+    scorers: Iterable[Scorer],
+    *,
+    show: int = 0,
+    fills: Mapping[str, Callable] | None = None,
+) -> Scores:
+    """Score a set.
 
     Args:
-        system: the System; `scored` names the pictures that are compared with the batch's `image`.
-        networks: name -> layer, in evaluation mode.
-        batches: EvaluationBatches.
-        metrics: name -> function of two [H, W, 3] uint8 pictures.
+        system: the System; `scored` names the pictures that are compared with the batch's `image`, `shown` those of
+            the sheet.
+        networks: name -> layer; they are in evaluation mode meanwhile, and get no gradients.
+        batches: e.g. EvaluationBatches.
+        scorers: see metric.scorer and metric.evaluation.registry; they may be used again and again.
         show: number of pictures kept for a picture sheet.
-        hole_metrics: for batches with a `mask`: name -> function of two pictures and the mask [H, W, 1].
-        fills: for batches with a `mask`: name -> function of picture and mask to a picture; scored as well.
-        set_metrics: name -> class, or what else makes one, of a metric of the whole set, with update(pictures) for
-            every batch and result() -> {score: value}; computed are those that `system.measured` names, the ending
-            `_proxy` put aside.
-        observe: called for every batch with its names and {kind: [N, H, W, C] in [0, 1]} of what is scored, of "image"
-            and, where there is one, of "mask".
+        fills: for batches with a `mask`: name -> function of [H, W, 3] uint8 and mask to a picture; scored as well.
 
-    Returns:
-        dict with `scores` ("psnr/restored": mean, "verification/auc": of the set), `rows` (one dict a picture: name and
-        scores; with a mask also the `hole` ratio and the `border` the data set tells), `sheet` (rows of pictures in the
-        order of `system.shown`).
+    Raises:
+        InputError: what a network makes holds NaN or infinite values.
     """
-    rows, sheet = [], []
-    sets = {
-        name: make() for name, make in (set_metrics or {}).items() if name.removesuffix("_proxy") in system.measured
-    }
-    for batch in progress(batches, len(batches), "batch"):
-        pictures = batch | system.generate(batch, networks) | system.evidence(batch, networks, tuple(sets))
-        for metric in sets.values():
-            metric.update(pictures)
-        wanted = {*system.scored, *system.shown, *(["image"] if system.scored else [])}
-        arrays = {name: images.to_uint8(images.to_hwc(pictures[name])) for name in wanted}
-        masks = images.to_hwc(batch["mask"]) if "mask" in batch and system.scored else None
-        scored = {kind: arrays[kind] for kind in system.scored} | _filled(fills, arrays.get("image"), masks)
-        if observe and system.scored:
-            observe(batch["name"], _unrounded(pictures, scored, masks is not None))
-        for i, name in enumerate(batch["name"]):
-            row, own = {"name": name}, {kind: array[i] for kind, array in scored.items()}
-            if masks is not None:
-                row |= {"hole": float(masks[i].mean()), "border": batch["border"][i] if "border" in batch else "free"}
-                row |= _scores(own, arrays["image"][i], hole_metrics or {}, masks[i])
-            rows.append(row | (_scores(own, arrays["image"][i], metrics) if own else {}))
-            if len(sheet) < show and system.shown:
-                sheet.append([arrays[kind][i] / 255 for kind in system.shown])
-    names = [key for key in rows[0] if "/" in key]
-    scores = {key: float(np.mean([row[key] for row in rows])) for key in names}
-    for name, metric in sets.items():
-        scores |= {f"{name}/{score}": value for score, value in metric.result().items()}
-    return {"scores": scores, "rows": rows, "sheet": sheet}
+    scores = Scores(scorers, networks)
+    with evaluating(networks):
+        for batch in progress(batches, len(batches), "batch"):
+            made = batch | _finite(system.generate(batch, networks), batch["name"])
+            compared = ["image", *system.scored] if system.scored else []
+            wanted = [kind for kind in dict.fromkeys([*compared, *system.shown]) if kind in made]
+            eight_bit = {kind: images.to_uint8(images.to_hwc(made[kind])) for kind in wanted}
+            pictures = {kind: eight_bit[kind] for kind in compared if kind in made}
+            if "mask" in batch and system.scored:
+                masks = images.to_hwc(batch["mask"])
+                pictures |= _filled(fills or {}, pictures["image"], masks) | {"mask": masks}
+            scores.update(batch["name"], made, pictures)
+            for i in range(min(len(batch["name"]), show - len(scores.sheet)) if system.shown else 0):
+                scores.sheet.append([eight_bit[kind][i] / 255 for kind in system.shown])
+    return scores
 
 
-def _filled(fills, targets, masks):
+def _finite(made: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    for kind, values in made.items():
+        if not np.isfinite(np.asarray(values)).all():
+            raise InputError(f"{kind}: NaN or infinite values among {', '.join(names)}; expected numbers")
+    return made
+
+
+def _filled(fills: Mapping[str, Callable], targets: np.ndarray, masks: np.ndarray) -> dict[str, np.ndarray]:
     """{kind: [N, H, W, 3] uint8} of every filling."""
-    if masks is None:
-        return {}
     return {
         kind: np.stack([fill(target, mask) for target, mask in zip(targets, masks, strict=True)])
-        for kind, fill in (fills or {}).items()
-    }
-
-
-def _unrounded(pictures, scored, has_mask):
-    """What an observer sees, [N, H, W, C] in [0, 1]; fillings exist in 8 bits only."""
-    kinds = [*scored, "image", *(["mask"] if has_mask else [])]
-    return {kind: images.to_hwc(pictures[kind]) if kind in pictures else scored[kind] / 255 for kind in kinds}
-
-
-def _scores(pictures, target, metrics, *mask):
-    """{"metric/kind": score} of every picture."""
-    return {
-        f"{metric}/{kind}": float(function(picture, target, *mask))
-        for metric, function in metrics.items()
-        for kind, picture in pictures.items()
+        for kind, fill in fills.items()
     }

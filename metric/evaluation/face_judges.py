@@ -1,104 +1,127 @@
 """Who judges completed faces: detectors and recognisers by name, those of the project and those of InsightFace files.
 
 cascade            scikit-image's bundled frontal-face cascade; nothing to fetch
-sphereface         configs/sphereface_lite.yaml with weights/lite/sphereface_lite.pdparams, trained on drawn people
+NAME               a recogniser: the system of configs/NAME_lite.yaml, which gives an `embedding`, with the weights
+                   that weights/lite/ has for it
 insightface:FILE   an ONNX file of InsightFace: an SCRFD detector (det_10g.onnx) or a recogniser (w600k_r50.onnx); needs
                    onnxruntime
 none               leaves the column out
 
-What is not here raises Absent with a sentence that a table can show; a name nobody knows is an InputError.
+What is not here raises Missing with a sentence that a table can show; a name nobody knows is an InputError.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import paddle
 
-from data_loader.face_alignment import TEMPLATE, face_crop, five_of_68, placed_template
-from deploy.training_form import DynamicGraph
 from engine import config as configuration
 from engine.build import build_system
 from engine.errors import InputError
+from engine.face_alignment import TEMPLATE, face_crop, five_of_68, placed_template
+from engine.flags import Flag, at_least
 from engine.images import to_chw
 from engine.weights.networks import trained_networks
 from metric.face_detection import CascadeDetector, SCRFDDetector
 from metric.identification import ArcFaceFeatures
+from metric.scorer import Missing
 
-SPHEREFACE = ("configs/sphereface_lite.yaml", "weights/lite/sphereface_lite.pdparams")
 ARCFACE_SIZE, ARCFACE_TEMPLATE = (112, 112), TEMPLATE + [8.0, 0.0]
 
 
-class Absent(Exception):
-    """A judge that is not here; the text says what is missing."""
+FLAGS = {
+    "gallery": Flag("folder with a sub-folder of other pictures for every person, for files", metavar="DIR"),
+    "gallery_pictures": Flag("pictures of each drawn person in the gallery", at_least(1), default=3, metavar="N"),
+    "detector": Flag("cascade, insightface:FILE or none", default="cascade", metavar="NAME"),
+}
 
 
 class Recogniser:
     """Embeddings of faces whose landmarks are known."""
 
-    def __init__(self, name, embed, template, size, scale):
-        """`embed`: [N, height, width, 3] in [0, 1] -> [N, D]; the rest as of data_loader.face_alignment.face_crop."""
+    def __init__(self, name: str, embed: Callable, template: np.ndarray, size: tuple[int, ...], scale: float):
+        """`embed`: [N, height, width, 3] in [0, 1] -> [N, D]; the rest as of engine.face_alignment.face_crop."""
         self.name, self.embed, self.template, self.size, self.scale = name, embed, template, size, scale
 
-    def __call__(self, pictures, landmarks):
+    def __call__(self, pictures: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """[N, H, W, 3] uint8 and [N, 68, 2] pixels -> [N, D]."""
         crops = [
-            face_crop(np.float32(picture) / 255, five_of_68(points), self.template, self.size, self.scale)[0]
+            face_crop(np.asarray(picture, np.float32) / 255, five_of_68(points), self.template, self.size, self.scale)[
+                0
+            ]
             for picture, points in zip(pictures, landmarks, strict=True)
         ]
         return self.embed(np.stack(crops))
 
 
-def open_detector(name):
+def open_detector(name: str) -> Any:
     """The detector of a name, or None for "none"."""
     if name == "cascade":
         return CascadeDetector()
     if name.startswith("insightface:"):
         path = name.partition(":")[2]
         return SCRFDDetector(session(path), f"InsightFace {Path(path).name}")
-    return _none("detector", name, "cascade, insightface:FILE, none")
+    _refuse("detector", name, "cascade, insightface:FILE, none")
+    return None
 
 
-def open_recogniser(name):
+def open_recogniser(name: str) -> Recogniser | None:
     """The Recogniser of a name, or None for "none"."""
-    if name == "sphereface":
-        return sphereface(*SPHEREFACE)
+    if Path(own := f"configs/{name}_lite.yaml").is_file():
+        return of_configuration(own, f"weights/lite/{name}_lite.pdparams")
     if name.startswith("insightface:"):
         path = name.partition(":")[2]
         return Recogniser(
             f"InsightFace {Path(path).name}", ArcFaceFeatures(session(path)), ARCFACE_TEMPLATE, ARCFACE_SIZE, 1.0
         )
-    return _none("recogniser", name, "sphereface, insightface:FILE, none")
+    _refuse("recogniser", name, "the NAME of a configs/NAME_lite.yaml, insightface:FILE, none")
+    return None
 
 
-def _none(kind, name, known):
+def judge(open_one: Callable[[str], Any], name: str, notes: list[str]) -> Any:
+    """A detector or recogniser, or None; `notes` get the line that says which, or why it is not here."""
+    try:
+        found = open_one(name)
+    except Missing as gap:
+        notes.append(f"{name}: {gap}")
+        return None
+    if found is not None:
+        notes.append(f"{open_one.__name__.removeprefix('open_')}: {found.name}")
+    return found
+
+
+def _refuse(kind: str, name: str, known: str) -> None:
     if name != "none":
         raise InputError(f"--{kind} {name}: expected one of {known}")
 
 
-def sphereface(config_path, weights):
-    """SphereFace of a configuration with its weights."""
+def of_configuration(config_path: str, weights: str) -> Recogniser:
+    """The system of a configuration with its weights; pictures are aligned to the size it takes."""
     if not Path(weights).is_file():
-        raise Absent(f"not there: {weights}")
+        raise Missing(f"not there: {weights}")
     config = configuration.load(config_path)
     system = build_system(config)
-    graph = DynamicGraph(system.inference(trained_networks(system, weights, config_path))[""])
-    size, scale = config.recipe.image_size, config.recipe.image_size[1] / 96
-    return Recogniser(
-        f"SphereFace, {weights}",
-        lambda crops: graph.run({"image": to_chw(crops)})["embedding"],
-        placed_template(scale, 0),
-        size,
-        scale,
-    )
+    networks = trained_networks(system, weights, config_path)
+
+    def embed(crops: np.ndarray) -> np.ndarray:
+        with paddle.no_grad():
+            return system.generate({"image": paddle.to_tensor(to_chw(crops))}, networks)["embedding"].numpy()
+
+    size = system.inference(networks)[""].inputs[0].shape[2:]
+    scale = size[1] / 96
+    return Recogniser(f"{type(system).__name__}, {weights}", embed, placed_template(scale, 0), size, scale)
 
 
-def session(path):
+def session(path: str) -> Any:
     """onnxruntime.InferenceSession of a file."""
     try:
         import onnxruntime
     except ModuleNotFoundError:
-        raise Absent("not installed: onnxruntime (requirements-onnx.txt)") from None
+        raise Missing("not installed: onnxruntime (requirements-onnx.txt)") from None
     if not Path(path).is_file():
-        raise Absent(f"not there: {path}")
+        raise Missing(f"not there: {path}")
     try:
         return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, all below Exception

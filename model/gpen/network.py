@@ -54,7 +54,8 @@ class StyledConv(nn.Layer):
         if up:  # `up_conv` blurs; the official checkpoints hold the kernel
             self.conv.blur = Blur(pad=(1, 1), gain=4.0)
         self.noise = NoiseInjection(is_concat)
-        self.activate = FusedLeakyReLU(out_channels * (2 if is_concat else 1))
+        # noise weight and bias start at 0, so what is concatenated is exactly 0 then
+        self.activate = FusedLeakyReLU(out_channels * (2 if is_concat else 1), meets_zero=is_concat)
 
     def forward(self, x, style, noise, second_order=False):
         """`noise`: the map to inject, or a function of the shape that makes it."""

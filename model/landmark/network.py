@@ -6,13 +6,11 @@ keys and shapes are the official ones.
 Source: Iizuka et al. 2017, tables 1 and 2; reference code and keys: otenim/GLCIC-PyTorch models.py.
 """
 
-import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
 from engine.errors import InputError
-from engine.weights.official_keys import from_official
 from model.backbones.ir_se50 import batch_norm
 
 # channels, kernel, stride, dilation of conv1 ... conv12
@@ -114,80 +112,6 @@ class ContextDiscriminator(nn.Layer):
     def forward(self, local, image):
         """Crop [N, 3, *local_size] and picture [N, 3, *global_size] in [0, 1] -> logits [N, 1]."""
         return self.linear1(paddle.concat([self.model_ld(local), self.model_gd(image)], axis=1))
-
-
-def official_discriminator_keys(arrays):
-    """A discriminator of the landmark project's phase_3 files under the official keys.
-
-    There the branches are called model_local_discriminator and model_global_discriminator, and the last linear layer
-    sees [global, local]; its two halves are exchanged.
-
-    Args:
-        arrays: {key: array} in PyTorch's layout; other names pass unchanged.
-
-    Returns:
-        {key: array}; a file that already has the official keys comes back as it is.
-
-    Source: the phase_3_model_discriminator files' keys against otenim/GLCIC-PyTorch models.py.
-    """
-    names = {"model_local_discriminator.": "model_ld.", "model_global_discriminator.": "model_gd."}
-    if not any(key.startswith(tuple(names)) for key in arrays):
-        return arrays
-    renamed = {}
-    for key, array in arrays.items():
-        for old, new in names.items():
-            key = new + key.removeprefix(old) if key.startswith(old) else key
-        renamed[key] = array
-    of_global, of_local = np.split(renamed["linear1.weight"], 2, axis=1)
-    renamed["linear1.weight"] = np.concatenate([of_local, of_global], axis=1)
-    return renamed
-
-
-def released_parts(arrays, completion, discriminator):
-    """A file's arrays under the names of this project: `completion/...` and `discriminator/...`.
-
-    Taken are GLCIC's files (model_cn, model_cd), those of the landmark project (phase_3_model_generator_epochN,
-    phase_3_model_discriminator_epochN) and our own. A completion network of four channels gets the blank landmark
-    channel of one with more.
-
-    Args:
-        arrays: {key: array} of engine.weights.files.read_weights.
-        completion: CompletionNetwork.
-        discriminator: ContextDiscriminator.
-
-    Returns:
-        {key: array}; a file of something else comes back as it is, so that a strict loader reports it.
-
-    Source: train.py of both projects, what torch.save is given.
-    """
-    if any("/" in key for key in arrays):
-        parts = dict(arrays)
-    elif "conv17.weight" in arrays:
-        parts = {f"completion/{key}": array for key, array in from_official(completion, arrays).items()}
-    elif any(key.startswith(("model_ld.", "model_local_discriminator.")) for key in arrays):
-        arrays = from_official(discriminator, official_discriminator_keys(arrays))
-        parts = {f"discriminator/{key}": array for key, array in arrays.items()}
-    else:
-        return arrays
-    own = {key: array for key, array in parts.items() if key.startswith("completion/")}
-    widened = with_landmark_channel({key.removeprefix("completion/"): own[key] for key in own}, completion)
-    return parts | {f"completion/{key}": array for key, array in widened.items()}
-
-
-def with_landmark_channel(arrays, network):
-    """Weights of a four-channel completion network for one with further inputs, to which it does not react yet.
-
-    Args:
-        arrays: {key: array}; changed only where conv1.weight has fewer input channels than the network's.
-        network: CompletionNetwork.
-
-    Source: ours.
-    """
-    weight, wanted = arrays.get("conv1.weight"), network.conv1.weight.shape
-    if weight is None or weight.ndim != 4 or weight.shape[1] >= wanted[1]:
-        return arrays
-    blank = np.zeros((weight.shape[0], wanted[1] - weight.shape[1], *weight.shape[2:]), weight.dtype)
-    return arrays | {"conv1.weight": np.concatenate([weight, blank], axis=1)}
 
 
 class MeanFill(nn.Layer):

@@ -10,7 +10,6 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from engine.weights.official_keys import from_official
 from model.backbones.ir_se50 import batch_norm
 from model.shared.resample import bilinear_resize
 
@@ -81,26 +80,6 @@ class LaFInPredictor(nn.Layer):
         deep = self.prelu(self.conv1_after_mbnet(F.adaptive_avg_pool2d(x, 1)).flatten(1))
         points = self.fc_landmark(paddle.concat([shallow, middle, deep], axis=1))
         return points.reshape([-1, self.num_points, 2]) + HALF_PIXEL
-
-
-def released_parts(arrays, network):
-    """A file's arrays under the name of this project, `predictor/...`.
-
-    Taken are LaFIn's landmark_detector.pth (entries `iteration` and `detector`), a bare state_dict, and our own files.
-
-    Args:
-        arrays: {key: array} of engine.weights.files.read_weights.
-        network: LaFInPredictor.
-
-    Returns:
-        {key: array}; a file of something else comes back as it is, so that a strict loader reports it.
-
-    Source: src/models.py, BaseModel.save.
-    """
-    plain = {key.removeprefix("detector/"): array for key, array in arrays.items()}
-    if "fc_landmark.weight" not in plain:
-        return arrays
-    return {f"predictor/{key}": array for key, array in from_official(network, plain).items()}
 
 
 def cover(image, mask):

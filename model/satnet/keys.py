@@ -1,4 +1,4 @@
-"""Key forms of released MUNIT and SATNet checkpoints, against those of `model/satnet/network.py`.
+"""MUNIT and SATNet in published files: how their networks are told, what their shapes say, and whose domain is which.
 
 A released file holds {"a": state, "b": state}, gen_NUMBER.pt of generators, dis_NUMBER.pt of discriminators; a is the
 caricature's domain, b the photo's. Layer names are ours; running statistics, which nothing reads, are dropped.
@@ -6,31 +6,59 @@ caricature's domain, b the photo's. Layer names are ours; running statistics, wh
 Source: NVlabs/MUNIT trainer.py, save, and utils.py, pytorch03_to_pytorch04; the seed's codes/SATNet/trainer.py.
 """
 
-DOMAINS = {"a": "caricature", "b": "photo"}
-UNUSED = ("running_mean", "running_var", "num_batches_tracked")
+from engine.weights.known import Network
+from engine.weights.shapes import count, width
+
+STATISTICS = r".*\.(running_mean|running_var|num_batches_tracked)"
+GENERATORS = {"caricature_generator": ("a", "gen_a"), "photo_generator": ("b", "gen_b")}
+DISCRIMINATORS = {"caricature_discriminator": ("a", "dis_a"), "photo_discriminator": ("b", "dis_b")}
+SMALL = {"dim": 4, "mlp_dim": 8, "style_dim": 8, "n_downsample": 2, "n_res": 1}
 
 
-def from_official(arrays):
-    """One network's {official key: array} under our keys: unused statistics left out. Source: see the module."""
-    return {key: array for key, array in arrays.items() if not key.endswith(UNUSED)}
+def generator(arrays):
+    """A generator of MUNIT or SATNet: widths and depths, with or without attention."""
+    downs = count(arrays, r"enc_content\.model\.\d+\.conv\.weight") - 1
+    return {
+        "dim": width(arrays, "enc_content.model.0.conv.weight"), "mlp_dim": width(arrays, "mlp.model.0.fc.weight"),
+        "style_dim": width(arrays, "mlp.model.0.fc.weight", 1), "n_downsample": downs,
+        "n_res": count(arrays, rf"enc_content\.model\.{downs + 1}\.model\.\d+\.model\.0\.conv\.weight"),
+        "attention": "dec.model.1.gamma" in arrays,
+    }  # fmt: skip
 
 
-def by_network(arrays):
-    """The arrays of a released file under `<network>/<key>`; a file of another form comes back as it is.
+def discriminator(arrays):
+    """A discriminator of MUNIT or SATNet: width, layers, scales, spectral norm and attention."""
+    return {
+        "dim": width(arrays, "cnns.0.0.conv.weight"),
+        "n_layer": count(arrays, r"cnns\.0\.\d+\.conv\.(module\.)?bias"),
+        "num_scales": count(arrays, r"cnns\.\d+\.0\.conv\.weight"),
+        "norm": "sn" if "cnns.0.1.conv.module.weight_bar" in arrays else "none",
+        "attention": count(arrays, r"cnns\.0\.\d+\.gamma") == 1,
+        "init": "gaussian",  # of weights that are about to be replaced
+    }  # fmt: skip
 
-    Args:
-        arrays: {"a/<key>" or "b/<key>": array} as the reader gives them.
 
-    Returns:
-        {"caricature_generator/<key>": array, ...}; `*_discriminator` where the keys are a discriminator's (`cnns.`).
+def with_offsets(layer, arrays):
+    """The deformable convolutions' offsets start at the network's own, 0, where a file is of plain convolutions."""
+    return {key: tensor.numpy() for key, tensor in layer.state_dict().items() if ".offset_" in key} | arrays
 
-    Source: see the module.
-    """
-    if not arrays or {key.partition("/")[0] for key in arrays} - DOMAINS.keys():
-        return arrays
-    renamed = {}
-    for key, array in from_official(arrays).items():
-        domain, _, name = key.partition("/")
-        part = "discriminator" if name.startswith("cnns.") else "generator"
-        renamed[f"{DOMAINS[domain]}_{part}/{name}"] = array
-    return renamed
+
+def _generator(name, title, signature, attention):
+    return Network(
+        name, title, "model.satnet.network.AdaINGenerator", signature, generator, SMALL | {"attention": attention},
+        completed=with_offsets, dropped=STATISTICS, goes_back=False, places=GENERATORS,
+        settings="model.satnet.network.GeneratorSettings",
+    )  # fmt: skip
+
+
+STYLED = ("enc_style.model.0.conv.weight", "mlp.model.0.fc.weight")
+NETWORKS = (
+    _generator("satnet_generator", "SATNet generator", (*STYLED, "dec.model.1.gamma"), True),
+    _generator("munit_generator", "MUNIT generator", STYLED, False),
+    Network(
+        "satnet_discriminator", "discriminator of SATNet or MUNIT", "model.satnet.network.MultiScaleDiscriminator",
+        ("cnns.0.0.conv.weight",), discriminator,
+        {"dim": 8, "n_layer": 2, "num_scales": 1, "norm": "sn", "attention": True, "init": "gaussian"},
+        dropped=STATISTICS, places=DISCRIMINATORS, settings="model.satnet.network.DiscriminatorSettings",
+    ),
+)  # fmt: skip

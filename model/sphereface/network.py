@@ -13,8 +13,6 @@ import paddle.nn.functional as F
 from paddle import nn
 from paddle.nn.initializer import KaimingNormal, Normal
 
-from engine.weights.official_keys import from_official
-
 CHANNELS = (64, 128, 256, 512)
 PAIRS = (1, 2, 4, 1)  # residual pairs of convolutions a stage
 MULTIPLE_ANGLES = {  # cos(m theta) as a polynomial of cos(theta)
@@ -104,28 +102,3 @@ class AngleLinear(nn.Layer):
         sign = 1 - 2 * (k % 2)
         psi = sign * MULTIPLE_ANGLES[self.m](cosine) - 2 * k
         return length * cosine, length * psi
-
-
-def released_parts(arrays, recognizer, classifier):
-    """A file's arrays under the names of this project: `recognizer/...` and `classifier/...`.
-
-    Taken are a released or the seed's checkpoint (keys conv1_1.weight ... fc6.weight, also below `module.` or a dict's
-    entry) and our own files, which pass as they are. A classifier of other classes than ours is left out.
-
-    Args:
-        arrays: {key: array} of engine.weights.files.read_weights.
-        recognizer: Sphere20a.
-        classifier: AngleLinear, or None to leave the file's out.
-
-    Returns:
-        {key: array}; what neither network has stays under its own name, so that a strict loader reports it.
-    """
-    is_ours = any(key.startswith("recognizer/") for key in arrays)
-    if is_ours or not any(key.endswith("conv1_1.weight") for key in arrays):
-        return arrays
-    plain = {key.rpartition("/")[2].removeprefix("module."): array for key, array in arrays.items()}
-    weight = plain.pop("fc6.weight", None)
-    parts = {f"recognizer/{key}": array for key, array in from_official(recognizer, plain).items()}
-    if weight is not None and classifier is not None and list(weight.shape) == classifier.weight.shape:
-        parts["classifier/weight"] = weight
-    return parts

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_loader.landmark_filter import rejections
-from tests.data_loader.test_face_alignment import landmarks
+from tests.engine.test_face_alignment import landmarks
 
 
 def changed(index, axis, value):

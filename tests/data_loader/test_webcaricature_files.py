@@ -6,8 +6,8 @@ import pytest
 from data_loader import webcaricature_files as files
 from data_loader.webcaricature_files import VERIFICATION, Picture
 from engine.errors import InputError
-from tests.data_loader.test_face_alignment import landmarks
 from tests.data_loader.webcaricature_tree import PEOPLE, write_text, write_tree
+from tests.engine.test_face_alignment import landmarks
 
 
 @pytest.fixture(scope="module")

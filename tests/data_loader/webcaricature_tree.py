@@ -4,7 +4,7 @@ import numpy as np
 
 from data_loader.webcaricature_files import VERIFICATION
 from engine.images import write_image
-from tests.data_loader.test_face_alignment import landmarks
+from tests.engine.test_face_alignment import landmarks
 
 PEOPLE = ["Adam Sandler", "Ai Wei Wei", "Bill", "Zoe de la Cruz"]
 COUNTS = {"C": 2, "P": 3}

@@ -1,10 +1,15 @@
 """Stacks and sheets: picture, masked and completed below each other, names kept, nothing read is overwritten."""
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from deploy.files import Files, output_files
 from deploy.inference import Stopwatch, find_samples, run
-from deploy.results import WRITERS, output_files
+from deploy.results import WRITERS
+from deploy.samples import Sample
 from engine import images
 from engine.errors import InputError
 from tests.deploy.contracts import contract, filler, image
@@ -88,3 +93,53 @@ def test_names_of_results(tmp_path):
         "filled": "out/face_predict.png",
         "edges": "out/face_predict_edges.png",
     }
+
+
+def sample(name, path=None):
+    return Sample(name, {"image": Path(path or name)})
+
+
+def test_naming_takes_time_in_proportion():
+    samples = [sample(f"{i % 70}/{i}.png") for i in range(30_000)]
+    began = time.perf_counter()
+    found = output_files(contract(image(8, 8)), samples, "out")
+    assert time.perf_counter() - began < 3  # a search a name took 20 s
+    assert found["3/73.png"]["restored"] == Path("out/3/73_predict.png")
+
+
+def test_masks_are_found_by_stem_at_any_depth(tmp_path):
+    for name in ("in/a.jpg", "in/sub/a.png", "masks/a.png", "masks/sub/a.bmp", "masks/sub/a.png"):
+        images.write_image(tmp_path / name, np.zeros((4, 4, 3), np.float32))
+    found = find_samples(filler(8, 8), tmp_path / "in", {"mask": tmp_path / "masks"})
+    assert [one.files["mask"].relative_to(tmp_path).as_posix() for one in found] == ["masks/a.png", "masks/sub/a.bmp"]
+
+
+@pytest.mark.parametrize("link", ["plain", "symbolic", "hard", "another name of the folder"])
+def test_no_result_takes_the_place_of_an_input(tmp_path, link):
+    images.write_image(tmp_path / "in" / "a.png", np.zeros((4, 4, 3), np.float32))
+    images.write_image(tmp_path / "in" / "a_predict.png", np.zeros((4, 4, 3), np.float32))
+    before = (tmp_path / "in" / "a_predict.png").read_bytes()
+    out = tmp_path / "out"
+    if link in ("plain", "another name of the folder"):
+        out = tmp_path / "in" if link == "plain" else tmp_path / "in" / ".." / "in"
+    else:
+        out.mkdir()
+        make = Path.symlink_to if link == "symbolic" else Path.hardlink_to
+        make(out / "a_predict.png", tmp_path / "in" / "a_predict.png")
+    samples = find_samples(contract(image(8, 8)), tmp_path / "in")
+    with pytest.raises(InputError, match="a_predict.png: is one of the pictures that are read"):
+        Files(contract(image(8, 8)), samples, out)
+    assert (tmp_path / "in" / "a_predict.png").read_bytes() == before
+
+
+def test_no_two_results_have_one_place():
+    samples = [sample("a.png"), sample("a.jpg"), sample("a.png.png")]
+    with pytest.raises(InputError, match="out/a.png_predict.png: is the place of 2 results"):
+        Files(contract(image(8, 8)), samples, "out")
+
+
+def test_results_in_the_picture_s_container():
+    samples = [sample("a.jpeg"), sample("b.gif")]
+    found = output_files(contract(image(8, 8)), samples, "out", "auto")
+    assert [found[one.name]["restored"].name for one in samples] == ["a_predict.jpeg", "b_predict.png"]
+    assert output_files(contract(image(8, 8)), samples, "out", "tif")["b.gif"]["restored"].name == "b_predict.tif"

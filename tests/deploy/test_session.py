@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from deploy.contract import contract_of
+from deploy.contract import DynamicGraph, contract_of
 from deploy.export import export
 from deploy.predictor import Predictor
 from deploy.session import Session
@@ -90,6 +90,20 @@ def test_a_filled_picture_is_the_given_one_outside_the_hole(size, fit):
     np.testing.assert_array_equal(made[holes[..., 0] == 0], own[holes[..., 0] == 0])
     np.testing.assert_allclose(made[holes[..., 0] == 1], 0.3, atol=1e-6)
     assert (Session(model).apply({"image": own, "mask": holes}, blend="none")["composite"] < 0.31).all()
+
+
+def test_a_large_picture_is_filled_in_crops_and_a_large_hole_coarse_to_fine():
+    own, holes, model = picture(900, 1000), np.zeros((900, 1000, 1), np.float32), filled()
+    holes[100:130, 800:900] = holes[600:640, 50:90] = 1
+    made = Session(model).apply({"image": [own, own], "mask": [holes, holes * 0]})["composite"]
+    np.testing.assert_array_equal(made[0], np.where(holes == 1, np.float32(0.3), own))
+    np.testing.assert_array_equal(made[1], own)
+    assert len(model.seen) == 2 and max(np.prod(shapes["image"]) for shapes in model.seen) < 3 * 400 * 400
+    model, holes = filled(kernels=(3, 3, 3)), np.zeros((64, 64, 1), np.float32)
+    holes[4:60, 4:60] = 1
+    made = Session(model).apply({"image": picture(64, 64), "mask": holes})["composite"]
+    np.testing.assert_array_equal(made, np.where(holes == 1, np.float32(0.3), picture(64, 64)))
+    assert len({shapes["image"] for shapes in model.seen}) > 1
 
 
 def test_the_mask_gets_to_the_graph_with_its_polarity():
@@ -225,11 +239,11 @@ def test_two_sessions_of_a_graph_never_run_it_together():
     in_threads(6, lambda number: sessions[number % 2].apply({"image": picture(8, 8)}))
 
 
-def test_threads_with_different_pictures_get_their_own(tmp_path):
-    """On an exported graph: every thread's results are those of the same calls one after the other."""
-    exported = toy()
-    export(exported, tmp_path)
-    session = Session(Predictor(tmp_path))
+@pytest.mark.parametrize("form", ["exported", "training"])
+def test_threads_with_different_pictures_get_their_own(tmp_path, form):
+    """Every thread's results are those of the same calls one after the other."""
+    export(toy(), tmp_path)
+    session = Session(Predictor(tmp_path) if form == "exported" else DynamicGraph(toy()))
 
     def inputs(number):
         size = (16 + 8 * (number % 3), 20)

@@ -13,7 +13,7 @@ import paddle
 import pytest
 
 from engine.errors import InputError
-from engine.weights.files import load_into, read_arrays, read_weights, select_network, write_arrays, write_weights
+from engine.weights.files import load_into, read_arrays, read_weights, write_arrays, write_weights
 from tests.engine.weight_files import SIX, refusal
 
 
@@ -97,24 +97,6 @@ def test_messages(tmp_path):
     assert refusal(tmp_path, pickle.dumps({"step": 3})) == "holds no arrays"
     assert refusal(tmp_path, pickle.dumps([SIX])) == "holds no dict of arrays"
     assert refusal(tmp_path, pickle.dumps({"a": {"b": SIX}, "a/b": SIX})) == "holds two arrays under one key"
-
-
-def test_select_network():
-    arrays = {"d/x": 0, "g/x": 1, "g_ema/x": 2, "g_optim/x": 3}
-    assert select_network(arrays, "generator", "W") == {"x": 2}
-    assert select_network(arrays, "discriminator", "W") == {"x": 0}
-    assert select_network({"g/x": 1, "d/x": 0}, "generator", "W") == {"x": 1}
-    assert select_network({"generator/a.b": 1, "critic/a.b": 2}, "critic", "W") == {"a.b": 2}
-    assert select_network({"params/x": 1, "params_ema/x": 2}, "generator", "W") == {"x": 2}
-    assert select_network({"params/x": 1, "step": 2}, "generator", "W") == {"x": 1}
-    assert select_network({"a.b": 1, "c": 2}, "generator", "W") == {"a.b": 1, "c": 2}
-    assert select_network(arrays, "critic", "W", required=False) is None
-    with pytest.raises(InputError) as caught:
-        select_network({"d/x": 0, "mapper/x": 1}, "generator", "W.pdparams")
-    assert str(caught.value) == (
-        "W.pdparams: no network 'generator' in the file; found d, mapper; "
-        "expected generator, g_ema, g, params_ema, params"
-    )
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_what_is_left_out_of_a_folder_is_counted(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
     found = images.listing(tmp_path)
-    assert [path.name for path in found.paths if path.suffix != ".heic"] == ["a.jfif", "b.JPE", "c.avif"]
+    assert [name for name in found.names if name != "d.heic"] == ["a.jfif", "b.JPE", "c.avif"]
     assert found.left_out["hidden"] == 4 and found.left_out[".mp4"] == 2 and found.left_out["without suffix"] == 1
     assert found.said().startswith(", 8 files left out (4 hidden, 2 .mp4")
 

@@ -3,19 +3,22 @@
 import json
 import random
 import re
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
 
 from engine.weights.files import load_into
-from engine.weights.known import BY_NAME, NETWORKS
+from engine.weights.known import known_networks
 from engine.weights.official_keys import official_names, to_official
 from engine.weights.recognise import build, match, networks_in
 from model.gpen.network import GPENGenerator, StyleGAN2Decoder
 from model.shared.basicsr_stylegan2 import StyleGAN2Generator
 from tests.engine.weight_files import ASSETS
 
+ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ASSETS.parent / "golden"
 STYLE = {"style_dim": 512, "n_mlp": 8}
 GPEN = {**STYLE, "channel_multiplier": 2, "narrow": 1.0, "is_concat": True}
@@ -63,7 +66,7 @@ PUBLISHED = [  # row, what its builder takes, parameters and buffers; those with
 
 def row(name):
     """The row of that name."""
-    return BY_NAME[name]
+    return known_networks()[name]
 
 
 def blank(layer):
@@ -104,8 +107,26 @@ def test_every_row_tells_its_network_and_size_in_both_forms(name, arguments, cou
 
 
 def test_every_row_with_a_builder_is_in_the_list_above():
-    assert {name for name, *_ in PUBLISHED} == {network.name for network in NETWORKS if network.builder}
-    assert len(BY_NAME) == len(NETWORKS)
+    assert {name for name, *_ in PUBLISHED} == {name for name, network in known_networks().items() if network.builder}
+    files = [import_module(f"model.{path.parent.name}.keys") for path in ROOT.glob("model/*/keys.py")]
+    assert sum(len(module.NETWORKS) for module in files) == len(known_networks())
+
+
+def test_small_examples_are_what_their_row_says():
+    """The networks that unknown keys are compared with; the same rows know them."""
+    for name, network in known_networks().items():
+        if network.builder and name not in SLOW:
+            found = match(official(build(network, network.example)), name)
+            assert (found.network.name, found.problem) == (name, "")
+            assert network.example.items() <= {"channel_multiplier": 2, **found.arguments}.items(), name
+
+
+def test_no_file_is_known_by_rows_of_two_papers():
+    for network in known_networks().values():
+        if network.builder and network.name not in SLOW:
+            arrays = official(build(network, network.example))
+            rows = [row for row in known_networks().values() if row.builder and row.gives_itself_away(arrays)]
+            assert len({row.builder.split(".")[1] for row in rows}) == 1, network.name
 
 
 def test_gpen_256_by_the_keys_of_its_authors():
@@ -146,7 +167,7 @@ def test_recorded_official_weights(case):
 @pytest.mark.parametrize("multiplier", [0.5, 1, 2, 4])
 def test_factors_of_the_channel_table_are_found_also_where_they_are_cut_off(narrow, multiplier):
     arguments = {"size": 256, "style_dim": 16, "n_mlp": 2, "channel_multiplier": multiplier, "narrow": narrow}
-    layer = build(BY_NAME["gpen_generator"], arguments)
+    layer = build(row("gpen_generator"), arguments)
     found = match(blank(layer))
     assert not found.problem and found.arguments["channel_multiplier"] == multiplier
     assert abs(found.arguments["narrow"] - narrow) < 1 / 512
@@ -185,8 +206,8 @@ def test_networks_are_found_where_checkpoints_keep_them():
         | shape
     )
     assert {place: getattr(what, "network", what) for place, what in found.items()} == {
-        "g_ema": BY_NAME["gpen_generator"],
-        "state_dict/module.netG.": BY_NAME["gpen_generator"],
+        "g_ema": row("gpen_generator"),
+        "state_dict/module.netG.": row("gpen_generator"),
         "": 2,
     }
 
@@ -245,31 +266,17 @@ def test_published_partial_convolutions_come_in_the_scale_of_the_paper(form, fac
     np.testing.assert_array_equal(found.ours["enc_2.bn._mean"], 1.0)
 
 
-SMALL = {
-    "gpen_generator": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 128},
-    "gpen_discriminator": {"size": 16, "narrow": 1 / 128},
-    "stylegan2_generator": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 128},
-    "gfpgan_clean": {"size": 8, "style_dim": 4, "n_mlp": 1, "narrow": 1 / 64},
-    "vgg16": {"depth": 16, "layers": ("pool5",)},
-    "partialconv": {"size": 8, "layers": 2, "width": 2},
-    "satnet_discriminator": {
-        "dim": 8,
-        "n_layer": 1,
-        "num_scales": 1,
-        "norm": "sn",
-        "attention": True,
-        "init": "gaussian",
-    },
-}
+FORMS = ("gpen_generator", "gpen_discriminator", "stylegan2_generator", "gfpgan_clean", "vgg16", "partialconv",
+         "satnet_discriminator", "glcic_discriminator", "maruru_unet", "sphere20a")  # fmt: skip
 SHAPES = ((), (0,), (1,), (2, 3), (0, 5, 3), (1, 8, 8, 3, 3), (1, 1 << 40, 0, 4), (1 << 40, 0), (64, 3, 11, 11))
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if i else name for i, name in enumerate(SMALL)]
+    "name", [pytest.param(name, marks=pytest.mark.slow) if i else name for i, name in enumerate(FORMS)]
 )
 def test_no_set_of_keys_and_shapes_brings_it_down(name):
     """Keys lost, renumbered and repeated, shapes changed: a Match, fitting or saying why not, or nothing."""
-    whole, problems = official(build(row(name), SMALL[name])), 0
+    whole, problems = official(build(row(name), row(name).example)), 0
     for number in range(60):
         draw, arrays = random.Random(number), dict(whole)
         for _ in range(draw.choice((1, 1, 2, 4))):

@@ -170,12 +170,16 @@ def test_alpha_that_is_multiplied_in_is_taken_out():
     assert np.abs(found.samples.astype(int) - picture[..., :3])[solid].max() <= 2
 
 
-@pytest.mark.parametrize("highest", [1023, 65535])
-def test_pnm_of_16_bits_keeps_them(highest):
-    values = np.rint(RAMP * highest).astype(">u2")
-    content = f"P6\n# a comment\n{SIZE[1]} {SIZE[0]}\n{highest}\n".encode() + values.tobytes()
+@pytest.mark.parametrize("highest", [200, 1023, 65535])
+@pytest.mark.parametrize("letter, channels", [("P5", 1), ("P6", 3)])
+def test_pnm_of_any_number_of_levels_keeps_them(letter, channels, highest):
+    values = np.rint(RAMP[..., :channels] * highest).astype(">u2" if highest > 255 else "u1")
+    content = f"{letter}\n# a comment\n{SIZE[1]} {SIZE[0]}\n{highest}\n".encode() + values.tobytes()
     found = decode(content, "a.ppm")
-    assert found.depth == 16 and np.abs(found.samples / 65535 - values / highest).max() < 1e-5
+    assert found.depth == (16 if highest > 255 else 8) and found.samples.shape == values.shape
+    assert np.abs(found.pixels() - values / highest).max() < (1e-5 if highest > 255 else 2.1e-3)
+    with pytest.raises(InputError, match="a.ppm: not a readable image"):
+        decode(content[:-9], "a.ppm")
 
 
 @pytest.mark.parametrize("dtype, kind", [("f4", 3), ("f2", 3), ("i2", 2), ("u4", 1)])
@@ -321,3 +325,14 @@ def test_a_jpeg_remembers_how_it_was_written():
     again = Image.open(out)
     assert again.quantization == Image.open(io.BytesIO(content)).quantization
     assert found.encoding["subsampling"] == 2
+
+
+def test_damaged_exif_is_no_damaged_picture():
+    content = pillow(samples(8, 3), "JPEG", 6)
+    at = content.index(b"Exif\0\0") + 6
+    draws = np.random.default_rng(2)
+    for _ in range(50):
+        damaged = bytearray(content)
+        for place in draws.integers(at, at + 26, 4):
+            damaged[place] = draws.integers(256)
+        assert decode(bytes(damaged), "a.jpg").samples.shape[2] == 3

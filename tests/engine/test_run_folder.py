@@ -3,44 +3,20 @@
 from pathlib import Path
 
 import numpy as np
-import paddle
 import pytest
 
 from engine import config as configuration
 from engine.errors import ConfigError, InputError
 from engine.run_config import DataConfig, OptimizerConfig, OutputConfig, RunConfig, TrainConfig
 from engine.settings import Settings
-from engine.system import System
 from engine.training import checkpoint
 from engine.training.resume import binding, changes, data_fingerprints, resume_folder, resume_point
 from engine.training.run_folder import make_run_folder, newest_run, run_folder, save_config, with_folder
-from engine.weights import files as weights
-from engine.weights.networks import load_networks, trained_networks
-from system.gpen import GPEN
-
-
-class Pair(System):
-    """Two networks of different keys, the first averaged."""
-
-    averaged = ("generator",)
-
-    def __init__(self):
-        self.networks = {"generator": paddle.nn.Linear(2, 3), "critic": paddle.nn.Sequential(paddle.nn.Linear(3, 1))}
-
-
-@pytest.fixture
-def pair():
-    paddle.seed(5)
-    return Pair()
 
 
 @pytest.fixture(autouse=True)
 def inside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def arrays(network, shift=0.0):
-    return {key: value.numpy() + np.float32(shift) for key, value in network.state_dict().items()}
 
 
 def config(folder=None, **changes):
@@ -58,84 +34,6 @@ def config(folder=None, **changes):
 
 def saved(folder, step, network=None):
     return checkpoint.save_checkpoint(folder, step, {"generator": {"w": np.ones(2, np.float32)}}, {}, {}, {}, keep=9)
-
-
-def test_flat_file_goes_to_the_network_it_fits(pair):
-    weights.write_weights("g.pdparams", arrays(pair.networks["generator"], 1))
-    weights.write_weights("c.pdparams", arrays(pair.networks["critic"], 1))
-    before = arrays(pair.networks["critic"])
-    assert load_networks(pair, Path("g.pdparams")) == ["generator"]
-    np.testing.assert_array_equal(arrays(pair.networks["critic"])["0.weight"], before["0.weight"])
-    assert load_networks(pair, Path("c.pdparams")) == ["critic"]
-    np.testing.assert_array_equal(arrays(pair.networks["critic"])["0.weight"], before["0.weight"] + 1)
-
-
-def test_file_of_several_networks(pair):
-    before = {name: arrays(network) for name, network in pair.networks.items()}
-    both = {f"{name}/{key}": value + 1 for name in before for key, value in before[name].items()}
-    weights.write_weights("latest.pdparams", both)
-    assert load_networks(pair, Path("latest.pdparams")) == ["generator", "critic"]
-    for name, network in pair.networks.items():
-        for key, value in arrays(network).items():
-            np.testing.assert_array_equal(value, before[name][key] + 1)
-
-
-def test_trained_networks_are_strict_and_in_evaluation_mode(pair):
-    weights.write_weights("critic.pdparams", {f"critic/{k}": v for k, v in arrays(pair.networks["critic"]).items()})
-    with pytest.raises(InputError, match="critic.pdparams: no network 'generator'"):
-        trained_networks(pair, Path("critic.pdparams"), "configs/x.yaml")
-    weights.write_weights("g.pdparams", arrays(pair.networks["generator"]))
-    found = trained_networks(pair, Path("g.pdparams"), "configs/x.yaml")
-    assert found is pair.networks and not any(network.training for network in found.values())
-
-
-def test_random_weights_never_pass_for_trained_ones(pair):
-    with pytest.raises(InputError, match="--pretrained: no weights given; expected a file of trained weights$"):
-        trained_networks(pair, None, "configs/x.yaml")
-    weights.write_weights("weights/lite/x.pdparams", {})
-    with pytest.raises(InputError, match="for example weights/lite/x.pdparams"):
-        trained_networks(pair, None, "configs/x.yaml")
-
-
-def test_a_file_that_fits_nothing_names_the_keys(pair):
-    weights.write_weights("other.pdparams", {"weight": np.zeros((2, 4), np.float32), "bias": np.zeros(4, np.float32)})
-    with pytest.raises(
-        InputError,
-        match=r"other.pdparams \(generator\): weights of another size: "
-        r"weight is \[2, 4\] in the file, \[2, 3\] in the network",
-    ):
-        load_networks(pair, Path("other.pdparams"))
-
-
-def test_official_training_checkpoint_gives_the_averaged_generator():
-    recipe = {
-        "size": 8,
-        "channel_multiplier": 1,
-        "narrow": 1 / 32,
-        "style_dim": 8,
-        "mapping_layers": 1,
-        "adversarial_weight": 1,
-        "pixel_weight": 1,
-        "pixel_beta": 1,
-        "feature_weight": 0,
-        "identity_weight": 0,
-        "r1_gamma": 10,
-        "r1_every": 16,
-        "path_weight": 2,
-        "path_every": 4,
-        "path_decay": 0.01,
-    }
-    it = GPEN(GPEN.Config(**recipe))
-    file = {}
-    for entry, network, shift in (("g", "generator", 1), ("g_ema", "generator", 2), ("d", "discriminator", 3)):
-        file |= {f"{entry}/{key}": value for key, value in arrays(it.networks[network], shift).items()}
-    weights.write_weights("official.pdparams", file)
-    key = next(iter(it.generator.state_dict()))
-    before = arrays(it.generator)[key], arrays(it.discriminator)
-    assert load_networks(it, Path("official.pdparams")) == ["generator", "discriminator"]
-    np.testing.assert_array_equal(arrays(it.generator)[key], before[0] + 2)
-    for name, value in arrays(it.discriminator).items():
-        np.testing.assert_array_equal(value, before[1][name] + 3)
 
 
 def test_run_folders_are_numbered():

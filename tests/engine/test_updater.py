@@ -91,6 +91,21 @@ def test_parameters_without_gradient_stay(pair):
     np.testing.assert_array_equal(two.weight.numpy(), before)
 
 
+def test_a_step_that_reaches_all_counts_for_parameters_without_a_gradient():
+    """Adam's count and moments move by a gradient of 0, as torch's do where a loss adds 0 times something."""
+    one, two = paddle.nn.Linear(1, 1, bias_attr=False), paddle.nn.Linear(1, 1, bias_attr=False)
+    two.weight.set_value(paddle.to_tensor([[2.0]]))
+    config = OptimizerConfig(kind="adam", lr=0.1, beta1=0.5, beta2=0.9, epsilon=1e-8)
+    update = Updater({"it": config}, {"it": one.parameters() + two.parameters()})
+    value, first, second = 2.0, 0.0, 0.0
+    for step, gradient in enumerate((3.0, 0.0, 3.0), 1):
+        loss = one(paddle.ones([1, 1])).sum() + (3 * two(paddle.ones([1, 1])).sum() if gradient else 0.0)
+        update("it", loss, reaches_all=True)
+        first, second = 0.5 * first + 0.5 * gradient, 0.9 * second + 0.1 * gradient**2
+        value -= 0.1 * (first / (1 - 0.5**step)) / (np.sqrt(second / (1 - 0.9**step)) + 1e-8)
+        assert two.weight.item() == pytest.approx(value, rel=1e-5)
+
+
 def test_learning_rate_is_a_function_of_the_step():
     config = OptimizerConfig(kind="adam", lr=1.0, milestones=(10, 20), gamma=0.5)
     assert [learning_rate(config, step) for step in (0, 9, 10, 19, 20, 99)] == [1, 1, 0.5, 0.5, 0.25, 0.25]

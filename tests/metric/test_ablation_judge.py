@@ -5,7 +5,8 @@ import paddle
 import pytest
 
 from metric.evaluation.ablation_judge import Judged
-from metric.landmarks import normalised_mean_error
+from metric.landmarks import LandmarkError, normalised_mean_error
+from metric.scorer import SetScorer
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.uniform(4, 28, (2, 68, 2)).astype(np.float32)
@@ -15,8 +16,10 @@ OFFSET = 3.0  # of the judge, everywhere
 class Shifting:
     """Finds the true points moved by OFFSET and by 10 times the mean brightness of what it sees."""
 
-    measured = ("landmarks",)
     networks: dict = {}
+
+    def measures(self):
+        return {"landmarks": lambda weights: SetScorer("landmarks", LandmarkError)}
 
     def generate(self, batch, networks):
         assert float(batch["mask"].sum()) == 0
@@ -25,16 +28,18 @@ class Shifting:
 
 
 def judged(paired):
-    metric = Judged(Shifting(), ["composite", "image"], paired)
-    metric.update(
+    judge = Judged("j", Shifting(), ["composite", "image"], paired)
+    judge.start({})
+    judge.update(
         {
             "image": paddle.zeros([2, 3, 8, 8]),
             "composite": paddle.full([2, 3, 8, 8], 0.2),
             "mask": paddle.ones([2, 1, 8, 8]),
             "landmarks": paddle.to_tensor(TRUE),
-        }
+        },
+        {},
     )
-    return metric.result()
+    return judge.result()
 
 
 def error(shift):
@@ -43,13 +48,13 @@ def error(shift):
 
 def test_scores_against_the_truth():
     found = judged({})
-    assert found["nme/image"] == pytest.approx(error(OFFSET), rel=1e-4)
-    assert found["nme/composite"] == pytest.approx(error(OFFSET + 2), rel=1e-4)
+    assert found["j/nme/image"] == pytest.approx(error(OFFSET), rel=1e-4)
+    assert found["j/nme/composite"] == pytest.approx(error(OFFSET + 2), rel=1e-4)
     assert not [key for key in found if "paired" in key]
 
 
 def test_its_own_error_is_no_part_of_the_paired_score():
     found = judged({"landmarks": "predicted_landmarks"})
-    assert found["nme_paired/image"] == 0
-    assert found["nme_paired/composite"] == pytest.approx(error(2), rel=1e-4)
-    assert found["nme/composite"] == pytest.approx(error(OFFSET + 2), rel=1e-4)
+    assert found["j/nme_paired/image"] == 0
+    assert found["j/nme_paired/composite"] == pytest.approx(error(2), rel=1e-4)
+    assert found["j/nme/composite"] == pytest.approx(error(OFFSET + 2), rel=1e-4)

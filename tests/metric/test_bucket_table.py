@@ -12,7 +12,7 @@ SCORES = [
     ("c", 0.2, "inside", 4.0, 9.0, 24.0, 12.0),
     ("d", 0.7, "inside", 9.0, 9.0, 20.0, 10.0),
 ]
-ROWS = [dict(zip(("name", "hole", "border", *METRICS), row, strict=True)) for row in SCORES]
+ROWS = [dict(zip(("name", "hole_ratio", "border", *METRICS), row, strict=True)) for row in SCORES]
 
 
 def test_means_by_method_border_and_bucket():

@@ -7,11 +7,12 @@ import pytest
 
 from data_loader.caricature_sources import LANDMARKS
 from data_loader.drawn_faces.rendering import render
-from data_loader.face_alignment import TEMPLATE, aligned, five_of_68
 from engine.errors import InputError
+from engine.face_alignment import TEMPLATE, aligned, five_of_68
 from engine.images import to_uint8
 from metric.evaluation import face_judges
-from metric.evaluation.face_judges import Absent, Recogniser, open_detector, open_recogniser
+from metric.evaluation.face_judges import Recogniser, open_detector, open_recogniser
+from metric.scorer import Missing
 
 
 def test_names():
@@ -19,22 +20,22 @@ def test_names():
     assert open_detector("none") is None and open_recogniser("none") is None
     with pytest.raises(InputError, match="--detector haar: expected one of cascade, insightface:FILE, none"):
         open_detector("haar")
-    with pytest.raises(InputError, match="--recogniser cascade: expected one of sphereface"):
+    with pytest.raises(InputError, match="--recogniser cascade: expected one of the NAME of a configs"):
         open_recogniser("cascade")
 
 
 def test_what_is_absent_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     for open_one in (open_detector, open_recogniser):
-        with pytest.raises(Absent, match="not installed: onnxruntime"):
+        with pytest.raises(Missing, match="not installed: onnxruntime"):
             open_one("insightface:det_10g.onnx")
-    with pytest.raises(Absent, match="not there: .*none.pdparams"):
-        face_judges.sphereface("configs/sphereface_lite.yaml", tmp_path / "none.pdparams")
+    with pytest.raises(Missing, match="not there: .*none.pdparams"):
+        face_judges.of_configuration("configs/sphereface_lite.yaml", tmp_path / "none.pdparams")
 
 
 def test_a_missing_or_wrong_file(tmp_path):
     pytest.importorskip("onnxruntime")
-    with pytest.raises(Absent, match="not there: .*none.onnx"):
+    with pytest.raises(Missing, match="not there: .*none.onnx"):
         open_detector(f"insightface:{tmp_path / 'none.onnx'}")
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     with pytest.raises(InputError, match="bad.onnx: onnxruntime cannot load it"):

@@ -111,7 +111,7 @@ def test_statistics_as_pytorch_fid_writes_them(tmp_path):
 
 @pytest.mark.parametrize("arrays, told", [
     ({"mu": np.zeros(3)}, "no saved FID statistics"),
-    ({"mu": np.zeros(3), "sigma": np.eye(4)}, r"mu \(3,\) and sigma \(4, 4\)"),
+    ({"mu": np.zeros(3), "sigma": np.eye(4)}, r"mean \(3,\) and covariance \(4, 4\)"),
 ])  # fmt: skip
 def test_other_files_are_named(tmp_path, arrays, told):
     np.savez(tmp_path / "s.npz", **arrays)
@@ -122,10 +122,19 @@ def test_other_files_are_named(tmp_path, arrays, told):
 def test_files_that_are_no_archive_are_named(tmp_path):
     (tmp_path / "s.npz").write_bytes(b"\x80\x04K\x01.")
     for name in ("s.npz", "absent.npz"):
-        with pytest.raises(InputError, match=f"{name}: no saved FID statistics"):
+        with pytest.raises(InputError, match=f"{name}: .*expected saved FID statistics"):
             load_statistics(tmp_path / name)
 
 
 def test_one_picture_has_no_covariance():
     with pytest.raises(InputError, match="2 pictures or more; found 1"):
         statistics_of(np.zeros((1, 3))).result()
+
+
+def test_features_that_are_no_numbers_are_one_line():
+    mean, covariance = np.zeros(3), np.eye(3)
+    for bad in ((mean * np.nan, covariance), (mean, covariance * np.inf)):
+        with pytest.raises(InputError, match="FID: NaN or infinite features"):
+            frechet_distance(mean, covariance, *bad)
+        with pytest.raises(InputError, match="FID: NaN or infinite features"):
+            frechet_distance(*bad, mean, covariance)

@@ -6,7 +6,8 @@ from skimage.color import rgb2gray
 from skimage.metrics import structural_similarity
 
 from engine.errors import InputError
-from metric.psnr_ssim import luma, psnr, ssim, ssim_uniform
+from metric.pixel import l1, mse, relative_l1
+from metric.psnr_ssim import finite_mean, luma, psnr, ssim, ssim_uniform
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (40, 56, 3), np.uint8)
@@ -64,3 +65,21 @@ def test_uniform_window_agrees_with_scikit_image():
         assert ssim_uniform(IMAGE, NOISY, window) == pytest.approx(theirs, rel=1e-6)
     with pytest.raises(InputError, match="less than 51 pixels remain"):
         ssim_uniform(IMAGE, NOISY)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, l1, mse, relative_l1])
+def test_another_range_than_0_to_1_is_an_error(metric):
+    """Not a number of another scale: [-1, 1], floats up to 255, NaN; either picture."""
+    right = np.random.default_rng(0).random((12, 12, 3)).astype(np.float32)
+    assert np.isfinite(metric(right, right[::-1] * np.float32(1 + 1e-6)))  # rounding is no other range
+    nan = right.copy()
+    nan[0, 0, 0] = np.nan
+    for wrong in (2 * right - 1, 255 * right, nan, (255 * right).astype(np.int64)):
+        for pair in ((wrong, right), (right, wrong)):
+            with pytest.raises(InputError, match=r"expected \[0, 1\], or uint8"):
+                metric(*pair)
+
+
+def test_mean_of_the_finite_ones():
+    assert finite_mean([30, np.inf, 20]) == 25 and finite_mean([np.inf, np.inf]) == np.inf
+    assert np.isnan(finite_mean([1, np.nan]))

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
+from engine.images import to_chw
 from metric.evaluation.scorers import (
-    FeatureScorer,
-    HoleScorer,
-    LegacySeedScorer,
-    NIQEScorer,
-    PairScorer,
-    SetScorer,
-    scored_kinds,
+    DistanceScorer,
+    legacy_fid,
+    legacy_psnr,
+    of_features,
+    of_pairs,
 )
 from metric.fid import FeatureStatistics
 from metric.kid import kernel_distance
-from metric.niqe import NaturalStatistics
+from metric.scorer import KindScorer, scored_kinds
 
 RNG = np.random.default_rng(0)
 
@@ -34,7 +33,7 @@ def signed(output, target):
 
 def test_pairs_compare_each_kind_with_its_own_reference():
     assert scored_kinds(BATCH | {"mask": 0}) == ["degraded", "restored"]
-    found = PairScorer("d", signed, {"colour": "RGB"}).update(BATCH)
+    found = of_pairs("d", signed, {"colour": "RGB"}).update({}, BATCH)
     assert found == {"d/degraded": [-90, -30], "d/restored": [-10, 10]}
 
 
@@ -45,7 +44,7 @@ def test_features_of_the_reference_are_computed_once():
         calls.append(pictures.mean())
         return pictures.astype(float).mean(axis=(1, 2, 3))
 
-    found = FeatureScorer("d", embed, lambda output, target: output - target, {}).update(BATCH)
+    found = of_features("d", embed, lambda output, target: output - target, {}).update({}, BATCH)
     assert {key: list(values) for key, values in found.items()} == {"d/degraded": [-90, -30], "d/restored": [-10, 10]}
     assert len(calls) == 3
 
@@ -60,13 +59,13 @@ def test_sets_are_compared_as_wholes():
     """Batches together, extra pictures of either side included, against the distances of the joint features."""
     from metric.fid import frechet_distance
 
-    scorer, batches = SetScorer(features, {"resize": "legacy"}, suffix="_proxy"), []
+    scorer, batches = DistanceScorer(features, {"resize": "legacy"}, suffix="_proxy"), []
     for _ in range(3):
         batch = {kind: RNG.integers(0, 256, (2, 12, 12, 3), np.uint8) for kind in ("restored", "image")}
         batches.append(batch)
-        assert scorer.update(batch) == {}
+        assert scorer.update({}, batch) == {}
     alone = {"image": RNG.integers(0, 256, (3, 12, 12, 3), np.uint8)}
-    scorer.update(alone)
+    scorer.update({}, alone)
     restored = features(np.concatenate([batch["restored"] for batch in batches]))
     image = features(np.concatenate([*(batch["image"] for batch in batches), alone["image"]]))
     found = scorer.result()
@@ -75,12 +74,12 @@ def test_sets_are_compared_as_wholes():
     assert found["kid_proxy/restored"] == pytest.approx(kernel_distance(restored, image), rel=1e-4)
     assert found.keys() == {"fid_proxy/restored", "kid_proxy/restored"}
     assert (scorer.count("restored"), scorer.count("image"), scorer.count("other")) == (6, 9, 0)
-    assert scorer.facts["fid_proxy"] == {"resize": "legacy", "reference_n": 9}
+    assert scorer.facts()["fid_proxy"] == {"resize": "legacy", "reference_n": 9}
 
 
 def test_equal_sets_are_at_distance_zero_in_any_order():
-    scorer, pictures = SetScorer(features, {}), RNG.integers(0, 256, (8, 12, 12, 3), np.uint8)
-    scorer.update({"restored": pictures, "image": pictures[::-1]})
+    scorer, pictures = DistanceScorer(features, {}), RNG.integers(0, 256, (8, 12, 12, 3), np.uint8)
+    scorer.update({}, {"restored": pictures, "image": pictures[::-1]})
     assert scorer.result()["fid/restored"] == pytest.approx(0, abs=1e-8)
 
 
@@ -88,53 +87,59 @@ def test_saved_statistics_take_the_place_of_the_reference():
     statistics = FeatureStatistics()
     statistics.update(RNG.normal(size=(9, 3)))
     saved = (*statistics.result(), {"reference": "FFHQ", "reference_n": "9"})
-    scorer = SetScorer(features, {}, saved)
+    scorer = DistanceScorer(features, {}, saved)
     pictures = RNG.integers(0, 256, (5, 12, 12, 3), np.uint8)
-    scorer.update({"restored": pictures})
+    scorer.update({}, {"restored": pictures})
     assert scorer.result().keys() == {"fid/restored"}  # no pictures to take KID of
     alone = scorer.result()["fid/restored"]
-    scorer.update({"image": pictures})
+    scorer.update({}, {"image": pictures})
     assert scorer.result()["fid/restored"] == alone and scorer.result()["kid/restored"] != 0
-    assert scorer.facts["fid"]["reference"] == "FFHQ" and "reference" not in scorer.facts["kid"]
+    assert scorer.facts()["fid"]["reference"] == "FFHQ" and "reference" not in scorer.facts()["kid"]
 
 
 def test_a_set_of_one_or_none():
-    scorer = SetScorer(features, {})
+    scorer = DistanceScorer(features, {})
     with pytest.raises(InputError, match="no picture of 'image'"):
         scorer.result()
-    scorer.update({"restored": levels(1), "image": levels(2)})
+    scorer.update({}, {"restored": levels(1), "image": levels(2)})
     with pytest.raises(InputError, match="found 1"):
         scorer.result()
 
 
-def test_niqe_looks_at_no_reference():
-    scorer = NIQEScorer(NaturalStatistics(np.zeros(36), np.eye(36)), {})
-    pictures = RNG.integers(0, 256, (1, 200, 200, 3), np.uint8)
-    one = scorer.update({"restored": pictures, "image": pictures})
-    assert one == scorer.update({"restored": pictures, "image": 0 * pictures}) and one.keys() == {"niqe/restored"}
+def test_a_set_begins_anew():
+    scorer = DistanceScorer(features, {})
+    scorer.update({}, {"restored": levels(1, 9), "image": levels(2, 8)})
+    scorer.start({})
+    assert (scorer.count("restored"), scorer.count("image")) == (0, 0)
+
+
+def test_a_number_of_one_picture_looks_at_no_reference():
+    scorer = KindScorer("d", lambda _, pictures: lambda kind: pictures[kind].astype(float).mean(axis=(1, 2, 3)))
+    found = scorer.update({}, BATCH)
+    assert {key: list(values) for key, values in found.items()} == {"d/degraded": [10, 20], "d/restored": [90, 60]}
 
 
 def test_holes():
     mask = np.zeros((2, 12, 12, 1), np.float32)
     mask[0, :6], mask[1, :3] = 1, 1
-    found = HoleScorer().update(BATCH | {"mask": mask})
-    assert found["hole_ratio"] == [0.5, 0.25]
-    assert found["hole_l1/restored"] == pytest.approx([10 / 255, 10 / 255])
-    assert found["hole_l1/degraded"] == pytest.approx([90 / 255, 30 / 255])
-    assert {"hole_psnr/restored", "hole_ssim/restored"} < found.keys()
-    assert HoleScorer().update(BATCH) == {}
+
+    def inside(output, target, mask):
+        return float((output.astype(int) - target)[mask[..., 0] == 1].mean() * mask.mean())
+
+    scorer = of_pairs("d", inside, {}, in_hole=True)
+    assert scorer.update({}, BATCH | {"mask": mask}) == {"d/degraded": [-45, -7.5], "d/restored": [-5, 2.5]}
+    assert scorer.update({}, BATCH) == {}
 
 
 def test_legacy_numbers_take_unrounded_pictures():
-    assert LegacySeedScorer.takes_unrounded and not PairScorer.takes_unrounded
-    unit = {kind: (each / 255).astype(np.float32) for kind, each in BATCH.items()}
-    assert LegacySeedScorer().names == ("psnr_legacy_seed",)
-    bright = unit | {"restored": unit["image"] + 0.55, "image": unit["image"] + 0.5}
-    found = LegacySeedScorer(features, {"resize": "legacy"}, "_proxy").update(bright)
+    unit = {kind: to_chw(each / np.float32(255)) for kind, each in BATCH.items()}
+    bright = unit | {"restored": unit["image"] + 0.55, "image": unit["image"] + 0.5}  # not those that were rounded
+    found = legacy_psnr().update(bright, BATCH)
     assert found["psnr_legacy_seed/restored"] == pytest.approx([20, 20], abs=1e-3)
-    assert found.keys() == {
-        f"{name}/{kind}" for name in ("psnr_legacy_seed", "fid_legacy_seed_proxy") for kind in ("degraded", "restored")
-    }
+    scorer = legacy_fid(features, {"resize": "legacy"}, "_proxy")
+    assert scorer.update(bright, BATCH).keys() == {f"fid_legacy_seed_proxy/{kind}" for kind in ("degraded", "restored")}
+    shifted = scorer.update(bright, BATCH)["fid_legacy_seed_proxy/restored"]
+    assert shifted == pytest.approx([2 * 0.05**2 + (0.05 / 3**0.5) ** 2] * 2, rel=1e-4)  # mean and first pixel move
 
 
 def test_sets_of_each_hole_ratio_are_those_pictures():
@@ -144,10 +149,10 @@ def test_sets_of_each_hole_ratio_are_those_pictures():
     masks = np.zeros((12, 12, 12, 1), np.float32)
     masks[:6, :2], masks[6:, :5] = 1, 1  # 0.17 and 0.42
     order = RNG.permutation(12)
-    together, alone = SetScorer(features, {}), SetScorer(features, {})
+    together, alone = DistanceScorer(features, {}), DistanceScorer(features, {})
     for part in (order[:5], order[5:]):
-        together.update({"composite": filled[part], "image": images[part], "mask": masks[part]})
-    alone.update({"composite": filled[:6], "image": images[:6]})
+        together.update({}, {"composite": filled[part], "image": images[part], "mask": masks[part]})
+    alone.update({}, {"composite": filled[:6], "image": images[:6]})
     found = together.result()
     buckets = ("", "/0.1-0.2", "/0.4-0.5")
     assert set(found) == {f"{name}/composite{bucket}" for name in ("fid", "kid") for bucket in buckets}

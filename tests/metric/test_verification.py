@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from metric.evaluation.sets import SETS
 from metric.verification import (
     Verification,
     acceptance_rate,
@@ -14,6 +13,7 @@ from metric.verification import (
     cosines,
     fold_figures,
     pair_scores,
+    seed_acceptance_rate,
     summary,
     too_few_pairs,
 )
@@ -34,13 +34,45 @@ def test_area_is_the_share_of_rightly_ordered_pairs_and_ties_count_half():
     assert area_under_curve(np.ones(3), np.ones(4)) == 0.5
 
 
-def test_acceptance_rate_takes_the_threshold_from_the_negatives():
+def test_at_most_n_times_the_rate_of_the_negatives_pass():
     negative = np.arange(1000) / 1000
-    # rank int(999 - 10) = 989: the eleventh highest; rank int(999 - 1) = 998: the second highest
+    # 10 pass: those above the eleventh highest, 0.989; 1 passes: that above the second highest, 0.998
+    positive = np.array([0.9885, 0.989, 0.9895, 0.998, 0.9985, 1.5])
+    assert acceptance_rate(positive, negative, 1e-2) == pytest.approx(4 / 6)
+    assert acceptance_rate(positive, negative, 1e-3) == pytest.approx(2 / 6)
+    assert acceptance_rate(positive, negative[::-1], 1e-2) == pytest.approx(4 / 6)
+    for count in (7, 29, 100, 810, 2900, 10_000):
+        scores = np.random.default_rng(count).permutation(count) / count
+        for rate in (1e-3, 1e-2, 0.29):
+            passed = acceptance_rate(scores, scores, rate) * count  # the negatives themselves
+            assert round(passed) == int(count * rate + 1e-9) <= count * rate + 1e-9
+    tied = np.ones(1000)
+    assert acceptance_rate(np.ones(4), tied, 1e-2) == 0  # with a tie at the threshold all would pass, so none does
+
+
+def test_the_seeds_rule_lets_more_pass():
+    negative = np.arange(1000) / 1000
     positive = np.array([0.9885, 0.989, 0.9895, 0.998, 1.5])
-    assert acceptance_rate(positive, negative, 1e-2) == pytest.approx(4 / 5)
-    assert acceptance_rate(positive, negative, 1e-3) == pytest.approx(2 / 5)
-    assert acceptance_rate(positive, negative[::-1], 1e-2) == pytest.approx(4 / 5)
+    assert seed_acceptance_rate(positive, negative, 1e-2) == pytest.approx(4 / 5)
+    assert seed_acceptance_rate(positive, negative, 1e-3) == pytest.approx(2 / 5)
+    for count, passed in ((1000, 2), (810, 2), (2900, 4)):  # of 1, 0.81 and 2.9
+        scores = np.arange(count) / count
+        assert seed_acceptance_rate(scores, scores, 1e-3) * count == pytest.approx(passed)
+    folds = [(positive, negative), (positive, negative)]
+    assert fold_figures(folds, seed_acceptance_rate)["tar_far_1"] == [0.8, 0.8] != fold_figures(folds)["tar_far_1"]
+
+
+@pytest.mark.parametrize("figure", [lambda p, n: acceptance_rate(p, n, 1e-2), area_under_curve])
+def test_what_is_no_set_of_pairs_is_one_line(figure):
+    some = np.array([0.1, 0.2])
+    for positive, negative, said in (
+        (some, some[:0], "no pair of two people"),
+        (some[:0], some, "no pair of one person"),
+        (some, np.array([0.1, np.nan]), "NaN among the scores of pairs of two people"),
+    ):
+        with pytest.raises(InputError, match=said) as caught:
+            figure(positive, negative)
+        assert "\n" not in str(caught.value)
 
 
 def test_best_threshold_is_the_largest_of_the_best():
@@ -93,7 +125,7 @@ def faces(noise, people=40, seed=0):
 
 
 def measured(pictures, parts=3):
-    metric = SETS["verification"]()
+    metric = Verification()
     for part in np.array_split(np.arange(len(pictures["identity"])), parts):
         metric.update({name: values[part] for name, values in pictures.items()})
     return metric.result()
@@ -122,5 +154,5 @@ def test_one_kind_alone_cannot_be_measured():
     pictures["is_caricature"] = np.zeros_like(pictures["is_caricature"])
     metric = Verification()
     metric.update(pictures)
-    with pytest.raises(InputError, match="a fold lacks pairs"):
+    with pytest.raises(InputError, match="verification: no pair of one person"):
         metric.result()

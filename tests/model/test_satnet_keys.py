@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.weights.files import load_into
-from model.satnet.keys import by_network, from_official
+from engine.errors import InputError
+from engine.weights.networks import find, load_layers
 from model.satnet.network import AdaINGenerator, DiscriminatorSettings, GeneratorSettings, MultiScaleDiscriminator
 
 STYLE = [f"enc_style.model.{i}.conv" for i in range(5)] + ["enc_style.model.6"]
@@ -97,16 +97,29 @@ def test_released_keys_are_ours(keys):
     released = {
         key: random.standard_normal(tensors[key].shape if key in tensors else [4]).astype(np.float32) for key in keys
     }
-    load_into(network, from_official(released), "generated")
+    load_layers({"network": network}, released, "generated")
     for key, tensor in network.state_dict().items():
         np.testing.assert_array_equal(tensor.numpy(), released[key])
 
 
 def test_domains_of_a_released_file():
     """a is the caricature, b the photo; the keys tell generators from discriminators."""
-    keys = {"enc_style.model.0.conv.weight": 1, "dec.model.0.model.0.model.0.norm.running_mean": 2}
-    generators = by_network({f"{domain}/{key}": value for domain in "ab" for key, value in keys.items()})
-    assert generators.keys() == {f"{name}_generator/enc_style.model.0.conv.weight" for name in ("caricature", "photo")}
-    assert by_network({"a/cnns.0.0.conv.bias": 7}) == {"caricature_discriminator/cnns.0.0.conv.bias": 7}
-    ours = {"photo_generator/mlp.model.0.fc.bias": 3}
-    assert by_network(ours) is ours
+    networks = {
+        f"{domain}_{kind}": build(keys)
+        for domain in ("photo", "caricature")
+        for kind, keys in (("generator", seed_generator_keys()), ("discriminator", seed_discriminator_keys()))
+    }
+    blank = {name: {key: t.numpy() for key, t in network.state_dict().items()} for name, network in networks.items()}
+    for kind, names in (("generator", "gen_"), ("discriminator", "dis_")):
+        for a, b in (("a/", "b/"), (f"{names}a/", f"{names}b/"), (f"{names}a.", f"{names}b.")):
+            arrays = {f"{b}{key}": array for key, array in blank[f"photo_{kind}"].items()}
+            arrays |= {f"{a}{key}": array for key, array in blank[f"caricature_{kind}"].items()}
+            found = {name: "".join(one.place) for name, one in find(networks, arrays, "file").items()}
+            assert found == {f"photo_{kind}": b, f"caricature_{kind}": a}
+
+
+def test_one_generator_is_not_given_to_a_domain_by_chance():
+    networks = {f"{domain}_generator": build(seed_generator_keys()) for domain in ("photo", "caricature")}
+    arrays = {key: tensor.numpy() for key, tensor in networks["photo_generator"].state_dict().items()}
+    with pytest.raises(InputError, match="one network that may be photo_generator or caricature_generator; expected"):
+        load_layers(networks, arrays, "file")

@@ -4,8 +4,9 @@ import numpy as np
 import paddle
 import pytest
 
-from engine.weights.files import load_into, select_network
-from model.sphereface.network import AngleLinear, Sphere20a, network_input, released_parts
+from engine.errors import InputError
+from engine.weights.networks import find, load_layers
+from model.sphereface.network import AngleLinear, Sphere20a, network_input
 
 
 def small(**changes):
@@ -80,27 +81,27 @@ def test_class_weights_start_at_unit_length():
 
 @pytest.mark.parametrize("prefix", ["", "module.", "state_dict/", "state_dict/module."])
 def test_released_and_seed_checkpoints_load(prefix):
-    source, target, classes = small(), small(), AngleLinear(6, 4)
+    source, target, classes, other = small(), small(), AngleLinear(6, 4), AngleLinear(6, 4)
     for parameter in source.parameters():
         parameter.set_value(paddle.rand(parameter.shape))
-    parts = released_parts(released(source, classes, prefix), target, AngleLinear(6, 4))
-    np.testing.assert_array_equal(parts["classifier/weight"], classes.weight.numpy())
-    load_into(target, select_network(parts, "recognizer", "file"), "file")
+    load_layers({"recognizer": target, "classifier": other}, released(source, classes, prefix), "file")
+    np.testing.assert_array_equal(other.weight.numpy(), classes.weight.numpy())
     x = paddle.rand([2, 3, 28, 24])
     np.testing.assert_array_equal(target(x).numpy(), source(x).numpy())
 
 
 def test_a_classifier_of_other_people_is_left_out():
     arrays = released(small(), AngleLinear(6, 10574))
-    assert "classifier/weight" not in released_parts(arrays, small(), AngleLinear(6, 227))
-    assert "classifier/weight" not in released_parts(arrays, small(), None)
-    assert len(released_parts(arrays, small(), None)) == len(arrays) - 1
+    assert list(find({"recognizer": small(), "classifier": AngleLinear(6, 227)}, arrays, "file")) == ["recognizer"]
+    load_layers({"recognizer": small()}, arrays, "file")
 
 
-def test_own_files_and_foreign_keys_pass_as_they_are():
-    own = {"recognizer/conv1_1.weight": np.zeros(1), "classifier/weight": np.zeros(1)}
-    assert released_parts(own, small(), None) is own
-    other = {"conv.weight": np.zeros(1)}
-    assert released_parts(other, small(), None) is other
+def test_own_files_are_strict_and_foreign_keys_are_named():
+    own = {"recognizer/conv1_1.weight": np.zeros(1), "classifier/weight": np.zeros((6, 9))}
+    with pytest.raises(InputError, match=r"file: weights of another size: weight is \[6, 9\] in the file, \[6, 4\]"):
+        load_layers({"classifier": AngleLinear(6, 4)}, own, "file")
+    with pytest.raises(InputError, match="conv1_1.weight is \\[1\\] in the file"):
+        load_layers({"recognizer": small()}, own, "file")
     extra = released(small(), AngleLinear(6, 4)) | {"fc7.weight": np.zeros(1)}
-    assert "recognizer/fc7.weight" in released_parts(extra, small(), None)
+    with pytest.raises(InputError, match="fc7.weight is \\[1\\] in the file, missing in the network"):
+        load_layers({"recognizer": small()}, extra, "file")

@@ -2,10 +2,10 @@
 
 from paddle import nn
 
-from engine.weights.files import load_into
+from engine.weights.networks import load_layers
 from engine.weights.official_keys import official_names
 from loss.angular import angular_softmax, annealing
-from model.sphereface.network import AngleLinear, Sphere20a, released_parts
+from model.sphereface.network import AngleLinear, Sphere20a
 from tests.parity.stylegan2 import tensors
 
 BREAKING_IN = 20001  # the second recorded loss is that of this call, the first that of call 1
@@ -14,7 +14,7 @@ BREAKING_IN = 20001  # the second recorded loss is that of this call, the first 
 class Whole(nn.Layer):
     """Network and classifier under the official keys."""
 
-    def __init__(self, num_classes):  # noqa: D107
+    def __init__(self, num_classes):
         super().__init__()
         self.recognizer, self.classifier = Sphere20a(), AngleLinear(512, num_classes)
 
@@ -22,12 +22,9 @@ class Whole(nn.Layer):
 def sphere20a_values(config, inputs, weights):
     """Forward, both losses, and the gradient of the later one; `weights` are the released keys."""
     network = Whole(config["classnum"])
-    parts = released_parts(weights, network.recognizer, network.classifier)
-    assert len(parts) == len(weights)
-    parts = {key.replace("/", "."): array for key, array in parts.items()}
     if weights["fc5.weight"].dtype == "float64":
         network.to(dtype="float64")
-    load_into(network, parts, "the case's weights")
+    load_layers({"recognizer": network.recognizer, "classifier": network.classifier}, weights, "the case's weights")
     network.eval()
     given = tensors(inputs)
     feature = network.recognizer(given["x"])

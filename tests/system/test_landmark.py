@@ -8,7 +8,8 @@ from engine import config as configuration
 from engine.errors import InputError
 from engine.training.updater import Updater
 from engine.weights.files import write_weights
-from model.landmark.network import CompletionNetwork, official_discriminator_keys
+from model.landmark.keys import official_discriminator_keys
+from model.landmark.network import CompletionNetwork
 from model.landmark_predictor.network import LaFInPredictor
 from system.landmark import LandmarkInpainting, crop_around, mean_pixel
 

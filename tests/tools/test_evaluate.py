@@ -10,7 +10,7 @@ from paddle import nn
 
 from engine.images import read_image, to_uint8, write_image
 from engine.weights.files import write_weights
-from metric.evaluation import suite as metric_suite
+from metric import networks
 from metric.pixel import l1
 from metric.psnr_ssim import psnr
 from tests.script_calls import call
@@ -118,7 +118,7 @@ class Tiny(nn.Layer):
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(metric_suite, "FIDInception", Tiny)
+    monkeypatch.setitem(networks.BUILDERS, "inception_fid", Tiny)
     paddle.seed(0)
     state = {key: value.numpy() for key, value in Tiny().state_dict().items()}
     write_weights(tmp_path / "weights" / "inception_fid.pdparams", state)
@@ -138,9 +138,37 @@ def test_sets_are_whole_folders(folders, weights, tmp_path):
 
 
 def test_folders_without_a_common_name(folders, weights, tmp_path):
-    report, _ = scored(*folders, *weights, "--result_dir", tmp_path / "out")
+    """One line with the way out; sets can be compared all the same."""
+    words = [*folders, "--result_dir", tmp_path / "out"]
+    report, told = scored(*words, status=2)
+    assert report == {} and told.count("\n") == 1
+    for part in (*map(str, folders), "a_predict.png", "--suffix TEXT", "--metrics fid,kid"):
+        assert part in told
+    report, _ = scored(*words, *weights[:2], "--metrics=fid,kid")
     assert report["scores"].keys() == {"fid/restored", "kid/restored"}
-    assert "no name is in both" in report["not_computed"]["psnr"]
+
+
+def test_masks_without_a_common_name(folders, tmp_path):
+    draw(tmp_path / "masks", ["q"])
+    words = ["--suffix=_predict", "--masks", tmp_path / "masks", "--result_dir", tmp_path / "out"]
+    _, told = scored(*folders, *words, status=2)
+    assert told.count("\n") == 1 and f"{folders[0]} and {tmp_path / 'masks'}" in told and "q.png" in told
+
+
+def test_no_pair_that_can_be_read(folders, tmp_path):
+    for path in folders[0].rglob("*.png"):
+        path.write_bytes(b"nothing")
+    _, told = scored(*folders, "--suffix=_predict", "--metrics=psnr", "--result_dir", tmp_path / "out", status=2)
+    assert "error: none of the pairs can be read; the first: " in told and "a_predict.png" in told
+
+
+def test_identical_pairs_stand_beside_the_mean_of_the_others(folders, tmp_path):
+    write_image(folders[0] / "a_predict.png", read_image(folders[1] / "a.png"))
+    report, told = scored(*folders, "--suffix=_predict", "--metrics=psnr", "--result_dir", tmp_path / "out")
+    values = {row["name"]: row["psnr/restored"] for row in report["rows"]}
+    assert values["a"] == "inf"
+    assert report["scores"]["psnr/restored"] == pytest.approx((values["b"] + values["d/c"]) / 2)
+    assert "identical 1" in told and "psnr/restored: 1 identical, left out of the mean" in told
 
 
 def test_a_folder_against_itself_and_saved_statistics(folders, weights, tmp_path):

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from engine.errors import ConfigError, InputError
-from engine.weights import download
+from engine.weights import download, fetch
 from engine.weights import manifest as manifest_module
 from engine.weights.files import read_loss_weights, read_weights, write_torch
-from engine.weights.known import BY_NAME
+from engine.weights.known import known_networks
 from engine.weights.manifest import Entry, fetch_hint, read_manifest
 from model.gpen.network import GPENDiscriminator
 from tools import fetch_weights
@@ -90,8 +90,11 @@ def entry(server, path="/file", **fields):
     return Entry(url=server.url + path, **fields)
 
 
+NOTHING = {"licence": "MIT", "purpose": "test", "file": "W.pth"}
+
+
 def obtain(cache, what, offline=False):
-    return fetch_weights.obtain("it", what, cache, offline)
+    return fetch.obtain("it", what, cache, offline)
 
 
 def left(cache):
@@ -188,9 +191,14 @@ def test_redirects_are_followed_within_http_only(server, tmp_path):
     server.script["to"] = "file:///etc/passwd"
     with pytest.raises(InputError, match="the server answers 302"):
         obtain(tmp_path, entry(server, "/moved", file="other.pth"))
+    server.script["to"] = "ftp://127.0.0.1:9/W"
+    with pytest.raises(InputError, match="/moved: redirects to ftp://127.0.0.1:9/W, which is not https"):
+        obtain(tmp_path, entry(server, "/moved", file="third.pth"))
     request = download.urllib.request.Request("https://example.org/W")
-    with pytest.raises(InputError, match="redirects to http://example.org/W, which is not https"):
-        download._Redirects().redirect_request(request, None, 302, "Found", {}, "http://example.org/W")
+    for url in ("http://example.org/W", "ftp://example.org/W"):
+        with pytest.raises(InputError, match=f"redirects to {url}, which is not https"):
+            download._Redirects().redirect_request(request, None, 302, "Found", {}, url)
+    assert download._Redirects().redirect_request(request, None, 302, "Found", {}, "https://example.org/V")
 
 
 @pytest.mark.parametrize(("status", "requests"), [(404, 1), (403, 1), (500, 4), (429, 4)])
@@ -203,7 +211,7 @@ def test_refusals_are_named_and_only_passing_ones_repeated(server, tmp_path, sta
 
 def test_a_server_that_is_not_there(server, tmp_path):
     with pytest.raises(InputError, match=r"http://127.0.0.1:9/W: no complete download in 4 attempts \(.*refused"):
-        obtain(tmp_path, Entry(url="http://127.0.0.1:9/W", licence="", purpose="", file="W.pth"))
+        obtain(tmp_path, Entry(url="http://127.0.0.1:9/W", **NOTHING))
 
 
 def test_no_space_is_seen_before_and_while_writing(server, tmp_path, monkeypatch):
@@ -220,7 +228,7 @@ def test_no_space_is_seen_before_and_while_writing(server, tmp_path, monkeypatch
 def test_offline_and_by_hand_name_the_file_and_where_it_is_from(server, tmp_path):
     with pytest.raises(InputError, match=rf"{tmp_path}/W.pth is not there, and offline nothing .* {server.url}/file$"):
         obtain(tmp_path, entry(server), offline=True)
-    by_hand = Entry(page="https://example.org/drive", licence="MIT", purpose="test", file="W.pth")
+    by_hand = Entry(page="https://example.org/drive", **NOTHING)
     with pytest.raises(InputError, match=rf"get it from https://example.org/drive, save it as {tmp_path}/W.pth"):
         obtain(tmp_path, by_hand)
     assert not server.seen
@@ -233,9 +241,10 @@ def published(server, tmp_path, monkeypatch):
     write_torch(tmp_path / "source.pth", arrays)
     server.content = (tmp_path / "source.pth").read_bytes()
     fields = entry(server).model_dump(exclude_defaults=True)
-    fields |= {"network": "gpen_discriminator", "place": str(tmp_path / "weights" / "critic.pdparams")}
+    fields |= {"network": "gpen_discriminator", "place": "weights/critic.pdparams"}
     (tmp_path / "manifest.yaml").write_text(yaml.safe_dump({"critic": fields}))
     monkeypatch.setattr(manifest_module, "MANIFEST", tmp_path / "manifest.yaml")
+    monkeypatch.setattr(fetch, "ROOT", tmp_path)
     monkeypatch.setenv("KINTSUGI_CACHE", str(tmp_path / "cache"))
     return arrays
 
@@ -257,15 +266,15 @@ def test_the_command_downloads_converts_and_places(published, server, tmp_path, 
 
 
 def test_what_is_no_network_is_copied(published, server, tmp_path):
-    fields = entry(server, network="").model_dump(exclude_defaults=True) | {"place": str(tmp_path / "there" / "it.npz")}
+    fields = entry(server, network="").model_dump(exclude_defaults=True) | {"place": "weights/there/it.npz"}
     (tmp_path / "manifest.yaml").write_text(yaml.safe_dump({"it": fields}))
     fetch_weights.main(["it"])
-    assert (tmp_path / "there" / "it.npz").read_bytes() == server.content
+    assert (tmp_path / "weights" / "there" / "it.npz").read_bytes() == server.content
 
 
 def test_a_missing_file_names_its_command(published, tmp_path, monkeypatch, caplog):
     place = tmp_path / "weights" / "critic.pdparams"
-    command = f"; `python tools/fetch_weights.py critic` brings it to {place}"
+    command = "; `python tools/fetch_weights.py critic` brings it to weights/critic.pdparams"
     assert fetch_hint("elsewhere/critic.pdparams") == command and fetch_hint("other.pdparams") == ""
     with pytest.raises(InputError, match="No such file or directory") as caught:
         read_weights(place)
@@ -281,19 +290,22 @@ def test_the_cache_folder(monkeypatch, tmp_path):
     for name in ("KINTSUGI_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "/home")
-    assert fetch_weights.cache_folder() == Path("/home/.cache/kintsugi")
+    assert fetch.cache_folder() == Path("/home/.cache/kintsugi")
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert fetch_weights.cache_folder() == Path("/x/kintsugi")
+    assert fetch.cache_folder() == Path("/x/kintsugi")
     monkeypatch.setenv("KINTSUGI_CACHE", "/k")
-    assert fetch_weights.cache_folder() == Path("/k") and fetch_weights.cache_folder("/n") == Path("/n")
+    assert fetch.cache_folder() == Path("/k") and fetch.cache_folder("/n") == Path("/n")
 
 
 def test_the_manifest_that_is_shipped():
     entries = read_manifest()
     assert {"gpen_bfr_256", "ir_se50", "gfpgan_v1_4", "vgg19", "inception_fid", "lpips_alex"} <= entries.keys()
     for name, one in entries.items():
+        if not one.parts:
+            given = {field for field in ("size", "sha256") if getattr(one, field)}
+            assert given ^ {"size", "sha256"} == set(one.unpublished), name
         assert one.licence and one.purpose, name
-        assert not one.network or one.network in BY_NAME, name
+        assert not one.network or one.network in known_networks(), name
         assert not one.place or one.place.startswith("weights/")
         assert one.network or not one.place.endswith(".pdparams"), name
         assert not one.place or Path(one.place).suffix in (".pdparams", Path(one.file).suffix), name
@@ -303,6 +315,9 @@ def test_the_manifest_that_is_shipped():
 
 @pytest.mark.parametrize(("text", "line"), [
     ("a: {licence: x, purpose: y}", r"a.*expected one of url, page and parts"),
+    ("a: {licence: x, purpose: y, url: 'https://x', file: ..}", r"a.file: .*pattern"),
+    *((f"a: {{licence: x, purpose: y, url: 'https://x', file: f, place: {place}}}", r"a.place: .*pattern")
+      for place in ("../..", "weights/../../x", "/etc/passwd", "weights/", "weights//x", "other/x", "weights/.git")),
     ("a: {licence: x, purpose: y, url: 'ftp://x', file: f}", r"a.url: .*pattern"),
     ("a: {licence: x, purpose: y, url: 'https://x', file: ../f}", r"a.file: .*pattern"),
     ("a: {licence: x, purpose: y, url: 'https://x', file: f, sha256: abc}", r"a.sha256: .*pattern"),

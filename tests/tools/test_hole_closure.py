@@ -4,9 +4,9 @@ import numpy as np
 import paddle
 import pytest
 
+from deploy.hole_closure import closes, followed, largest, largest_closed, open_part
 from engine.images import write_image
-from model.partialconv.hole_closure import closes, encoder_kernels, followed, largest, largest_closed
-from model.partialconv.network import PartialConvUNet, UNetSettings
+from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
 from tools.hole_closure import main
 
 
@@ -73,6 +73,16 @@ def test_follows_a_hole_of_any_size_as_the_network_does(unet):
                 f"layer {number}: {empty.mean():.1%} of {empty.shape[0]} x {empty.shape[1]} cells are empty"
             )
     assert followed(np.ones((16, 16), bool), [3])[-1].startswith("NOT closed")
+
+
+@pytest.mark.parametrize("hole", [square(32, 0, 0, 31), square(32, 9, 3, 8), square(32, 0, 0, 29)[:, :29]])
+def test_the_open_part_lies_under_the_cells_that_the_network_leaves_empty(unet, hole):
+    padded = np.pad(hole, [(0, -side % 16) for side in hole.shape], constant_values=True)
+    empty = masks(unet, padded)[-1]
+    for row, column in np.ndindex(*empty.shape):
+        part = np.s_[row * 16 : row * 16 + 16, column * 16 : column * 16 + 16]
+        assert (open_part(hole, [7, 5, 5, 3])[part] == (hole[part] & empty[row, column])).all()
+    assert open_part(hole, [7, 5, 5, 3]).any() == empty.any() and not open_part(hole, ()).any()
 
 
 def test_largest_and_closes():

@@ -7,6 +7,7 @@ import paddle
 import pytest
 
 from data_loader.drawn_faces.rendering import render
+from data_loader.galleries import drawn_gallery, person
 from engine.errors import InputError
 from engine.images import read_image, write_image
 from engine.weights.files import write_weights
@@ -14,7 +15,6 @@ from model.landmark.network import CompletionNetwork
 from model.landmark_predictor.network import LaFInPredictor
 from system.landmark import LandmarkInpainting
 from tools import landmark_tables
-from tools.landmark_tables import drawn_gallery, person
 
 SMALLEST = [
     "-o",

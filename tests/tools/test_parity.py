@@ -61,7 +61,7 @@ def test_a_key_that_is_not_computed_fails(folder, capsys):
     (folder / "meta.json").write_text(json.dumps(meta))
     rewrite(folder / "gan_losses_0.npz", lambda arrays: arrays.update({"out:new": np.zeros(2)}))
     assert main([str(folder), "--case", "gan*"]) == 1
-    assert "computed nothing" in [line for line in lines(capsys) if not line["ok"]][0]["reason"]
+    assert "computed nothing" in next(line for line in lines(capsys) if not line["ok"])["reason"]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,41 @@ def test_recipe_gives_the_published_values():
     np.testing.assert_allclose(recipe_array("conv1.weight", (2, 1, 3, 3), "he", 7).ravel()[:4], expected, rtol=1e-7)
     assert recipe_array("bn.running_var", (50,), "he", 7).min() >= 0.5
     assert recipe_array("bn.num_batches_tracked", (), "he", 7).shape == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.name for path in (GOLDEN / "runs").glob("*_trace_*.npz")))
+def test_recorded_runs_of_the_official_programs_come_out_again(name, tmp_path, capsys):
+    """The first steps of each; what a later term says depends on all weights after every step before it."""
+    shutil.copy(GOLDEN / "runs" / name, tmp_path)
+    assert main([str(tmp_path)]) == 0
+    found = lines(capsys)
+    assert len(found) > 3 and all(line["error"] < 1e-10 for line in found)
+
+
+@pytest.mark.slow
+def test_a_run_that_differs_is_exit_1(tmp_path, capsys):
+    shutil.copy(GOLDEN / "runs" / "gpen_trace_1.npz", tmp_path)
+
+    def change(arrays):
+        meta = json.loads(str(arrays["meta"])) | {"steps": 2}
+        arrays["meta"] = json.dumps(meta)
+        for key in [key for key in arrays if key.startswith("log/")]:
+            arrays[key] = arrays[key][:2]
+        arrays["log/generator/loss"][1] *= 1 + 1e-9
+        arrays["log/discriminator/r1"][:] = np.nan
+
+    rewrite(tmp_path / "gpen_trace_1.npz", change)
+    assert main([str(tmp_path)]) == 1
+    assert {line["term"] for line in lines(capsys) if not line["ok"]} == {"generator/loss", "discriminator/r1"}
+
+
+def test_damaged_and_unknown_runs_are_exit_2(tmp_path, capsys):
+    np.savez(tmp_path / "a_trace_0.npz", meta=json.dumps({"kind": "unheard_of"}))
+    (tmp_path / "b_trace_0.npz").write_bytes(b"PK")
+    assert main([str(tmp_path)]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2 and "unheard_of" in errors[0] and "b_trace_0" in errors[1]
 
 
 def test_gradients_need_both_errors_small():

@@ -5,10 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from data_loader.webcaricature import FaceSettings, LabelledFaces
+from data_loader.batches import EvaluationBatches
 from data_loader.webcaricature_files import Picture, view2_pairs
+from data_loader.webcaricature_protocol import fold_sets, trained_people
 from engine.errors import InputError
+from engine.system import System
 from engine.weights.files import write_weights
+from metric.evaluation import face_pairs
+from metric.evaluation.evaluate import evaluate
 from tests.data_loader.webcaricature_tree import PEOPLE, write_tree
 from tests.system.test_sphereface import RECIPE, sphereface
 from tools import verify_faces
@@ -19,9 +23,21 @@ def root(tmp_path_factory):
     return write_tree(tmp_path_factory.mktemp("WebCaricature"))
 
 
-def faces(root, embed, fold=1):
-    settings = FaceSettings(root=root, fold=fold, filtered=False, image_size=(28, 24))
-    return verify_faces.Faces(LabelledFaces(settings, 0, training=False), embed, 4)
+class Seen(System):
+    """Embeddings by a function of the pictures."""
+
+    def __init__(self, embed):
+        self.embed = embed
+
+    def generate(self, batch, networks):
+        return {"embedding": self.embed(batch["image"].numpy())}
+
+
+def faces(root, embed):
+    found = face_pairs.Faces()
+    _, dataset, _ = next(fold_sets(root, (28, 24)))
+    evaluate(Seen(embed), {}, EvaluationBatches(dataset, 4, 0), [found])
+    return found
 
 
 def person_and_picture(images):
@@ -33,9 +49,9 @@ def person_and_picture(images):
 def test_colour_baselines():
     images = np.zeros([2, 3, 4, 4], np.float32)
     images[1, 0] = 1
-    np.testing.assert_allclose(verify_faces.mean_colour(images), [[-0.5, -0.5, -0.5], [0.5, -0.5, -0.5]])
+    np.testing.assert_allclose(face_pairs.mean_colour(images), [[-0.5, -0.5, -0.5], [0.5, -0.5, -0.5]])
     images[1, 0, :2] = 0.3
-    found = verify_faces.colour_histogram(images)
+    found = face_pairs.colour_histogram(images)
     assert found.shape == (2, 512) and found[0, 0] == 1
     assert found[1, 7 * 64] == found[1, 2 * 64] == 0.5
 
@@ -44,7 +60,7 @@ def test_restricted_pairs_are_those_listed(root):
     it = faces(root, person_and_picture)
     matched, mismatched = view2_pairs(root)[0]
     positive, negative = it.restricted(matched, mismatched)
-    vectors = dict(zip(it.names, it.vectors, strict=True))
+    vectors = dict(zip(it.pictures, it.columns()[0], strict=True))
     for scores, pairs in ((positive, matched), (negative, mismatched)):
         for score, (c, p) in zip(scores, pairs, strict=True):
             a, b = vectors[c.name], vectors[p.name]
@@ -60,14 +76,14 @@ def test_unrestricted_pairs_are_all_of_a_photo_and_a_caricature(root):
 
 def test_the_seeds_pairs_mix_the_kinds(root):
     it = faces(root, lambda images: images[:, :, 14, 12])
-    it.vectors = np.eye(len(it.names))  # so that a pair of one picture with itself would show
+    _, identities, kinds = it.columns()
+    it.parts = [[np.eye(len(kinds)), identities, kinds]]  # so that a pair of one picture with itself would show
     positive, negative = it.random_pairs(np.random.RandomState(1), 200)
     assert len(positive) == len(negative) == 200 and positive.max() < 0.5 and negative.max() < 0.5
-    kinds = it.is_caricature
-    it.vectors = np.stack([kinds, 1 - kinds], 1).astype(float)  # cosine 1: same kind
+    it.parts = [[np.stack([kinds, 1 - kinds], 1).astype(float), identities, kinds]]  # cosine 1: same kind
     positive, negative = it.random_pairs(np.random.RandomState(1), 200)
     assert 20 < (positive > 0.5).sum() < 180 and 20 < (negative > 0.5).sum() < 180
-    it.vectors = np.eye(2)[it.identities]
+    it.parts = [[np.eye(2)[identities], identities, kinds]]
     positive, negative = it.random_pairs(np.random.RandomState(1), 50)
     assert positive.min() > 0.9 and negative.max() < 0.1
 
@@ -127,13 +143,13 @@ def test_official_protocol_with_weights_that_saw_nobody(command, root, capsys, w
 
 
 def test_the_seeds_protocol_is_named_leaky(command, root, capsys, monkeypatch):
-    monkeypatch.setattr(verify_faces.Faces.random_pairs, "__defaults__", (20,))
+    monkeypatch.setattr(face_pairs.Faces.random_pairs, "__defaults__", (20,))
     assert run(command, "--root", str(root), "--protocol", "seed") == 0
     assert "seed (leaky)" in capsys.readouterr().out
 
 
 def test_a_single_fold_has_no_accuracy():
-    shown = verify_faces.line(
+    shown = face_pairs.line(
         "network", {f"{key}{end}": 0.5 for key in ("tar_far_0.1", "tar_far_1", "auc") for end in ("", "_std")}
     )
     found = [part.strip() for part in shown.split("  ") if part.strip()]
@@ -142,11 +158,11 @@ def test_a_single_fold_has_no_accuracy():
 
 def test_trained_people_of_a_fold(command, root):
     config = verify_faces.parse("x", {}, command[0], standing=(), own={}).config
-    assert verify_faces.trained_people("config", config, None) == set(PEOPLE[:3])
-    assert verify_faces.trained_people("config", config, 1) == {"Ai Wei Wei", "Bill"}
-    assert verify_faces.trained_people("none", config, 1) == set()
+    assert trained_people("config", config.data.train, None) == set(PEOPLE[:3])
+    assert trained_people("config", config.data.train, 1) == {"Ai Wei Wei", "Bill"}
+    assert trained_people("none", config.data.train, 1) == set()
     with pytest.raises(InputError, match="--trained nofile: cannot be read"):
-        verify_faces.trained_people("nofile", config, 1)
+        trained_people("nofile", config.data.train, 1)
 
 
 @pytest.mark.slow
@@ -159,3 +175,6 @@ def test_validation_people_with_baselines(command, capsys):
     assert verify_faces.main([*arguments, "--pretrained", str(command[1] / "one.pdparams")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in lines[1:]] == ["network", "mean colour", "colour histogram"]
+    assert verify_faces.main([*arguments, "--pretrained", str(command[1] / "one.pdparams"), "--protocol", "seed"]) == 0
+    assert [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
+        "network (seed's)", "mean colour (seed's)", "colour histogram (seed's)"]  # fmt: skip

@@ -6,21 +6,13 @@ edge close later.
 Source: Liu et al. 2018, the rule of the mask update (a window with a valid cell gives a valid cell).
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
 import numpy as np
 from scipy.ndimage import minimum_filter
 
 
-def encoder_kernels(network):
-    """Kernel sizes of a network's convolutions of stride 2, in order; transposed ones are none of them."""
-    kernels = []
-    for layer in network.sublayers():
-        stride = np.ravel(getattr(layer, "stride", None) or getattr(layer, "_stride", None) or 0)
-        if stride[0] == 2 and "Transpose" not in type(layer).__name__:
-            kernels.append(layer.weight.shape[-1])
-    return kernels
-
-
-def empty_cells(hole, kernel, is_line=False):
+def empty_cells(hole: np.ndarray, kernel: int, is_line: bool = False) -> np.ndarray:
     """Cells of the next layer whose window holds nothing valid.
 
     Args:
@@ -35,7 +27,7 @@ def empty_cells(hole, kernel, is_line=False):
     return empty[:, ::2] if is_line else empty[::2, ::2]
 
 
-def closes(starts, length, size, kernels):
+def closes(starts: Iterable[int], length: int, size: int, kernels: Sequence[int]) -> bool:
     """Whether the kernels' layers close every hole [start, start + length) of a line of `size`, and so such squares.
 
     A square is empty where both its sides are: it closes with them.
@@ -47,17 +39,15 @@ def closes(starts, length, size, kernels):
     return not hole.any()
 
 
-def largest_closed(size, kernels):
+def largest_closed(size: int, kernels: Sequence[int]) -> list[int]:
     """Sides of the largest holes that the layers close at every place: (off the edge, at the top or left, at the
     bottom or right); 0 where none."""
-    places = (lambda n: range(1, size - n), lambda n: [0], lambda n: [size - n])
-    return [
-        largest(lambda n, place=place: closes(place(n), n, size, kernels), size - 1 - (number == 0))
-        for number, place in enumerate(places)
-    ]
+    inside = largest(lambda n: closes(range(1, size - n), n, size, kernels), size - 2)
+    first = largest(lambda n: closes([0], n, size, kernels), size - 1)
+    return [inside, first, largest(lambda n: closes([size - n], n, size, kernels), size - 1)]
 
 
-def largest(holds, most):
+def largest(holds: Callable[[int], bool], most: int) -> int:
     """The largest n from 1 to `most` for which holds(n), which is true up to some n; 0 if for none."""
     low, high = 0, most
     while low < high:
@@ -66,12 +56,11 @@ def largest(holds, most):
     return low
 
 
-def closure_table(size, kernels):
+def closure_table(size: int, kernels: Sequence[int]) -> list[str]:
     """Lines of the table: a row a layer."""
     lines = [
         f"picture of {size} x {size}; side of the largest square hole that is closed after each layer",
-        f"{'layer':>5} {'kernel':>6} {'map':>5} {'field':>6} {'off the edge':>13} {'top or left':>12} "
-        f"{'bottom or right':>16}",
+        f"layer kernel   map  field  off the edge  top or left {'bottom or right':>16}",
     ]
     field, step, side = 1, 1, size
     for number, kernel in enumerate(kernels, 1):
@@ -81,14 +70,29 @@ def closure_table(size, kernels):
     return lines
 
 
-def followed(hole, kernels):
-    """Lines that follow one hole [H, W] bool through the layers, padded to whole steps as the network does."""
+def layers_of(hole: np.ndarray, kernels: Sequence[int]) -> Iterator[np.ndarray]:
+    """The empty cells after each layer of a hole [H, W] bool, padded to whole steps as the network does."""
     multiple = 2 ** len(kernels)
     hole = np.pad(hole, [(0, -side % multiple) for side in hole.shape], constant_values=True)
-    lines = []
-    for number, kernel in enumerate(kernels, 1):
+    for kernel in kernels:
         hole = empty_cells(hole, kernel)
-        lines.append(f"layer {number}: {hole.mean():.1%} of {hole.shape[0]} x {hole.shape[1]} cells are empty")
-        if not hole.any():
+        yield hole
+
+
+def open_part(hole: np.ndarray, kernels: Sequence[int]) -> np.ndarray:
+    """What of a hole [H, W] bool lies under cells that the last layer leaves empty: [H, W] bool."""
+    if not kernels or not hole.any():
+        return np.zeros_like(hole)
+    *_, last = layers_of(hole, kernels)
+    step = 2 ** len(kernels)
+    return hole & last.repeat(step, 0).repeat(step, 1)[: hole.shape[0], : hole.shape[1]]
+
+
+def followed(hole: np.ndarray, kernels: Sequence[int]) -> list[str]:
+    """Lines that follow one hole [H, W] bool through the layers."""
+    lines = []
+    for number, empty in enumerate(layers_of(hole, kernels), 1):
+        lines.append(f"layer {number}: {empty.mean():.1%} of {empty.shape[0]} x {empty.shape[1]} cells are empty")
+        if not empty.any():
             return [*lines, f"closed at layer {number} of {len(kernels)}"]
-    return [*lines, "NOT closed: what is left at the last layer is filled without having seen a known pixel"]
+    return [*lines, "NOT closed: what is left at the last layer is filled coarse to fine, from smaller copies"]

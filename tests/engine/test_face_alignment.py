@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_loader.face_alignment import (
+from engine.face_alignment import (
     MIRROR,
     TEMPLATE,
     aligned,

@@ -8,6 +8,8 @@ Source: Huo et al. 2018 (WebCaricature: the landmarks); Liu et al. 2017 and clca
 MATLAB's cp2tform (nonreflective similarity); Umeyama 1991.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -22,26 +24,26 @@ TEMPLATE = np.array(  # left eye, right eye, nose tip, mouth corners
 FINEST = 2.0  # pixels a template pixel at which a picture is sampled at least, then averaged
 
 
-def flipped(landmarks, width):
+def flipped(landmarks: np.ndarray, width: int) -> np.ndarray:
     """Landmarks [17, 2] of the picture mirrored left to right, `width` pixels wide; its own inverse."""
     mirrored = np.asarray(landmarks)[MIRROR].copy()
     mirrored[:, 0] = width - 1 - mirrored[:, 0]
     return mirrored
 
 
-def five_points(landmarks):
+def five_points(landmarks: np.ndarray) -> np.ndarray:
     """[17, 2] -> [5, 2]: eye centres, nose tip, mouth corners."""
     points = np.asarray(landmarks, float)
     return np.stack([points[8:10].mean(0), points[10:12].mean(0), points[12], points[14], points[16]])
 
 
-def five_of_68(landmarks):
+def five_of_68(landmarks: np.ndarray) -> np.ndarray:
     """[68, 2] in iBUG order -> [5, 2]: eye centres, nose tip, mouth corners."""
     points = np.asarray(landmarks, float)
     return np.stack([points[[36, 39]].mean(0), points[[42, 45]].mean(0), points[30], points[48], points[54]])
 
 
-def cp2tform(source, target):
+def cp2tform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """[2, 3] similarity without reflection that takes `source` [N, 2] to `target` [N, 2].
 
     The error is minimised among the source points: the map from target to source is fitted, then inverted.
@@ -58,7 +60,7 @@ def cp2tform(source, target):
     return inverse[:2]
 
 
-def umeyama(source, target):
+def umeyama(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """[2, 3] similarity without reflection with the least squared error among the target points.
 
     Source: Umeyama 1991, equations (40) to (43).
@@ -72,17 +74,19 @@ def umeyama(source, target):
     return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
 
 
-def moved(matrix, points):
+def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """[2, 3] applied to [N, 2]."""
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def placed_template(scale, margin):
+def placed_template(scale: float, margin: float) -> np.ndarray:
     """The template's five points in a picture of `scale` pixels a template pixel with a border of `margin` pixels."""
     return scale * TEMPLATE + margin
 
 
-def aligned(image, landmarks, size, margin=0):
+def aligned(
+    image: np.ndarray, landmarks: np.ndarray, size: Sequence[int], margin: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """The face of a picture brought to the template.
 
     Args:
@@ -105,7 +109,9 @@ def aligned(image, landmarks, size, margin=0):
     return crop, moved(matrix, np.asarray(landmarks, float))
 
 
-def face_crop(image, five, template, size, scale):
+def face_crop(
+    image: np.ndarray, five: np.ndarray, template: np.ndarray, size: Sequence[int], scale: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A picture with the five points of its face brought to those of a template.
 
     Args:
