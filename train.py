@@ -70,7 +70,7 @@ def main():
     to_console()
     config, checkpoint = taken_up(args)
     training = build_dataset(config.data.train, config.seed, training=True)
-    config = settled(config, training, checkpoint)
+    config = settled(config, training, checkpoint, args.pretrained)
     folder, world = config.output.dir, distributed.world_size()
     trainer = assembled(config, training, args.profiler_options)
     if checkpoint is not None:

@@ -155,7 +155,7 @@ class EvaluationBatches:
 
     def __len__(self):
         """Number of batches."""
-        return -(-len(self.dataset) // self.batch_size)
+        return (len(self.dataset) + self.batch_size - 1) // self.batch_size
 
     def __iter__(self):
         """Batches of readable samples; `skipped` grows by the error texts of the others.

@@ -51,7 +51,7 @@ class MaskSettings(Settings):
             raise ValueError("expected either 'kinds' (drawn holes with their weights) or 'files' (a folder or .zip)")
         if self.files is None and (self.white_means or self.augmentation != "none"):
             raise ValueError("'white_means' and 'augmentation' are for 'files'")
-        if not self.margins or self.files is not None and self.margins != (0.0,):
+        if not self.margins or (self.files is not None and self.margins != (0.0,)):
             raise ValueError(f"margins is {list(self.margins)}; expected some for 'kinds' and none for 'files'")
         for low, high in self.ratios:
             for margin in self.margins:
@@ -140,7 +140,7 @@ def drawn_hole(kind, size, ratio, margin, rng):
         if ratio is None:
             target = {"half": 0.5, "centre": 0.25}.get(kind, target)
         hole = np.pad(SHAPES[kind](inner, target, rng), [(edge, edge) for edge in frame])
-        if low < hole.mean() <= high or ratio is None and kind in ("half", "centre"):
+        if low < hole.mean() <= high or (ratio is None and kind in ("half", "centre")):
             return hole
     raise ValueError(f"{kind}: no hole of ratio {(low, high)} at {size} in {ATTEMPTS} draws")
 
@@ -162,7 +162,7 @@ def strokes(size, target, rng):
         angle += rng.uniform(-np.pi / 2, np.pi / 2) + (np.pi if rng.uniform() < 0.3 else 0)
         end = point + rng.uniform(20, 128) * unit * np.array([np.cos(angle), np.sin(angle)])
         end = np.clip(end, 0, (size[1] - 1, size[0] - 1))
-        start, stop = (tuple(int(round(value)) for value in place) for place in (point, end))
+        start, stop = (tuple(round(value) for value in place) for place in (point, end))
         cv2.line(canvas, start, stop, 1, width)
         cv2.circle(canvas, stop, width // 2, 1, -1)
         point, turns = end, turns - 1

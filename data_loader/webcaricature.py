@@ -96,7 +96,7 @@ def open_source(config, training):
 class _Faces:
     """What both data sets share: the source, and a picture as the network sees it."""
 
-    def __init__(self, config, seed, training):  # noqa: D107
+    def __init__(self, config, seed, training):
         self.config, self.seed, self.training = config, seed, training
         self.source = open_source(config, training)
         self.num_identities = len(self.source.people)

@@ -60,8 +60,7 @@ def closure_table(size: int, kernels: Sequence[int]) -> list[str]:
     """Lines of the table: a row a layer."""
     lines = [
         f"picture of {size} x {size}; side of the largest square hole that is closed after each layer",
-        f"{'layer':>5} {'kernel':>6} {'map':>5} {'field':>6} {'off the edge':>13} {'top or left':>12} "
-        f"{'bottom or right':>16}",
+        f"layer kernel   map  field  off the edge  top or left {'bottom or right':>16}",
     ]
     field, step, side = 1, 1, size
     for number, kernel in enumerate(kernels, 1):

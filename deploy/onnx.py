@@ -37,7 +37,7 @@ def extra(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise InputError(f"{name.split('.')[0]} is not installed; install requirements-onnx.txt") from None
+        raise InputError(f"{name.split('.', maxsplit=1)[0]} is not installed; install requirements-onnx.txt") from None
 
 
 def export_onnx(

@@ -46,7 +46,7 @@ def start(device="auto"):
     elif world_size() == 1:
         paddle.set_device("gpu")
     else:
-        paddle.set_device(f"gpu:{int(os.environ.get('FLAGS_selected_gpus', '0').split(',')[0])}")
+        paddle.set_device(f"gpu:{int(os.environ.get('FLAGS_selected_gpus', '0').split(',')[0])}")  # noqa: SIM112  Paddle's
     if world_size() > 1:
         dist.init_parallel_env()
 

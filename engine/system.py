@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, cast, get_args
 
 import paddle
@@ -151,6 +152,11 @@ class System:
             config: RunConfig.
             dataset: the training set.
         """
+        return config
+
+    @classmethod
+    def settle_for(cls, config: RunConfig, path: str | Path) -> RunConfig:
+        """The run's configuration with what depends on the weights that training starts from; before it is frozen."""
         return config
 
     def prepare_training(self) -> None:

@@ -52,6 +52,11 @@ def neighbour_distances(image):
     return (image[:, :, :, 1:] - image[:, :, :, :-1]).abs(), (image[:, :, 1:] - image[:, :, :-1]).abs()
 
 
+def at_least_float32(x):
+    """A tensor out of autocast: half precision becomes float32, float64 stays. Source: ours."""
+    return x if x.dtype == paddle.float64 else x.astype("float32")
+
+
 class VGGLoss:
     """Perceptual and style loss of an output and its composite, on three pooled layers of a frozen VGG-16.
 
@@ -76,10 +81,10 @@ class VGGLoss:
         found = self.network(paddle.concat([output, composite]))
         perceptual = style = 0.0
         for layer in LAYERS:
-            target, count = wanted[layer].astype("float32"), len(image)
+            target, count = at_least_float32(wanted[layer]), len(image)
             target_gram = gram_matrix(target)
             for feature in (found[layer][:count], found[layer][count:]):
-                feature = feature.astype("float32")
+                feature = at_least_float32(feature)
                 perceptual = perceptual + (feature - target).abs().mean()
                 style = style + (gram_matrix(feature) - target_gram).abs().mean()
         return {"perceptual": perceptual, "style": style}

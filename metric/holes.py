@@ -8,6 +8,7 @@ Source: Liu et al. 2018 (PartialConv), section 4, for the buckets; the measures 
 `metric.psnr_ssim`, averaged over the hole.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -52,7 +53,7 @@ def hole_ratio(mask):
 
 def bucket(ratio, edges=BUCKETS):
     """Name of the bucket a hole ratio falls into, such as "0.1-0.2"; None below the first edge and above the last."""
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         if low < ratio <= high:
             return f"{low:g}-{high:g}"
     return None
@@ -72,7 +73,7 @@ def per_bucket(ratios, values, edges=BUCKETS):
     """
     names = [bucket(ratio, edges) for ratio in ratios]
     found = {}
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         name = f"{low:g}-{high:g}"
         chosen = [value for own, value in zip(names, values, strict=True) if own == name]
         if chosen:

@@ -29,7 +29,7 @@ def original_settings(path):
     ):
         raise InputError(f"{path}: mpv is {reprlib.repr(mean)}; expected the mean pixel, three numbers in [0, 1]")
     size = content.get("input_generator_size")
-    if not (size is None or isinstance(size, int) and 1 < size < 2**16):
+    if not (size is None or (isinstance(size, int) and 1 < size < 2**16)):
         raise InputError(f"{path}: input_generator_size is {reprlib.repr(size)}; expected a number of pixels")
     sizes = {"recipe.image_size": size, "recipe.local_size": size // 2} if size else {}
     return {"recipe.mean_pixel": mean, **sizes}

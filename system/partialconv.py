@@ -13,14 +13,17 @@ import paddle
 from paddle import nn
 from pydantic import Field, model_validator
 
+from engine.config import replaced
 from engine.images import composite, from_signed, to_signed
+from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
-from engine.weights.files import read_loss_weights
+from engine.weights.files import read_loss_weights, read_weights
 from engine.weights.networks import load_layers
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
+from model.partialconv.keys import is_in_window_scale
 from model.partialconv.maruru import Critic, MaruruSettings, MaskedUNet
 from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
 
@@ -82,6 +85,15 @@ class PartialConv(System):
             for split in ("train", "validation")
         },
     }
+
+    @classmethod
+    def settle_for(cls, config, path):
+        """Train weights in naoto0804's scale in that scale: his learning rates are for weights of that size."""
+        network = config.recipe.network
+        if network.kind != "partialconv" or network.scale or not is_in_window_scale(read_weights(path)):
+            return config
+        logger.info(f"{path}: weights in naoto0804's scale, trained so; recipe.network.scale: window")
+        return replaced(config, {"recipe.network.scale": "window"})
 
     def __init__(self, config):
         """Build the network and, where they are weighted, the losses on VGG-16.

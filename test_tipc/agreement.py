@@ -41,8 +41,10 @@ class AgreementRunner(Runner):
         if len(losses) != len(facts["losses"]) or len(losses) < 2:
             return [
                 *reasons,
-                f"{len(facts['losses'])} losses in the log, {name} has {len(losses)}; expected as many, "
-                "and two at least (train.log_every=1)",
+                (
+                    f"{len(facts['losses'])} losses in the log, {name} has {len(losses)}; "
+                    "expected as many, and two at least (train.log_every=1)"
+                ),
             ]
         gaps = [abs(a - b) / max(1.0, abs(a)) for a, b in zip(losses, facts["losses"], strict=True)]
         facts["loss_difference"], worst = max(gaps), max(range(len(gaps)), key=gaps.__getitem__)

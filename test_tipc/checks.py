@@ -55,7 +55,7 @@ def _precision(stage, text):
     """A run in half precision on a CPU has to say that autocast does nothing there."""
     asked = re.search(r"--precision=(fp16|bf16)", stage.command)
     on_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
-    if not asked or on_gpu and "--device=cpu" not in stage.command or NO_OP in text:
+    if not asked or (on_gpu and "--device=cpu" not in stage.command) or NO_OP in text:
         return []
     return [f"{asked[1]} on a CPU: the log does not say '{NO_OP}', so it claims what was not done"]
 

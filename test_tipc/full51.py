@@ -143,7 +143,7 @@ class Full51(Chain):
             for precision in c.choices("infer_precision")
         ]
         for onednn, threads, batch, precision in cells:
-            if onednn == "False" and (is_quantised or precision == "fp16") or is_quantised and precision != "int8":
+            if (onednn == "False" and (is_quantised or precision == "fp16")) or (is_quantised and precision != "int8"):
                 continue
             flags = [
                 f"{c.key('infer_device')}={word}",
@@ -169,7 +169,7 @@ class Full51(Chain):
             for batch in c.choices("infer_batch_size")
         ]
         for trt, precision, batch in cells:
-            if "int8" in precision or trt == "False" and (is_quantised or "fp16" in precision):
+            if "int8" in precision or (trt == "False" and (is_quantised or "fp16" in precision)):
                 continue  # the template leaves out int8 without quantisation, and by a slip of its own with it too
             flags = [
                 f"{c.key('infer_device')}={word}",

@@ -11,6 +11,7 @@ from PIL import Image
 from data_loader.drawn_faces.rendering import render
 from data_loader.masks import drawn_hole
 from engine.images import write_image
+from engine.weights.files import read_weights, write_weights
 from system.partialconv import PartialConv
 from tests.script_calls import call, told
 
@@ -67,6 +68,35 @@ def check_known_pixels(results, pictures):
         assert written.shape == own.shape
         assert np.array_equal(np.where(hole, 0, written), np.where(hole, 0, own)), name
         assert (written != own).any(axis=2)[hole[..., 0]].mean() > 0.5, name  # three steps fill nothing exactly
+
+
+def test_naoto0804s_file_is_trained_in_its_own_scale(folder, pictures, tmp_path):
+    """Its weights move by his steps; the run resumes in that scale, its weights serve either form of the network."""
+
+    def weights(file):
+        return {key.removeprefix("generator/"): array for key, array in read_weights(file).items()}
+
+    own = weights(folder / "run" / "latest.pdparams")
+    theirs = {}
+    for key, array in own.items():
+        factor = np.float32(array[0].size if key.endswith("conv.weight") else 1)
+        key = key.replace("conv.", "conv.input_conv.").replace("_mean", "running_mean")
+        theirs[f"model/{key.replace('_variance', 'running_var')}"] = array * factor
+    write_weights(tmp_path / "1000000.pth", theirs)
+    run = ["--output_dir", tmp_path / "run"]
+    said = told("train", *LITE, "train.steps=1", "--pretrained", tmp_path / "1000000.pth", *run)
+    assert "recipe.network.scale: window" in said
+    assert "resumed" in told("train", *LITE, "train.steps=2", "--resume", tmp_path / "run")
+    found = weights(tmp_path / "run" / "latest.pdparams")
+    name = "enc_2.conv.input_conv.weight"
+    change = np.abs(found["enc_2.conv.weight"] - theirs[f"model/{name}"]).max()
+    assert 0 < change <= 2.1 * 0.002  # Adam's two steps of 0.002, on weights that are 100 times the paper's
+    assert found["enc_2.conv.window"] == found["enc_2.conv.weight"][0].size
+    for name, config in (("one", LITE), ("other", [*LITE, "recipe.network.scale=window"])):
+        places = ["--image_dir", pictures[0] / "image", "--mask", pictures[0] / "mask", "--output_dir", tmp_path / name]
+        told("predict", *config, "--pretrained", tmp_path / "run" / "latest.pdparams", *places)
+    for path in (tmp_path / "one").glob("*.png"):
+        assert np.abs(np.int32(pixels(path)) - pixels(tmp_path / "other" / path.name)).max() <= 1
 
 
 def test_training_shows_input_mask_output_and_target(folder):

@@ -37,7 +37,7 @@ def inference(repeats):
     paddle.seed(0)
     generator = GPENGenerator(256, channel_multiplier=1, narrow=0.5)
     for name, parameter in generator.named_parameters():
-        if name.endswith("noise.weight") or name.endswith("bias"):
+        if name.endswith(("noise.weight", "bias")):
             parameter.set_value(parameter + 0.1 * paddle.randn(parameter.shape))
     generator.eval()
     port = [Port("image", (-1, 3, 256, 256))]

@@ -11,10 +11,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine import images
-from engine.cli import guarded, read  # noqa: E402
-from engine.errors import InputError  # noqa: E402
+from engine.cli import guarded, read
+from engine.errors import InputError
 from test_tipc.checks import METRIC
-from test_tipc.closing_table import SUMMARY, stage_of, table  # noqa: E402
+from test_tipc.closing_table import SUMMARY, stage_of, table
 
 DATA = Path("lite_data/val")
 FOLDER = Path("results/demo")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: E402, F401, I001  thread environment before Paddle
+import engine  # noqa: F401, I001  thread environment before Paddle
 from engine import distributed
 from engine.cli import guarded
 from engine.errors import InputError

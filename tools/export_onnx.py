@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: E402, F401, I001  thread environment before Paddle
-from engine.cli import Flag, boolean, guarded, read  # noqa: E402
-from engine.errors import InputError  # noqa: E402
-from deploy.onnx import export_onnx  # noqa: E402
+import engine  # noqa: F401, I001  thread environment before Paddle
+from engine.cli import Flag, boolean, guarded, read
+from engine.errors import InputError
+from deploy.onnx import export_onnx
 
 
 FLAGS = {

@@ -12,12 +12,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: E402, F401, I001  thread environment before Paddle
+import engine  # noqa: F401, I001  thread environment before Paddle
 from deploy import inference
-from engine.cli import Flag, at_least, boolean, choice, guarded, read  # noqa: E402
-from engine.errors import InputError  # noqa: E402
-from engine.images import left_out  # noqa: E402
-from deploy.onnx import OnnxPredictor  # noqa: E402
+from engine.cli import Flag, at_least, boolean, choice, guarded, read
+from engine.errors import InputError
+from engine.images import left_out
+from deploy.onnx import OnnxPredictor
 
 
 FLAGS = {

@@ -9,11 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 from engine.build import build_dataset
-from engine.cli import Flag, choice, guarded, parse  # noqa: E402
-from engine.images import picture_grid, to_hwc, write_image  # noqa: E402
+from engine.cli import Flag, choice, guarded, parse
+from engine.images import picture_grid, to_hwc, write_image
 
 OWN = {
     "split": Flag("which data", choice("train", "validation"), default="train", metavar="train|validation"),

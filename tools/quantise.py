@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: E402, F401, I001  thread environment before Paddle
-from deploy.quantise import REFUSED, check_route, quantised  # noqa: E402
-from engine.cli import Flag, at_least, choice, guarded, read  # noqa: E402
+import engine  # noqa: F401, I001  thread environment before Paddle
+from deploy.quantise import REFUSED, check_route, quantised
+from engine.cli import Flag, at_least, choice, guarded, read
 
 
 FLAGS = {

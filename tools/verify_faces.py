@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import cv2  # noqa: E402, I001
+import cv2  # noqa: I001
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader import webcaricature_protocol as protocols
 from data_loader.batches import EvaluationBatches

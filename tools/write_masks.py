@@ -13,13 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from data_loader.masks import Masks  # noqa: E402
-from engine.cli import Flag, at_least, choice, guarded, parse  # noqa: E402
-from engine.errors import InputError  # noqa: E402
-from engine.files import write_text  # noqa: E402
-from engine.images import write_image  # noqa: E402
+from data_loader.masks import Masks
+from engine.cli import Flag, at_least, choice, guarded, parse
+from engine.errors import InputError
+from engine.files import write_text
+from engine.images import write_image
 
 OWN = {
     "split": Flag("whose masks", choice("train", "validation"), default="validation", metavar="train|validation"),

@@ -94,8 +94,9 @@ def _paint_wrinkles(scene, rng, age):
         deep.append(np.stack([x, y + rng.normal(0, 0.012, 7) + 0.03 * np.cos(x * 5)], 1))
     for sign, corner, under in ((-1, 36, 41), (1, 45, 46)):
         x, y = scene.points[corner, :2]
-        for k in (-1, 0, 1):
-            fine.append(np.linspace((x + sign * 0.05, y + 0.03 * k), (x + sign * 0.19, y + 0.10 * k + 0.01), 4))
+        fine += [
+            np.linspace((x + sign * 0.05, y + 0.03 * k), (x + sign * 0.19, y + 0.10 * k + 0.01), 4) for k in (-1, 0, 1)
+        ]
         deep.append(scene.points[under, :2] + np.array([(sign * 0.14, 0.06), (0, 0.125), (-sign * 0.16, 0.11)]))
     for paths, width in ((deep, 0.031), (fine, 0.022)):
         curves = [spline(scene.on_surface(path), steps=4) for path in paths]

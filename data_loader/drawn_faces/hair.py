@@ -211,7 +211,7 @@ def sheet_outline(sheet):
     """[N, 3]: the closed border of a sheet: first guide, the ends, last guide, the roots."""
     g = sheet.guides
     low, high = sheet.reach[0], sheet.reach[0] + (sheet.reach[1] - sheet.reach[0]) * sheet.filled_to
-    g = g[:, int(round(low * (g.shape[1] - 1))) : int(high * (g.shape[1] - 1)) + 1]
+    g = g[:, round(low * (g.shape[1] - 1)) : int(high * (g.shape[1] - 1)) + 1]
     return np.concatenate([g[0], g[1:-1, -1], g[-1, ::-1], g[-2:0:-1, 0]])
 
 

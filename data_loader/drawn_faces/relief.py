@@ -24,8 +24,7 @@ def _bumps(points, expression_smile, depth):
     for sign, brow, eye in ((-1, points[17:22], points[36:42]), (1, points[22:27], points[42:48])):
         x, y = eye[:, :2].mean(0)
         width = np.ptp(eye[:, 0])
-        for knot in brow[1:4]:
-            rows.append((0.035, knot[0], knot[1] - 0.02, 0.16, 0.085))
+        rows += [(0.035, knot[0], knot[1] - 0.02, 0.16, 0.085) for knot in brow[1:4]]
         rows += [(-0.12, x - sign * 0.06, y - 0.02, 0.60 * width, 0.15), (0.095, x, y, 0.32 * width, 0.115),
                  (-0.05, x - sign * 0.24, y + 0.02, 0.09, 0.12), (-0.015, x, y + 0.21, 0.26, 0.045),
                  (0.10 + 0.06 * expression_smile, sign * 0.60, 0.58 - 0.08 * expression_smile, 0.24, 0.24),

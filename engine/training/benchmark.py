@@ -1,5 +1,6 @@
 """Speed of training steps against the machine's limit."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def rows(
         step *= period
         timings.append(timed(step))
     shares = [1 / period for period in periods] + [0]
-    weights = [1 - shares[0], *(one - other for one, other in zip(shares, shares[1:], strict=False))]
+    weights = [1 - shares[0], *(one - other for one, other in itertools.pairwise(shares))]
     label = f"{path.stem}, {recipe.size} px, batch {count}"
 
     def work(passes):

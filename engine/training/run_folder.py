@@ -9,8 +9,10 @@ from engine.log import logger
 from engine.training import checkpoint
 
 
-def settled(config, dataset, checkpoint_folder=None):
-    """The configuration with what its system finds in the training set; a resumed run keeps what it found then.
+def settled(config, dataset, checkpoint_folder=None, pretrained=None):
+    """The configuration with what its system finds in the training set and in the weights that are given.
+
+    A resumed run keeps what it found then.
 
     Raises:
         ConfigError: the length of the run is still open.
@@ -20,18 +22,22 @@ def settled(config, dataset, checkpoint_folder=None):
         config = configuration.replaced(config, dict(_found_then(configuration.as_dict(config), saved)))
     kind = configuration.import_class(config.system, ("system.",), "system")
     config = kind.settle(config, dataset)
+    config = kind.settle_for(config, pretrained) if pretrained and checkpoint_folder is None else config
     if config.train.steps is None:
         raise ConfigError(f"train.steps: null; {config.system} does not find the length of a run by itself")
     return config
 
 
-def _found_then(content, saved):
+def _found_then(content, saved, prefix=""):
     """(dotted key, saved value) of the recipe and the run's length where the configuration has null."""
-    for section in ("recipe", "train"):
-        for name, value in content[section].items():
-            earlier = saved[section].get(name)
-            if value is None and earlier is not None:
-                yield f"{section}.{name}", earlier
+    for name, value in content.items():
+        earlier, key = saved.get(name), f"{prefix}{name}"
+        if not prefix and name not in ("recipe", "train"):
+            continue
+        if isinstance(value, dict) and isinstance(earlier, dict):
+            yield from _found_then(value, earlier, f"{key}.")
+        elif value is None and earlier is not None:
+            yield key, earlier
 
 
 def run_folder(config, config_path):

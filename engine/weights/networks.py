@@ -168,7 +168,7 @@ def _candidates(layer, tried, claims, others, is_official, source):
         row = next((row for row in rows if row.gives_itself_away(part)), None)
         is_wrapper = set(names_in(("", place[1]))) <= WRAPPERS | claims
         names = names_in(place)
-        if names and others & set(names) or row is None and not (is_wrapper and keys & part.keys()):
+        if (names and others & set(names)) or (row is None and not (is_wrapper and keys & part.keys())):
             continue
         is_named = names_in((place[0], ""))[-1:] != [] and names_in((place[0], ""))[-1] in claims
         ours, problem = _fitted(layer, row, rows, part, is_official)

@@ -51,7 +51,7 @@ def is_ours(layer: nn.Layer, arrays: Mapping[str, np.ndarray], is_official: bool
     names = official_names(layer)
     official = {names[key][0]: shape[::-1] if names[key][1] else shape for key, shape in shapes.items()}
     ours, theirs = (len(form.items() & found.items()) for form in (shapes, official))
-    return ours > theirs or ours == theirs and not is_official
+    return ours > theirs or (ours == theirs and not is_official)
 
 
 def from_official(layer: nn.Layer, arrays: Mapping[str, np.ndarray], is_official: bool = True) -> dict[str, np.ndarray]:

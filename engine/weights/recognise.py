@@ -88,10 +88,15 @@ def _fit(network, arrays):
     try:
         arguments = network.arguments(official)
         layer = build(network, arguments)
-        ours = from_official(layer, official)
+        ours = {key: as_float32(array) for key, array in from_official(layer, official).items()}
     except InputError as error:
         return Match(network, {}, None, official, dropped, str(error))
     return Match(network, arguments, layer, ours, dropped, mismatch(layer.state_dict(), ours))
+
+
+def as_float32(array: np.ndarray) -> np.ndarray:
+    """An array as a network holds it: float64, a translation's exact quotients say, becomes float32."""
+    return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
 def translated(network: Network, arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:

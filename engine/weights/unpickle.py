@@ -100,7 +100,8 @@ class _Machine:
         if type(function) not in (Name, Opaque) or type(arguments) is not tuple:
             raise Refused("calls something that cannot be called")
         if type(function) is Opaque or function.call is None:
-            return self.push(Opaque(function.text))
+            self.push(Opaque(function.text))
+            return
         self.spend(sum(len(item) for item in arguments if isinstance(item, (list, tuple, dict))))
         self.push(function.call(*arguments))
 

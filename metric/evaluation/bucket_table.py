@@ -6,6 +6,7 @@ edge ("N") and holes kept off it ("B").
 
 import csv
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def bucket_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     names = [key.split("/", 1) for key in rows[0] if "/" in key]
     metrics, methods = (list(dict.fromkeys(part)) for part in zip(*names, strict=True))
-    buckets = [ALL, *(f"{low:g}-{high:g}" for low, high in zip(BUCKETS, BUCKETS[1:], strict=False))]
+    buckets = [ALL, *(f"{low:g}-{high:g}" for low, high in itertools.pairwise(BUCKETS))]
     found = []
     for method in methods:
         for border in BORDERS:

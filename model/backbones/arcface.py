@@ -4,6 +4,8 @@ Source: Deng et al. 2019 (ArcFace); reference code: TencentARC/GFPGAN archs/arcf
 arcface_resnet18.pth; `engine.weights.official_keys` translates it.
 """
 
+import itertools
+
 from paddle import nn
 
 
@@ -67,7 +69,7 @@ class ResNet18ArcFace(nn.Layer):
         self.conv1, self.bn1, self.prelu = conv3x3(1, 64), batch_norm(64), nn.PReLU(1)
         self.maxpool = nn.MaxPool2D(2, 2)
         widths = (64, 64, 128, 256, 512)
-        for i, (before, here) in enumerate(zip(widths, widths[1:], strict=False), 1):
+        for i, (before, here) in enumerate(itertools.pairwise(widths), 1):
             blocks = IRBlock(before, here, 1 if i == 1 else 2, use_se), IRBlock(here, here, 1, use_se)
             setattr(self, f"layer{i}", nn.Sequential(*blocks))
         self.bn4, self.dropout = batch_norm(512), nn.Dropout(0.5)

@@ -3,6 +3,8 @@
 Source: Wang et al. 2021, section 3.4; TencentARC/GFPGAN archs/gfpganv1_arch.py, FacialComponentDiscriminator.
 """
 
+import itertools
+
 from paddle import nn
 
 from model.shared.stylegan2 import ConvLayer, EqualConv2D
@@ -15,7 +17,7 @@ class FacialComponentDiscriminator(nn.Layer):
         """64, 128, 128, 256, 256 channels; the second and the fourth layer halve the size."""
         super().__init__()
         widths = (3, 64, 128, 128, 256, 256)
-        for i, (before, here) in enumerate(zip(widths, widths[1:], strict=False), 1):
+        for i, (before, here) in enumerate(itertools.pairwise(widths), 1):
             setattr(self, f"conv{i}", ConvLayer(before, here, 3, down=i in (2, 4), stores_kernel=False))
         self.final_conv = nn.Sequential(EqualConv2D(256, 1, 3, has_bias=True))
 

@@ -67,9 +67,9 @@ def _converted(key, array, direction):
     """(key, array) on the other side; direction 1: to clean, -1: to bilinear."""
     name, factor = _counterpart(key, array.shape, direction)
     changed = (np.float64(array) * factor**direction).astype(np.float32)
-    if name.startswith("stylegan_decoder.style_conv") and key.endswith((".activate.bias", ".bias")):
-        if not key.endswith("modulation.bias"):
-            changed = changed.reshape([1, -1, 1, 1] if direction == 1 else [-1])
+    is_bias = key.endswith(".bias") and not key.endswith("modulation.bias")
+    if is_bias and name.startswith("stylegan_decoder.style_conv"):
+        changed = changed.reshape([1, -1, 1, 1] if direction == 1 else [-1])
     return name, changed
 
 

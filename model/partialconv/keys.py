@@ -6,19 +6,23 @@ and PConvDecoder, and of maruru-hub/PartialConv-paddle model/Encoder.py and Deco
 
 import re
 
+import numpy as np
+
 from engine.weights.known import Network
 from engine.weights.shapes import count, width
 
 TORCH_NORM = {"running_mean": "_mean", "running_var": "_variance"}
 DROPPED = ("num_batches_tracked", "mask_conv.weight", "weight_mask_updater")
 MMAGIC = re.compile(r"(?:generator\.)?(?:encoder|decoder)\.(enc|dec)(\d+)\.(conv|bn)\.(\w+)")
+WINDOW = ".window"  # end of the key that says what a convolution's weights are larger by than in the paper's scale
 UNUSED_NORMS = ("ec_1.norm_layer.", "ec_6.norm_layer.")  # stored by the first and the last layer, used by neither
 
 
 def from_naoto(arrays):
     """naoto0804's network. Its windows are divided by their valid inputs and not multiplied by the window's size.
 
-    So its weights are larger by Cin * k * k than those of the published rule; biases are the same.
+    So its weights are larger by Cin * k * k than those of the published rule; biases are the same. The quotients are
+    float64, so that `in_scale_of` finds the very weights again.
 
     Source: net.py, PartialConv.forward; Liu et al. 2018, equation (1).
     """
@@ -27,7 +31,7 @@ def from_naoto(arrays):
         if key.endswith(DROPPED):
             continue
         if key.endswith("input_conv.weight"):
-            array = array / array[0].size
+            array = np.float64(array) / array[0].size
         found[_torch_norm(key.replace("input_conv.", ""))] = array
     return found
 
@@ -70,7 +74,30 @@ def one_of_three(arrays):
     """A PartialConv U-Net of naoto0804, MMEditing or ours under our keys, its weights in the paper's scale."""
     if NAOTO[0] in arrays:
         return from_naoto(arrays)
-    return from_mmagic(arrays) if MMEDITING[0] in arrays else dict(arrays)
+    if MMEDITING[0] in arrays:
+        return from_mmagic(arrays)
+    found = {key: array for key, array in arrays.items() if not key.endswith(WINDOW)}
+    for key, size in arrays.items():
+        if key.endswith(WINDOW):
+            weight = f"{key.removesuffix(WINDOW)}.weight"
+            found[weight] = np.float64(found[weight]) / size
+    return found
+
+
+def is_in_window_scale(arrays):
+    """Whether a file's arrays, under whatever beginnings of keys, are a U-Net in naoto0804's scale, his or ours."""
+    return any(key.endswith(("enc_1.conv.input_conv.weight", f"enc_1.conv{WINDOW}")) for key in arrays)
+
+
+def in_scale_of(layer, arrays):
+    """Arrays in the paper's scale as a network of either scale holds them."""
+    windows = {key: tensor for key, tensor in layer.state_dict().items() if key.endswith(WINDOW)}
+    found = dict(arrays)
+    for key, size in windows.items():
+        weight, found[key] = f"{key.removesuffix(WINDOW)}.weight", size.numpy()
+        if weight in found:
+            found[weight] = np.float64(found[weight]) * size.item()
+    return found
 
 
 def one_of_maruru(arrays):
@@ -83,10 +110,10 @@ def one_of_maruru(arrays):
     return from_maruru({key: arrays[key] for key in arrays if key not in decoder}, decoder)
 
 
-def with_closed_branch(layer, arrays):
-    """A network with a residual branch starts with it closed, as it is built, where a file is of one without."""
+def as_in(layer, arrays):
+    """What a network has and a file need not: its scale, and a residual branch, which starts closed as it is built."""
     closed = {key: tensor.numpy() for key, tensor in layer.state_dict().items() if key.endswith((".gamma", ".plain"))}
-    return closed | arrays
+    return closed | in_scale_of(layer, arrays)
 
 
 def unet(arrays):
@@ -112,7 +139,7 @@ NETWORKS = (
     Network(
         "partialconv", "PartialConv U-Net", "model.partialconv.network.PartialConvUNet",
         (NAOTO, MMEDITING, ("enc_1.conv.weight", "dec_1.conv.weight")), unet, {"size": 8, "layers": 2, "width": 2},
-        renamed=one_of_three, completed=with_closed_branch, goes_back=False,
+        renamed=one_of_three, completed=as_in, goes_back=False,
         settings="model.partialconv.network.UNetSettings",
     ),
     Network(

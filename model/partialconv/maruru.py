@@ -6,6 +6,7 @@ partial one. Its decoder is ordinary and reads the encoder's features as they ar
 Source: maruru-hub/PartialConv-paddle model/Encoder.py, Decoder.py, PartialConv2d.py, Discriminator.py.
 """
 
+import itertools
 from typing import Literal
 
 import paddle
@@ -247,7 +248,7 @@ class Critic(nn.Layer):
         """`width`: channels of the first layer."""
         super().__init__()
         channels, layers = [3, width, 2 * width, 4 * width, 8 * width, 1], []
-        for before, after in zip(channels[:-1], channels[1:], strict=True):
+        for before, after in itertools.pairwise(channels):
             layers += [SpectralConv2D(before, after, 4, 2, 1), nn.LeakyReLU(SLOPE)]
         self.model = nn.Sequential(*layers[:-1])
 

@@ -37,6 +37,9 @@ class UNetSettings(Settings):
         bottleneck_fill: "mean" gives cells that are still empty after the encoder the mean of the others.
         skips: "raw" takes the encoder's features with their holes as they are.
         frozen_norm: the encoder's batch norms keep their statistics, or their affine parameters too.
+        scale: of the convolutions' weights. "paper": windows are multiplied by their size; "window": naoto0804's rule,
+            they are not, so weights are larger by the size, and an optimizer's steps are his. None: "window" where
+            train.py is given such a file, else "paper".
     """
 
     kind: Literal["partialconv"] = "partialconv"
@@ -48,6 +51,7 @@ class UNetSettings(Settings):
     bottleneck_fill: Literal["none", "mean"] = "none"
     skips: Literal["masked", "raw"] = "masked"
     frozen_norm: Literal["none", "statistics", "all"] = "none"
+    scale: Literal["paper", "window"] | None = None
 
     @property
     def depth(self):
@@ -66,11 +70,16 @@ class PartialConv2D(nn.Layer):
     Differs: masks have one channel a part instead of one a feature channel, with the same values.
     """
 
-    def __init__(self, parts, out_channels, kernel_size, stride=1, bias=False):
-        """`parts`: channels of each concatenated input."""
+    def __init__(self, parts, out_channels, kernel_size, stride=1, bias=False, scale="paper", dilation=1):
+        """`parts`: channels of each concatenated input; `scale` as in `UNetSettings`.
+
+        In the scale "window" a buffer `window` holds the window's size, so that a file says which scale it is in.
+        """
         super().__init__()
-        self.parts, self.kernel_size, self.stride = tuple(parts), kernel_size, stride
+        self.parts, self.kernel_size, self.stride, self.dilation = tuple(parts), kernel_size, stride, dilation
         shape = [out_channels, sum(parts), kernel_size, kernel_size]
+        if scale == "window":
+            self.register_buffer("window", paddle.full([1], sum(parts) * kernel_size**2, self._dtype))
         self.weight = self.create_parameter(shape, default_initializer=nn.initializer.KaimingNormal())
         self.bias = self.create_parameter([out_channels], is_bias=True) if bias else None
 
@@ -90,28 +99,38 @@ class PartialConv2D(nn.Layer):
     def renormalised(self, y, valid):
         """Divide the convolution of masked inputs by the share of them that is valid, add the bias; as `forward`."""
         share = self.valid_share(valid)
-        after = (share > 0).astype("float32")
-        y = y * (after / (share + (1 - after))).expand_as(y)
+        after = (share > 0).astype(share.dtype)
+        divisor = share * self.window if "window" in self._buffers else share
+        y = y * (after / (divisor + (1 - after))).expand_as(y)
         if self.bias is not None:
             y = y + self.bias.reshape([-1, 1, 1]) * after
         return y, after
 
     def convolved(self, x):
         """The plain convolution without bias; its training form is the faster one on a CPU."""
-        if self.stride == 1 and self.training:
+        if self.stride == self.dilation == 1 and self.training:
             return same_conv(x, self.weight)
-        return F.conv2d(x, self.weight, stride=self.stride, padding=self.kernel_size // 2)
+        padding = self.dilation * (self.kernel_size // 2)
+        return F.conv2d(x, self.weight, stride=self.stride, padding=padding, dilation=self.dilation)
 
     def valid_share(self, valid):
         """[N, 1, h, w]: valid inputs of a window / inputs of a window, those outside the picture being invalid.
 
-        Means by pooling stay float32 under autocast, and no convolution is spent on a constant kernel.
+        Means by pooling stay float32 under autocast, and no convolution is spent on a constant kernel
+        that is not dilated.
         """
         total = 0.0
         for channels, mask in zip(self.parts, valid, strict=True):
-            mean = F.avg_pool2d(mask, self.kernel_size, self.stride, self.kernel_size // 2, exclusive=False)
-            total = total + mean * (channels / sum(self.parts))
+            total = total + self.window_mean(mask) * (channels / sum(self.parts))
         return total
+
+    def window_mean(self, mask):
+        """[N, 1, H, W] -> [N, 1, h, w], means over windows, outside the picture being 0."""
+        size, padding = self.kernel_size, self.dilation * (self.kernel_size // 2)
+        if self.dilation == 1:
+            return F.avg_pool2d(mask, size, self.stride, padding, exclusive=False)
+        mean = paddle.full([1, 1, size, size], 1 / size**2, mask.dtype)
+        return F.conv2d(mask, mean, stride=self.stride, padding=padding, dilation=self.dilation)
 
 
 class PartialConvStage(nn.Layer):
@@ -163,12 +182,13 @@ class PartialConvUNet(nn.Layer):
         for number, width in enumerate(channels, 1):
             kernel = KERNELS[number - 1] if number <= len(KERNELS) else SMALL_KERNEL
             before = channels[number - 2] if number > 1 else 3
-            conv = PartialConv2D([before], width, kernel, stride=2, bias=s.has_bias(False, number > 1))
+            conv = PartialConv2D([before], width, kernel, 2, s.has_bias(False, number > 1), s.scale)
             stage = PartialConvStage(conv, 0.0, number > 1, s.encoder_residual if number > 1 else "none")
             self.add_sublayer(f"enc_{number}", stage)
         for number in range(s.depth, 0, -1):
             skip, out = (channels[number - 2],) * 2 if number > 1 else (3, 3)
-            conv = PartialConv2D([channels[number - 1], skip], out, 3, bias=s.has_bias(number == 1, number > 1))
+            parts, has_bias = [channels[number - 1], skip], s.has_bias(number == 1, number > 1)
+            conv = PartialConv2D(parts, out, 3, bias=has_bias, scale=s.scale)
             self.add_sublayer(f"dec_{number}", PartialConvStage(conv, SLOPE if number > 1 else None, number > 1))
         self.freeze()
 

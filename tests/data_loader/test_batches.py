@@ -75,7 +75,7 @@ def test_number_of_workers_changes_nothing(workers):
     dataset = faces()
     alone = steps(dataset)
     assert alone[0]["image"].shape == alone[0]["degraded"].shape == (BATCH, 3, 16, 16)
-    assert {key for key in alone[0]} == {"image", "degraded", "name"}
+    assert set(alone[0]) == {"image", "degraded", "name"}
     assert_same(steps(dataset, workers=workers), alone)
     assert_same(steps(faces(), first=4, workers=workers), alone[4:])
 

@@ -53,7 +53,7 @@ def test_every_container_keeps_what_it_can_and_says_the_rest(tmp_path, caplog, e
     assert (found.alpha is None) == (not has_alpha or not has_all) and ("no alpha" in said) == (
         has_alpha and not has_all
     )
-    keeps_profile = profile and (has_all or ending == ".jpg" and not has_alpha)
+    keeps_profile = profile and (has_all or (ending == ".jpg" and not has_alpha))
     assert (found.icc == given.icc) == (keeps_profile or not profile)
     kept = Image.Exif()
     kept.load(found.exif or b"Exif\0\0")

@@ -8,18 +8,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from engine import distributed  # noqa: E402, I001  the engine before Paddle
+from engine import distributed  # noqa: I001  the engine before Paddle
 
-import numpy as np  # noqa: E402
-import paddle  # noqa: E402
+import numpy as np
+import paddle
 
 from engine.run_config import DataConfig, EMAConfig, OptimizerConfig, RunConfig
 from engine.run_config import TrainConfig
-from engine.settings import Settings  # noqa: E402
-from engine.system import System, frozen  # noqa: E402
-from engine.training.trainer import Trainer  # noqa: E402
-from loss.adversarial import discriminator_logistic, generator_logistic  # noqa: E402
-from loss.regularization import path_length_penalty, path_lengths, r1_penalty  # noqa: E402
+from engine.settings import Settings
+from engine.system import System, frozen
+from engine.training.trainer import Trainer
+from loss.adversarial import discriminator_logistic, generator_logistic
+from loss.regularization import path_length_penalty, path_lengths, r1_penalty
 
 STEPS, SIDE, WIDTH = 5, 8, 6
 

@@ -152,7 +152,7 @@ def test_wrappers_come_off_and_the_averaged_copy_is_taken(gpen, name, form, capl
     for key, value in arrays(gpen.generator).items():
         np.testing.assert_array_equal(value, (ema if is_averaged else one)[key], err_msg=key)
     assert (", the averaged copy" in caplog.text) == is_averaged
-    assert "generator from [" in caplog.text or name in ("generator",)
+    assert "generator from [" in caplog.text or name == "generator"
 
 
 @pytest.mark.parametrize("name", WRAPPED)

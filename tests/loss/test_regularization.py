@@ -18,7 +18,7 @@ def double(layer):
     """The layer in float64 with noise weights that are not zero."""
     random = np.random.default_rng(0)
     for name, weight in layer.named_parameters():
-        if name.endswith("noise.weight") or name.endswith("bias"):
+        if name.endswith(("noise.weight", "bias")):
             weight.set_value(weight + paddle.to_tensor(random.normal(size=weight.shape).astype(np.float32) * 0.3))
     return layer.to(dtype="float64")
 

@@ -124,7 +124,7 @@ def test_attention_is_a_switch():
 
 def test_deformable_blocks_start_as_plain_ones():
     plain, bent = generator(), generator(deformable=True)
-    arrays = {key: tensor for key, tensor in plain.state_dict().items()}
+    arrays = dict(plain.state_dict().items())
     bent.set_state_dict(arrays | {key: value for key, value in bent.state_dict().items() if key not in arrays})
     assert sum("offset" in key for key in bent.state_dict()) == 4
     image, style = paddle.rand([1, 3, 16, 16]), paddle.rand([1, 3, 1, 1])

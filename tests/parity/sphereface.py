@@ -14,7 +14,7 @@ BREAKING_IN = 20001  # the second recorded loss is that of this call, the first 
 class Whole(nn.Layer):
     """Network and classifier under the official keys."""
 
-    def __init__(self, num_classes):  # noqa: D107
+    def __init__(self, num_classes):
         super().__init__()
         self.recognizer, self.classifier = Sphere20a(), AngleLinear(512, num_classes)
 

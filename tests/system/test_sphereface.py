@@ -76,7 +76,7 @@ def test_fine_tuning_trains_the_later_stages(start, stages):
     wanted = {
         name
         for name in values(it)
-        if name in ("weight", "fc5.weight", "fc5.bias") or name[4] in stages and name[:4] in ("conv", "relu")
+        if name in ("weight", "fc5.weight", "fc5.bias") or (name[4] in stages and name[:4] in ("conv", "relu"))
     }
     assert moved(it) == wanted
     assert len(it.trainable["recognizer"]) == len(wanted)

@@ -74,7 +74,7 @@ def test_the_averaged_generator_is_taken_and_the_result_loads(gpen, tmp_path, ca
     assert line.startswith(f"{tmp_path}/out.pdparams: GPEN generator (size 8, style_dim 4, n_mlp 1, ")
     assert line.endswith("; from [g_ema]\n")
     load_into(GPENGenerator(**TINY), read_weights(tmp_path / "out.pdparams"), "out")
-    same(paddle.load(str(tmp_path / "out.pdparams")), {key: array for key, array in parts["g_ema"].items()})
+    same(paddle.load(str(tmp_path / "out.pdparams")), dict(parts["g_ema"].items()))
     run(source, tmp_path / "out.pdparams", "--as", "gpen_generator", "--entry", "g")
     same(read_weights(tmp_path / "out.pdparams"), parts["g"])
     run(source, tmp_path / "out.pdparams", "--as=gpen_discriminator")

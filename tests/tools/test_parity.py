@@ -61,7 +61,7 @@ def test_a_key_that_is_not_computed_fails(folder, capsys):
     (folder / "meta.json").write_text(json.dumps(meta))
     rewrite(folder / "gan_losses_0.npz", lambda arrays: arrays.update({"out:new": np.zeros(2)}))
     assert main([str(folder), "--case", "gan*"]) == 1
-    assert "computed nothing" in [line for line in lines(capsys) if not line["ok"]][0]["reason"]
+    assert "computed nothing" in next(line for line in lines(capsys) if not line["ok"])["reason"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from engine.errors import InputError
 from engine.training import checkpoint
 from engine.training.trainer import Trainer
 from engine.weights.files import load_into
-from engine.weights.official_keys import from_official, to_official
+from engine.weights.official_keys import from_official
 from tests.parity.runs import inputs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -43,7 +43,7 @@ class Run:
         batch: step -> {name: float64 array}.
         losses: {recipe key: (build a layer, gain)} of the frozen loss networks, whose weights come from `inputs.fill`.
         noise: (number of the call, shape) -> float64 array, in the place of every draw of N(0, 1); None: none is drawn.
-        renamed: official key of a network of the file -> its key here.
+        renamed: (network, {official key: array}) -> {our key: array}, where `from_official` does not do.
         state: names of the system's state that are recorded, as `log/<name>`.
         prepare: called with the built system before its weights are loaded.
     """
@@ -53,7 +53,7 @@ class Run:
     batch: object
     losses: dict = field(default_factory=dict)
     noise: object = None
-    renamed: object = None
+    renamed: object = from_official
     state: tuple = ()
     prepare: object = None
 
@@ -88,7 +88,6 @@ def run_lines(path):
         trainer, log = rebuilt(run, meta, recorded, Path(folder))
         trainer.run()
         finals = {**trainer.system.networks, **{f"{name}_ema": net for name, net in trainer.ema.networks.items()}}
-        finals = {name: to_official(net, checkpoint_arrays(net)) for name, net in finals.items()}
     for name, wanted in parts_of(recorded, "log").items():
         yield line(path, "term", name, term_error(log.get(name, {}), wanted, name in run.state))
     networks = {}
@@ -132,9 +131,8 @@ def rebuilt(run, meta, recorded, folder):
     for name, network in system.networks.items():
         prefix = f"init/{name}/"
         arrays = {key.removeprefix(prefix): value for key, value in recorded.items() if key.startswith(prefix)}
-        arrays = run.renamed(arrays) if run.renamed else arrays
         arrays = {key: array.astype(np.float64) for key, array in arrays.items()}
-        load_into(network, from_official(network, arrays), prefix)
+        load_into(network, run.renamed(network, arrays), prefix)
     trainer.ema.restart(system.networks)
     return trainer, log
 
@@ -166,11 +164,6 @@ def in_float64():
         logging.disable(silent)
 
 
-def checkpoint_arrays(network):
-    """{our key: array} of a network."""
-    return {key: tensor.numpy() for key, tensor in network.state_dict().items()}
-
-
 def parts_of(recorded, kind):
     """{name: array} of the entries `<kind>/<name>`."""
     return {key.partition("/")[2]: value for key, value in recorded.items() if key.startswith(f"{kind}/")}
@@ -189,10 +182,11 @@ def term_error(found, wanted, is_state):
     return float((np.abs(ours[with_one] - wanted[with_one]) / scale).max(initial=0.0))
 
 
-def network_error(found, wanted, renamed):
+def network_error(network, wanted, renamed):
     """Relative l2 difference of all recorded weights of a network."""
-    wanted = renamed(wanted) if renamed else wanted
-    if found is None or not wanted.keys() <= found.keys():
+    wanted = renamed(network, wanted) if network else wanted
+    found = {key: tensor.numpy() for key, tensor in network.state_dict().items()} if network else {}
+    if not wanted.keys() <= found.keys():
         return np.inf
     missed = sum(float(((found[key] - array) ** 2).sum()) for key, array in wanted.items())
     return (missed / sum(float((array**2).sum()) for array in wanted.values())) ** 0.5

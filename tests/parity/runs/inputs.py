@@ -50,6 +50,16 @@ def boxes(seed, step, batch, size):
     return np.round(out, 2)
 
 
+def holes(seed, step, shape):
+    """Masks [N, 1, H, W] of a step, 1 in a rectangle that leaves at least an eighth of each side."""
+    drawn, out = np.random.default_rng([seed, 10, step]), np.zeros((shape[0], 1, *shape[2:]))
+    for sample in out:
+        top, left = (int(drawn.integers(0, side // 2)) for side in shape[2:])
+        height, width = (int(drawn.integers(side // 8, 3 * side // 8)) for side in shape[2:])
+        sample[0, top : top + height, left : left + width] = 1
+    return out
+
+
 def fill(key, shape, gain):
     """The weight of a frozen loss network by its official key and PyTorch shape."""
     drawn = np.random.default_rng(zlib.crc32(key.encode()))
