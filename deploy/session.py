@@ -116,7 +116,8 @@ class Session:
                 return default_mask(self.contract.hole, size)
             raise InputError(f"{label} {list(port.shape)} is missing; found {sorted(item)}")
         value = np.asarray(item[port.name])
-        value = np.asarray(value / 255 if value.dtype == np.uint8 and port.kind == "image" else value, np.float32)
+        is_8_bit = value.dtype == np.uint8 and port.kind == "image"
+        value = value / np.float32(255) if is_8_bit else np.asarray(value, np.float32)
         if port.kind in ("image", "mask"):
             return _checked_picture(port, value, size, label)
         if value.shape != port.shape[1:] or not np.isfinite(value).all():
