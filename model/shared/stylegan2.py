@@ -103,6 +103,20 @@ class EqualConv2D(nn.Layer):
         return out if self.bias is None else out + self.bias.reshape([-1, 1, 1])
 
 
+def spread_weight(weight, shape):
+    """A learnt number [1] as [N, C, H, 1], to be multiplied with a map [N, C, H, W].
+
+    Spread axis by axis, so that its gradient is summed axis by axis: one sum over all values in float32 is 100 times
+    noisier.
+
+    Source: ours; the scalar weight of gpen_model.py, NoiseInjection.
+    """
+    weight = weight.reshape([1, 1, 1, 1])
+    for axes in ([1, 1, 1], [*shape[1:2], 1, 1], [*shape[1:3], 1]):
+        weight = weight.expand([shape[0], *axes])
+    return weight
+
+
 class FusedLeakyReLU(nn.Layer):
     """sqrt(2) * leaky_relu(x + bias, 0.2) with a learnt bias per channel. Source: op/fused_act.py."""
 
