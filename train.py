@@ -5,35 +5,55 @@ python train.py -c configs/gpen_256.yaml --output_dir runs/first --resume auto
 """
 
 import sys
+from contextlib import ExitStack
 
 import engine  # noqa: F401  thread environment before Paddle
 from data_loader.batches import EvaluationBatches, TrainingBatches
 from engine import cli, distributed
 from engine.build import build_dataset, build_system
-from engine.cli import Flag
+from engine.cli import Flag, boolean
 from engine.files import check_writable
 from engine.log import logger, to_console
 from engine.training import profile
-from engine.training.run_folder import make_run_folder, resume_point, run_folder, save_config, settled, with_folder
-from engine.training.trainer import Stopped, Trainer
+from engine.training.owner import owned
+from engine.training.resume import binding, resume_folder, resume_point
+from engine.training.run_folder import make_run_folder, newest_run, run_folder, save_config, settled, with_folder
+from engine.training.stopping import Stopped
+from engine.training.trainer import Trainer
 from metric.evaluation import registry
 from metric.evaluation.evaluate import evaluate
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
     "resume": Flag("go on from a run's newest checkpoint, or a named one", metavar="auto|FOLDER"),
+    "resume_with_changes": Flag(
+        "resume though rates, batch size, weights or other keys differ; told and kept", boolean
+    ),
     "pretrained": Flag("weights to start from", aliases=("--pretrain",), metavar="FILE"),
     "profiler_options": Flag("trace some steps: batch_range=[10,20];state=CPU;profile_path=FILE", metavar="TEXT"),
 }
 
 
-def taken_up(args):
-    """(configuration with its run folder, the checkpoint it goes on from or None) of the command line."""
-    checkpoint = resume_point(args.resume, args.config, args.config_path) if args.resume else None
+def taken_up(args, held):
+    """(configuration with its run folder, checkpoint to go on from or None); from here on the folder is owned."""
+    if args.resume:
+        folder = resume_folder(args.resume, args.config, newest_run(args.config, args.config_path))
+    else:
+        folder = run_folder(args.config, args.config_path)
+    if distributed.is_main():
+        held.enter_context(owned(folder))
+    checkpoint = resume_point(args.resume, folder) if args.resume else None
     if args.resume and checkpoint is None:
         logger.info("--resume auto: no checkpoint yet, starting at step 0")
-    folder = checkpoint.parent if checkpoint else run_folder(args.config, args.config_path)
-    return with_folder(args.config, folder), checkpoint
+    found = checkpoint.name if checkpoint else f"none in {folder}"
+    return (with_folder(args.config, folder), checkpoint), {"checkpoint": found}
+
+
+def read(config, checkpoint, pretrained):
+    """(configuration as it is run, training set)."""
+    training = build_dataset(config.data.train, config.seed, training=True)
+    config = settled(config, training, checkpoint, pretrained)
+    return (config, training), {"configuration": binding(config), "number of training pictures": len(training)}
 
 
 def assembled(config, training, profiler_options):
@@ -68,13 +88,21 @@ def main():
     )
     distributed.start(args.device)
     to_console()
-    config, checkpoint = taken_up(args)
-    training = build_dataset(config.data.train, config.seed, training=True)
-    config = settled(config, training, checkpoint, args.pretrained)
+    with ExitStack() as held:
+        return run(args, held)
+
+
+def run(args, held):
+    """Build and run; returns the exit status."""
+    config, checkpoint = distributed.agreed(lambda: taken_up(args, held))
+    config, training = distributed.agreed(lambda: read(config, checkpoint, args.pretrained))
     folder, world = config.output.dir, distributed.world_size()
     trainer = assembled(config, training, args.profiler_options)
     if checkpoint is not None:
-        trainer.resume(checkpoint)
+        trainer.resume(checkpoint, args.resume_with_changes)
+        if trainer.step > config.train.steps:
+            logger.info(f"{folder} is at step {trainer.step} already; {config.train.steps} steps ask for nothing more")
+            return 0
     elif args.pretrained:
         trainer.load_pretrained(args.pretrained)
     if distributed.is_main():

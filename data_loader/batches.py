@@ -5,6 +5,7 @@ the step a run was resumed at change nothing. Unreadable files are named once, c
 """
 
 import logging
+import multiprocessing
 import os
 import signal
 import threading
@@ -14,7 +15,7 @@ import numpy as np
 import paddle
 from paddle.io import DataLoader
 
-from engine.errors import InputError
+from engine.errors import InputError, WorkerDied
 from engine.runtime import usable_cores
 
 logger = logging.getLogger("kintsugi")
@@ -196,7 +197,7 @@ def _loader(dataset, batch_sampler, num_workers):
     """
     if num_workers:
         cv2.setNumThreads(1)
-        return DataLoader(
+        loader = DataLoader(
             dataset,
             batch_sampler=batch_sampler,
             num_workers=num_workers,
@@ -205,8 +206,39 @@ def _loader(dataset, batch_sampler, num_workers):
             return_list=True,
             use_shared_memory=False,
         )
+        return _watched(loader)
     batches = (collate([dataset[key] for key in keys]) for keys in batch_sampler)
     return (
         {name: paddle.to_tensor(value) if isinstance(value, np.ndarray) else value for name, value in batch.items()}
         for batch in batches
     )
+
+
+def _watched(loader):
+    """The loader's batches; a worker that died ends them with one WorkerDied, between two batches and nowhere else.
+
+    Paddle's own handler of SIGCHLD throws wherever the main thread is, in the middle of a training step too.
+    """
+    before = set(multiprocessing.active_children())
+    batches = iter(loader)
+    workers = set(multiprocessing.active_children()) - before
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    while True:
+        _check_alive(workers)
+        try:
+            batch = next(batches)
+        except StopIteration:
+            _check_alive(workers)
+            return
+        except SystemError:
+            _check_alive(workers)
+            raise
+        yield batch
+
+
+def _check_alive(workers):
+    for worker in workers:
+        if worker.exitcode:
+            how = signal.Signals(-worker.exitcode).name if worker.exitcode < 0 else f"status {worker.exitcode}"
+            raise WorkerDied(f"a data worker (process {worker.pid}) ended with {how}")

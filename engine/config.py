@@ -175,8 +175,9 @@ def _is_settings(kind):
 
 def did_you_mean(name: object, known: Iterable[object]) -> str:
     """' Did you mean ...?' for the nearest of `known`, or nothing."""
-    near = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.5)
-    return f". Did you mean '{near[0]}'?" if near else ""
+    words = {str(item).lstrip("-"): item for item in known}  # dashes make every flag look like every other
+    near = difflib.get_close_matches(str(name).lstrip("-"), words, n=1, cutoff=0.5)
+    return f". Did you mean '{words[near[0]]}'?" if near else ""
 
 
 def as_dict(config: BaseModel) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The one exception for everything that is the user's to mend: one line, exit status 2, no traceback."""
+"""The exception for everything that is the user's to mend: one line, exit status 2, no traceback; and for lost help."""
 
 
 class InputError(Exception):
@@ -7,3 +7,7 @@ class InputError(Exception):
 
 class ConfigError(InputError):
     """A bad key or value in a YAML file, in `-o` or in a flag."""
+
+
+class WorkerDied(Exception):
+    """A process that prepares samples ended by itself or was killed. The text says how."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import yaml_files
+from engine import peers, yaml_files
 from engine.config import did_you_mean
 from engine.errors import ConfigError, InputError
 from engine.picture_files import MAX_PIXELS, allow
@@ -258,6 +258,7 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
+        peers.say_goodbye()
     except InputError as error:
         print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -219,6 +219,55 @@ def test_public_code_is_documented():
     assert not wrong, "\n".join(wrong)
 
 
+TYPED = ("engine", "deploy", "metric/evaluation")  # rooms whose public functions carry types
+
+
+def test_public_functions_at_the_borders_are_annotated():
+    """What other rooms call says what it takes and gives; mypy holds it to that."""
+    wrong = []
+    for name, tree in PRODUCT.items():
+        if not name.startswith(TYPED):
+            continue
+        public = public_definitions(tree)
+        public += [member for node in public if isinstance(node, ast.ClassDef) for member in public_definitions(node)]
+        for node in public:
+            if isinstance(node, ast.FunctionDef):
+                given = [
+                    *node.args.posonlyargs,
+                    *node.args.args,
+                    *node.args.kwonlyargs,
+                    node.args.vararg,
+                    node.args.kwarg,
+                ]
+                bare = [one.arg for one in given if one and not one.annotation and one.arg not in ("self", "cls")]
+                bare += [] if node.returns else ["return"]
+                wrong += [f"{name}:{node.lineno}: {node.name}: {', '.join(bare)}"] if bare else []
+    assert not wrong, "\n".join(wrong)
+
+
+def test_functions_are_short():
+    """A function tells one idea: 50 lines at most."""
+    wrong = [
+        f"{name}:{node.lineno}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
+        for name, tree in PRODUCT.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 50
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_programs_touch_the_search_path():
+    """`sys.path` is set by programs that are started by their file's name, nowhere else."""
+    programs = ("tools/", "test_tipc/compare_results.py")
+    wrong = [
+        name
+        for name, tree in PRODUCT.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "path" and getattr(node.value, "id", None) == "sys"
+    ]
+    assert not [name for name in wrong if not name.startswith(programs)]
+
+
 def test_nothing_runs_text_or_unpickles():
     wrong = []
     for name, tree in PRODUCT.items():

@@ -124,8 +124,8 @@ CASES = [  # script, words after the smallest configuration, parts of the line
     ("train", ["--device=tpu"], ["--device: expected one of auto, cpu, gpu; found 'tpu'"]),
     ("train", ["--resume={nowhere}"], ["--resume {nowhere}: no checkpoint there; expected a run folder or one of its"]),
     ("train", ["--resume={empty}"], ["--resume {empty}: no checkpoint there"]),
-    ("train", ["--resume={run}", "--seed=3"], ["{run}/step_0000000: the run was started with another 'seed'; only"]),
-    ("train", ["--resume={run}", "-o", "optimizers.encoder.lr=0.5"], ["another 'optimizers.encoder.lr'; only"]),
+    ("train", ["--resume={run}", "--seed=3"], ["{run}/step_0000000: the run was started with another 'seed' ("]),
+    ("train", ["--resume={run}", "-o", "optimizers.encoder.lr=0.5"], ["encoder.lr: 0.004 -> 0.5); --resume_with"]),
 ]  # fmt: skip
 
 
@@ -317,8 +317,9 @@ def test_disk_full_while_logging(at, tmp_path, monkeypatch, file):
     begins = RunLog._drop_records_after
 
     def then_full(log, step):
-        begins(log, step)
+        kept = begins(log, step)
         (run_folder / file).symlink_to("/dev/full")
+        return kept
 
     monkeypatch.setattr(RunLog, "_drop_records_after", then_full)
     result = call("train", *LITE, "train.steps=1", "train.log_every=1", "--output_dir", run_folder)

@@ -4,9 +4,11 @@
     latest.pdparams      every network as "network/key", the averaged one where there is one
 
 A folder is written under another name, `meta.json` last, then renamed. Older ones go only after that, so a process
-killed at any point, or a full disk, leaves the newest complete checkpoint usable.
+killed at any point, or a full disk, leaves the newest complete checkpoint usable. `meta.json` holds the size and
+SHA-256 of every file, and a digest of itself; folders of versions that wrote none of these are taken by their sizes.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -14,14 +16,19 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from engine.errors import InputError
 from engine.files import write_text
+from engine.log import logger
 from engine.weights.files import read_arrays, read_weights, write_arrays, write_weights
 
 FORMAT = 1
 META, STATE, LATEST = "meta.json", "train_state.safetensors", "latest.pdparams"
-OWN_KEYS = ("format", "step", "networks", "ema", "files")
+OWN_KEYS = ("format", "step", "networks", "ema", "files", "sha256", "digest")
+Networks = dict[str, dict[str, np.ndarray]]
 LEFTOVERS = ("saving_*", "removing_*", "replaced_*", f".{LATEST}.*.tmp")
 
 
@@ -30,13 +37,21 @@ class Checkpoint:
     """What a checkpoint folder holds; the dicts are as they were given to `save_checkpoint`."""
 
     step: int
-    networks: dict
-    ema: dict
-    train_state: dict
-    meta: dict
+    networks: Networks
+    ema: Networks
+    train_state: dict[str, np.ndarray]
+    meta: dict[str, Any]
 
 
-def save_checkpoint(run, step, networks, ema, train_state, meta, keep):
+def save_checkpoint(
+    run: Path | str,
+    step: int,
+    networks: Networks,
+    ema: Networks,
+    train_state: dict[str, np.ndarray],
+    meta: dict[str, Any],
+    keep: int,
+) -> Path:
     """Write `step_<step>` and `latest.pdparams` into a run's folder, then remove what is older than the newest `keep`.
 
     Args:
@@ -61,8 +76,7 @@ def save_checkpoint(run, step, networks, ema, train_state, meta, keep):
         saving.mkdir(parents=True)
         _write_files(saving, step, networks, ema, train_state, meta)
         _put_in_place(saving, folder)
-        _remove_older(run, step, keep)
-        write_networks(run / LATEST, networks | ema)
+        finish_save(run, step, networks | ema, keep)
     except (InputError, OSError) as error:
         newest = newest_checkpoint(run)
         usable = f"the newest complete checkpoint is {newest}" if newest else "there is no complete checkpoint"
@@ -73,13 +87,19 @@ def save_checkpoint(run, step, networks, ema, train_state, meta, keep):
     return folder
 
 
-def write_networks(path, networks):
+def finish_save(run: Path, step: int, networks: Networks, keep: int) -> None:
+    """Write `latest.pdparams` and remove what is older: the end of a save, also of one that was killed before it."""
+    _remove_older(run, step, keep)
+    write_networks(run / LATEST, networks)
+
+
+def write_networks(path: Path, networks: Networks) -> None:
     """Write {name: {key: array}} as one weights file with keys `<name>/<key>`, what `--pretrained` takes."""
     write_weights(path, {f"{name}/{key}": array for name in networks for key, array in networks[name].items()})
 
 
-def newest_checkpoint(run):
-    """The complete checkpoint folder of the highest step, or None.
+def newest_checkpoint(run: Path | str) -> Path | None:
+    """The complete checkpoint folder of the highest step, told by names and sizes, or None.
 
     Args:
         run: folder of a run; it need not exist.
@@ -88,7 +108,46 @@ def newest_checkpoint(run):
     return complete[-1] if complete else None
 
 
-def load_checkpoint(path):
+def usable_checkpoint(run: Path | str) -> Path | None:
+    """The folder of the highest step whose files are those that were written; None where there is no folder at all.
+
+    A damaged newer one is named in a warning, and the one used instead.
+
+    Raises:
+        InputError: all are damaged.
+    """
+    faults = []
+    for path in reversed(folders(Path(run))):
+        try:
+            verify(path, read_meta(path))
+        except InputError as fault:
+            faults.append(str(fault))
+            continue
+        for text in faults:
+            logger.warning(f"damaged checkpoint: {text}; {path} is used instead")
+        return path
+    if faults:
+        raise InputError(f"{run}: no usable checkpoint, all {len(faults)} are damaged; the newest: {faults[0]}")
+    return None
+
+
+def verify(folder: Path, meta: dict[str, Any]) -> None:
+    """Compare the files of a checkpoint with their SHA-256 in its `meta.json`; a version without it wrote none.
+
+    Raises:
+        InputError: a file has other content than was written.
+    """
+    for name, wanted in meta.get("sha256", {}).items():
+        try:
+            with open(folder / name, "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{folder / name}: cannot be read ({error.strerror})") from None
+        if found != wanted:
+            raise InputError(f"{folder / name}: is damaged; its content is not what was written (SHA-256 differs)")
+
+
+def load_checkpoint(path: Path | str) -> Checkpoint:
     """Read a checkpoint folder.
 
     Args:
@@ -102,6 +161,7 @@ def load_checkpoint(path):
     """
     path = Path(path)
     meta = read_meta(path)
+    verify(path, meta)
     return Checkpoint(
         step=meta["step"],
         networks={name: read_weights(path / f"{name}.pdparams") for name in meta["networks"]},
@@ -126,9 +186,12 @@ def _write_files(folder, step, networks, ema, train_state, meta):
     for name, arrays in zip(_file_names(networks, ema), [*networks.values(), *ema.values()], strict=True):
         write_weights(folder / name, arrays)
     write_arrays(folder / STATE, train_state)
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    own = {"format": FORMAT, "step": step, "networks": [*networks], "ema": [*ema], "files": sizes}
-    write_text(folder / META, json.dumps(own | meta, indent=1) + "\n")
+    written = sorted(folder.iterdir())
+    sizes = {path.name: path.stat().st_size for path in written}
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written}
+    own = {"format": FORMAT, "step": step, "networks": [*networks], "ema": [*ema], "files": sizes, "sha256": hashes}
+    content = own | meta
+    write_text(folder / META, json.dumps(content | {"digest": _digest(content)}, indent=1) + "\n")
     _sync(folder / META)
     _sync(folder)
 
@@ -153,14 +216,18 @@ def _remove_older(run, step, keep):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _complete(run):
-    """The complete checkpoint folders of a run by step; one that was to be replaced comes before its successor."""
+def folders(run: Path) -> list[Path]:
+    """The checkpoint folders of a run, whole or not, by step; one to be replaced comes before its successor."""
     try:
-        folders = [path for path in run.iterdir() if _step(path) is not None]
+        found = [path for path in run.iterdir() if _step(path) is not None and path.is_dir()]
     except OSError:
         return []
+    return sorted(found, key=lambda path: (_step(path), path.name))
+
+
+def _complete(run):
     found = []
-    for path in sorted(folders, key=lambda path: (_step(path), path.name)):
+    for path in folders(run):
         with suppress(InputError):
             read_meta(path)
             found.append(path)
@@ -172,21 +239,29 @@ def _step(path):
     return int(match[1]) if match else None
 
 
-def read_meta(folder):
-    """Content of `meta.json`; InputError unless it is well formed and every file has the size it gives."""
+def _digest(content):
+    """SHA-256 of what `meta.json` says, its digest apart."""
+    said = {key: value for key, value in content.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Content of `meta.json`; InputError unless it is as it was written and every file has the size it gives."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         if meta["format"] != FORMAT:
             raise InputError(f"{folder}: checkpoint of format {str(meta['format'])[:20]!r}; expected {FORMAT}")
         if type(meta["step"]) is not int:
             raise TypeError
+        if ("sha256" in meta or "digest" in meta) and meta["digest"] != _digest(meta):
+            raise ValueError
         for name in [*_file_names(meta["networks"], meta["ema"]), STATE]:
             found, expected = (folder / name).stat().st_size, int(meta["files"][name])
             if found != expected:
                 raise InputError(f"{folder}: is no complete checkpoint; {name} has {found} bytes, expected {expected}")
     except OSError as error:
         raise InputError(f"{folder}: is no complete checkpoint ({error.strerror}: {error.filename})") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{folder / META}: is damaged; expected the meta.json of a checkpoint") from None
     return meta
 

@@ -1,15 +1,21 @@
-"""The folder of a training run: where it lies, what it keeps of an earlier one, where it is taken up again."""
+"""The folder of a training run: where it lies and what it keeps of an earlier one."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from engine import config as configuration
 from engine.errors import ConfigError
 from engine.files import check_writable, write_text
 from engine.log import logger
-from engine.training import checkpoint
+from engine.run_config import RunConfig
+from engine.training.resume import saved_run
 
 
-def settled(config, dataset, checkpoint_folder=None, pretrained=None):
+def settled(
+    config: RunConfig, dataset: Any, checkpoint_folder: Path | None = None, pretrained: str | None = None
+) -> RunConfig:
     """The configuration with what its system finds in the training set and in the weights that are given.
 
     A resumed run keeps what it found then.
@@ -18,7 +24,7 @@ def settled(config, dataset, checkpoint_folder=None, pretrained=None):
         ConfigError: the length of the run is still open.
     """
     if checkpoint_folder is not None:
-        saved = checkpoint.read_meta(Path(checkpoint_folder))["config"]
+        saved = saved_run(checkpoint_folder, config)["config"]
         config = configuration.replaced(config, dict(_found_then(configuration.as_dict(config), saved)))
     kind = configuration.import_class(config.system, ("system.",), "system")
     config = kind.settle(config, dataset)
@@ -28,7 +34,7 @@ def settled(config, dataset, checkpoint_folder=None, pretrained=None):
     return config
 
 
-def _found_then(content, saved, prefix=""):
+def _found_then(content: dict[str, Any], saved: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """(dotted key, saved value) of the recipe and the run's length where the configuration has null."""
     for name, value in content.items():
         earlier, key = saved.get(name), f"{prefix}{name}"
@@ -40,7 +46,7 @@ def _found_then(content, saved, prefix=""):
             yield key, earlier
 
 
-def run_folder(config, config_path):
+def run_folder(config: RunConfig, config_path: Path | str) -> Path:
     """The folder of this run: `output.dir`, or the next number below runs/<name of the YAML>."""
     if config.output.dir is not None:
         return config.output.dir
@@ -49,7 +55,7 @@ def run_folder(config, config_path):
     return parent / f"{max(taken, default=0) + 1:04d}"
 
 
-def newest_run(config, config_path):
+def newest_run(config: RunConfig, config_path: Path | str) -> Path:
     """Where `--resume auto` looks: `output.dir`, or the newest numbered folder; it need not exist."""
     if config.output.dir is not None:
         return config.output.dir
@@ -57,7 +63,7 @@ def newest_run(config, config_path):
     return max(parent.glob("[0-9][0-9][0-9][0-9]"), default=parent / "0001")
 
 
-def make_run_folder(folder):
+def make_run_folder(folder: Path | str) -> None:
     """Make the folder, try that it can be written, and move an earlier run's files in it to `earlier_N`."""
     folder = Path(folder)
     check_writable(folder)
@@ -85,31 +91,20 @@ def _belongs_to_run(path):
     return path.name.startswith(("step_", "replaced_")) or path.name in names
 
 
-def save_config(config, folder):
+def save_config(config: RunConfig, folder: Path | str) -> None:
     """Write the resolved configuration to `<folder>/config.yaml`."""
     write_text(Path(folder) / "config.yaml", configuration.to_yaml(config))
 
 
-def with_folder(config, folder):
+def with_folder(config: RunConfig, folder: Path | str) -> RunConfig:
     """The configuration with `output.dir` filled in."""
     return config.model_copy(update={"output": config.output.model_copy(update={"dir": Path(folder)})})
 
 
-def resume_point(word, config, config_path):
-    """The checkpoint folder `--resume` means, or None where `auto` finds none.
-
-    Args:
-        word: "auto", a run folder or a checkpoint folder.
-
-    Raises:
-        ConfigError: a named folder holds no checkpoint, or lies elsewhere than `output.dir`.
-    """
-    if word == "auto":
-        return checkpoint.newest_checkpoint(newest_run(config, config_path))
-    path = Path(word)
-    found = path if (path / "meta.json").is_file() else checkpoint.newest_checkpoint(path)
-    if found is None or not found.is_dir():
-        raise ConfigError(f"--resume {word}: no checkpoint there; expected a run folder or one of its step_* folders")
-    if config.output.dir is not None and config.output.dir.resolve() != found.parent.resolve():
-        raise ConfigError(f"--resume {word}: the run is in {found.parent}; output.dir is {config.output.dir}")
-    return found
+def git_commit() -> str:
+    """Commit of the code, or "unknown" outside a git checkout."""
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

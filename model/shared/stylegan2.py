@@ -246,12 +246,13 @@ def spread_styles(styles, num_latents, inject_index=None, truncation=1.0, trunca
     return pieces[0] if len(pieces) == 1 else paddle.concat(pieces, axis=1)
 
 
-def minibatch_stddev(x, group):
+def minibatch_stddev(x, group, neighbours=False):
     """Append one channel: the mean standard deviation over each group of samples.
 
     Args:
         x: [N, C, H, W]; sample n belongs to group n % (N / group).
         group: samples per group; must divide N.
+        neighbours: group samples that stand together instead: sample n in group n // group.
 
     Returns:
         [N, C + 1, H, W].
@@ -261,8 +262,10 @@ def minibatch_stddev(x, group):
     n, c, h, w = x.shape
     if n % group:
         raise ConfigError(f"batch of {n} images: the discriminator compares groups of {group}, which must divide it")
-    grouped = x.reshape([group, n // group, c, h, w])
-    centred = grouped - grouped.mean(axis=0, keepdim=True)
-    deviation = paddle.sqrt((centred * centred).mean(axis=0) + 1e-8).mean(axis=[1, 2, 3])
-    channel = paddle.tile(deviation, [group]).reshape([n, 1, 1, 1]).expand([n, 1, h, w])
+    axis = 1 if neighbours else 0
+    grouped = x.reshape([n // group, group, c, h, w] if neighbours else [group, n // group, c, h, w])
+    centred = grouped - grouped.mean(axis=axis, keepdim=True)
+    deviation = paddle.sqrt((centred * centred).mean(axis=axis) + 1e-8).mean(axis=[1, 2, 3])
+    each = paddle.tile(deviation.unsqueeze(1), [1, group]) if neighbours else paddle.tile(deviation, [group])
+    channel = each.reshape([n, 1, 1, 1]).expand([n, 1, h, w])
     return paddle.concat([x, channel], axis=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from engine import distributed  # noqa: I001  the engine before Paddle
+from engine import distributed, peers  # noqa: I001  the engine before Paddle
 
 import numpy as np
 import paddle
@@ -116,6 +116,7 @@ def main(folder, joint):
     )
     Path(folder).mkdir(parents=True, exist_ok=True)
     Trainer(config, Toy(), folder, Batches(joint)).run()
+    peers.say_goodbye()
 
 
 if __name__ == "__main__":

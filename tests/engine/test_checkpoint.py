@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from engine.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint, usable_checkpoint
 from engine.weights.files import read_weights
 
 ROOT = Path(__file__).parents[2]
@@ -141,13 +142,50 @@ def test_a_half_written_one_is_never_picked_up(tmp_path, fault):
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_array_is_named(tmp_path):
-    folder = save(tmp_path, 1)
-    data = bytearray((folder / "d.pdparams").read_bytes())
-    data[0] = 0
-    (folder / "d.pdparams").write_bytes(data)
-    with pytest.raises(InputError, match=r"d\.pdparams: is no weights file"):
-        load_checkpoint(folder)
+FILES = ["d.pdparams", "g.pdparams", "g_ema.pdparams", "meta.json", "train_state.safetensors"]
+
+
+def flip(path, bit):
+    data = bytearray(path.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_is_named_and_an_older_checkpoint_used(tmp_path, caplog, monkeypatch, name):
+    monkeypatch.setattr(logging.getLogger("kintsugi"), "propagate", True)
+    save(tmp_path, 1, keep=0)
+    newest = save(tmp_path, 2, keep=0)
+    assert usable_checkpoint(tmp_path) == newest
+    whole = (newest / name).read_bytes()
+    for bit in np.random.default_rng(5).integers(0, 8 * len(whole), 60):
+        flip(newest / name, bit)
+        caplog.clear()
+        assert usable_checkpoint(tmp_path).name == "step_0000001", bit
+        (line,) = caplog.messages
+        assert line.startswith(f"damaged checkpoint: {newest / name}: ") or name == "meta.json"
+        assert str(newest) in line and line.endswith(f"{tmp_path / 'step_0000001'} is used instead")
+        with pytest.raises(InputError, match="step_0000002"):
+            load_checkpoint(newest)
+        (newest / name).write_bytes(whole)
+
+
+def test_all_damaged_is_an_error_not_a_beginning(tmp_path):
+    for step in (1, 2):
+        flip(save(tmp_path, step, keep=0) / "g.pdparams", 99)
+    with pytest.raises(
+        InputError, match=r"no usable checkpoint, all 2 are damaged; the newest: .*step_0000002/g.pdpar"
+    ):
+        usable_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_without_hashes_is_read(tmp_path):
+    folder = save(tmp_path, 3)
+    meta = json.loads((folder / "meta.json").read_text())
+    del meta["sha256"], meta["digest"]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    assert usable_checkpoint(tmp_path) == folder
+    check(load_checkpoint(folder), 3)
 
 
 def test_clashing_names_are_our_own_mistake(tmp_path):

@@ -44,6 +44,31 @@ def test_flag_declared_by_the_yaml_sets_all_its_keys_and_what_it_implies(tmp_pat
 def test_unknown_flag_names_the_nearest():
     with pytest.raises(ConfigError, match="unknown flag '--iter'. Did you mean '--iters'?"):
         parsed("--iter=3")
+    with pytest.raises(ConfigError, match="unknown flag '--max_iter'. See --help"):  # dashes alone are no likeness
+        cli.read("doc", {"size": Flag("x"), "output": Flag("x")}, ["--max_iter=3"])
+
+
+def test_a_program_without_a_configuration():
+    flags = {"inspect": Flag("x", cli.boolean, default=False), "n": Flag("x", cli.at_least(1), default=2),
+             "out": Flag("where", required=True)}  # fmt: skip
+    places = {"first": Flag("x", required=True, metavar="FILE"), "rest": Flag("x", many=True)}
+
+    def read(*words):
+        return cli.read("doc", flags, words, places)
+
+    args = read("--inspect", "a", "--out=o", "b", "c", "--n", "None")
+    assert (args.inspect, args.first, args.rest, args.n, args.out) == (True, "a", ["b", "c"], 2, "o")
+    assert read("a", "--out=o", "--inspect=False").inspect is False
+    for words, line in (
+        (["--out=o"], "FILE is missing: x"),
+        (["a"], "--out is missing: where"),
+        (["a", "--out=o", "--n=0"], "--n: expected at least 1, found 0"),
+        (["--ot=o"], "unknown flag '--ot'. Did you mean '--out'?"),
+    ):
+        with pytest.raises(ConfigError, match=line.replace("?", ".")):
+            read(*words)
+    with pytest.raises(ConfigError, match="unknown word 'b'"):
+        cli.read("doc", {}, ["a", "b"], {"first": Flag("x")})
 
 
 WORDS = {

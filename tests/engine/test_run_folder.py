@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import config as configuration
 from engine.errors import ConfigError, InputError
-from engine.run_config import DataConfig, OutputConfig, RunConfig, TrainConfig
+from engine.run_config import DataConfig, OptimizerConfig, OutputConfig, RunConfig, TrainConfig
 from engine.settings import Settings
 from engine.training import checkpoint
-from engine.training.run_folder import make_run_folder, newest_run, resume_point, run_folder, save_config, with_folder
+from engine.training.resume import binding, changes, data_fingerprints, resume_folder, resume_point
+from engine.training.run_folder import make_run_folder, newest_run, run_folder, save_config, with_folder
 
 
 @pytest.fixture(autouse=True)
@@ -73,19 +75,59 @@ def test_folder_that_cannot_be_written():
         make_run_folder("file/run")
 
 
+def resumed(word, folder=None, yaml="x.yaml"):
+    return resume_point(word, resume_folder(word, config(folder), newest_run(config(folder), yaml)))
+
+
 def test_resume_point():
-    assert resume_point("auto", config(Path("run")), "x.yaml") is None
+    assert resumed("auto", Path("run")) is None
     for word in ("run", "run/step_0000003"):
         with pytest.raises(ConfigError, match=f"--resume {word}: no checkpoint there"):
-            resume_point(word, config(), "x.yaml")
+            resumed(word)
     for step in (3, 12):
         saved("run", step)
     Path("run/step_0000099").mkdir()  # half a checkpoint
-    assert resume_point("auto", config(Path("run")), "x.yaml") == Path("run/step_0000012")
-    assert resume_point("run", config(), "x.yaml") == Path("run/step_0000012")
-    assert resume_point("run/step_0000003", config(), "x.yaml") == Path("run/step_0000003")
+    assert resumed("auto", Path("run")) == Path("run/step_0000012")
+    assert resumed("run") == Path("run/step_0000012")
+    assert resumed("run/step_0000003") == Path("run/step_0000003")
+    with pytest.raises(ConfigError, match="--resume run: the run is in run; output.dir is elsewhere"):
+        resumed("run", Path("elsewhere"))
     saved("runs/x/0002", 5)
-    assert resume_point("auto", config(), "configs/x.yaml") == Path("runs/x/0002/step_0000005")
+    assert resumed("auto", yaml="configs/x.yaml") == Path("runs/x/0002/step_0000005")
+
+
+def test_the_same_pictures_under_another_path_are_the_same_data():
+    """Another place, another order of writing: the same; one file more or larger: not."""
+    for folder, names in (("a", "xyz"), ("b/c", "zyx"), ("more", "wxyz"), ("larger", "xyz")):
+        for name in names:
+            file = Path(folder, "inside", f"{name}.png")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("12" if folder == "larger" and name == "x" else "1")
+
+    class Pictures(Settings):
+        root: Path
+
+    def reading(root, lr=0.1):
+        it = config()
+        data = it.data.model_copy(update={"train": Pictures(root=root)})
+        adam = OptimizerConfig(kind="adam", lr=lr)
+        return it.model_copy(update={"data": data, "optimizers": {"g": adam}})
+
+    before = reading("a")
+    meta = {"config": configuration.as_dict(before), "data": data_fingerprints(before)}
+    for root, same in (("a", True), ("b/c", True), ("more", False), ("larger", False)):
+        it = reading(root)
+        if same:
+            assert changes("step", meta, it, data_fingerprints(it), allowed=False) == []
+        else:
+            with pytest.raises(ConfigError, match=f"another 'data.train.root' .*'a' -> '{root}'"):
+                changes("step", meta, it, data_fingerprints(it), allowed=False)
+        assert binding(it) == binding(before)
+    assert binding(reading("a", 0.2)) != binding(before)
+    assert changes("step", meta, reading("more", 0.2), data_fingerprints(reading("more")), allowed=True) == [
+        "data.train.root: 'a' -> 'more'",
+        "optimizers.g.lr: 0.1 -> 0.2",
+    ]
 
 
 def test_saved_configuration_names_its_folder():

@@ -3,17 +3,20 @@
 import json
 import os
 import signal
+import time
 
 import numpy as np
 import paddle
 import pytest
 
-from engine.errors import ConfigError, InputError
-from engine.run_config import DataConfig, EMAConfig, OptimizerConfig, OutputConfig, RunConfig, TrainConfig
+from engine.errors import ConfigError, InputError, WorkerDied
+from engine.run_config import BestConfig, DataConfig, EMAConfig, OptimizerConfig, OutputConfig, RunConfig, TrainConfig
 from engine.settings import Settings
 from engine.system import System
 from engine.training import checkpoint
-from engine.training.trainer import Stopped, Trainer, due
+from engine.training.stopping import Stopped
+from engine.training.trainer import Trainer, due
+from engine.training.validation import best_so_far, keep_best
 from engine.weights import files as weights
 
 LENGTH, BATCH = 12, 4
@@ -157,14 +160,35 @@ def test_non_finite_loss_names_step_term_and_files_and_saves_nothing(tmp_path):
 
 def test_changed_configuration_is_refused_by_key(tmp_path):
     trainer(tmp_path / "run", 3).run()
-    with pytest.raises(ConfigError, match="another 'train.save_every'; only train.steps may change"):
-        trainer(tmp_path / "run", 5, resume=True, save_every=1)
+    adam = config(7).optimizers["net"].model_copy(update={"lr": 0.02})
+    changed = config(7, save_every=1).model_copy(update={"optimizers": {"net": adam}})
+    it = Trainer(changed, Toy(), tmp_path / "run", Batches())
+    newest = checkpoint.newest_checkpoint(tmp_path / "run")
+    text = r"another 'optimizers.net.lr' \(optimizers.net.lr: 0.01 -> 0.02\); --resume_with_changes takes it"
+    with pytest.raises(ConfigError, match=text):
+        it.resume(newest)
+    it.resume(newest, with_changes=True)
+    it.run()
+    meta = checkpoint.load_checkpoint(checkpoint.newest_checkpoint(tmp_path / "run")).meta
+    assert meta["changes"] == [{"step": 3, "changed": ["optimizers.net.lr: 0.01 -> 0.02"]}]
+    assert "changed here: optimizers.net.lr: 0.01 -> 0.02" in (tmp_path / "run" / "train.log").read_text()
+    assert records(tmp_path / "run")[-1]["lr/net"] == pytest.approx(0.002)  # the milestone at 5 is passed
+
+
+def test_keys_that_change_no_number_are_free(tmp_path):
+    trainer(tmp_path / "run", 3).run()
+    trainer(
+        tmp_path / "run", 5, resume=True, save_every=1, log_every=1, preview_every=1, validate_every=2, keep=9
+    ).run()
+    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000005"
 
 
 def test_a_run_from_before_a_key_existed_goes_on(tmp_path):
     trainer(tmp_path / "run", 3).run()
     meta = checkpoint.newest_checkpoint(tmp_path / "run") / "meta.json"
     content = json.loads(meta.read_text())
+    for key in ("sha256", "digest", "data", "changes"):  # as such a version wrote it
+        del content[key]
     del content["config"]["train"]["measures"]
     meta.write_text(json.dumps(content))
     trainer(tmp_path / "run", 5, resume=True).run()
@@ -176,7 +200,7 @@ def test_only_the_newest_are_kept(tmp_path):
     assert sorted(p.name for p in (tmp_path / "run").glob("step_*")) == ["step_0000009", "step_0000010"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_saves_and_stops(tmp_path, number):
     it = trainer(tmp_path / "run", 100, save_every=0)
     batches, before = it.batches.iterate, signal.getsignal(number)
@@ -191,7 +215,7 @@ def test_signal_saves_and_stops(tmp_path, number):
     with pytest.raises(Stopped) as stop:
         it.run()
     assert stop.value.status == 128 + number
-    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000005"
+    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000004"
     assert signal.getsignal(number) == before
 
 
@@ -226,7 +250,7 @@ def test_best_weights_by_a_named_score(tmp_path, better, kept):
         "step": kept,
     }
     with pytest.raises(InputError, match="train.best.score: no score 'toy'; validation gives psnr"):
-        it.keep_best({"psnr": 1.0})
+        keep_best(tmp_path / "run", it.config.train.best, 6, {"psnr": 1.0}, {})
 
 
 def test_training_is_prepared_before_the_average_is_made(tmp_path, monkeypatch):
@@ -238,3 +262,73 @@ def test_training_is_prepared_before_the_average_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(Toy, "prepare_training", read_prior)
     it = trainer(tmp_path / "run", 1)
     assert (it.ema.networks["net"][0].weight.numpy() == 7).all()
+
+
+def test_a_signal_gives_validation_up_and_the_resumed_run_makes_it_good(tmp_path):
+    """The record, the best weights and the preview of that step are there as in a run that was left alone."""
+
+    def validating(folder, asked_at=None, resume=False):
+        folder.mkdir(exist_ok=True)
+        it = trainer(
+            folder,
+            6,
+            resume=resume,
+            log_every=1,
+            validate_every=3,
+            preview_every=3,
+            best={"score": "s", "better": "lower"},
+        )
+        it.preview_batch = lambda: {"name": ["a"], "image": paddle.ones([1, 3, 4, 4])}
+        it.system.generate = lambda batch, networks: {"output": paddle.rand([1, 3, 4, 4])}
+
+        def evaluate(networks):
+            for batch in range(200):
+                if it.step == asked_at and batch == 5:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                assert it.step != asked_at or batch < 50, "validation goes on after the signal"
+                time.sleep(0.001)
+            return {"s": float(paddle.rand([]) + networks["net"][0].weight.mean())}
+
+        it.evaluate = evaluate
+        return it
+
+    validating(tmp_path / "whole").run()
+    for asked_at in (3, 6):
+        parts = tmp_path / f"parts_{asked_at}"
+        with pytest.raises(Stopped):
+            validating(parts, asked_at).run()
+        assert checkpoint.newest_checkpoint(parts).name == f"step_{asked_at:07d}"
+        assert asked_at not in [r["step"] for r in records(parts) if "validation/s" in r]
+        validating(parts, resume=True).run()
+        assert records(parts) == records(tmp_path / "whole")
+        for name in ("best.pdparams", "best.json", "latest.pdparams", "samples/step_0000003.png"):
+            assert (parts / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_dead_data_worker_ends_the_run_with_its_checkpoint(tmp_path):
+    it = trainer(tmp_path / "run", 100, save_every=0)
+    batches = it.batches.iterate
+
+    def dies(first, last):
+        yield from batches(first, 5)
+        raise WorkerDied("a data worker (process 7) ended with SIGKILL")
+
+    it.batches.iterate = dies
+    with pytest.raises(Stopped, match="data worker .process 7. ended with SIGKILL") as stop:
+        it.run()
+    assert stop.value.status == 1
+    assert checkpoint.newest_checkpoint(tmp_path / "run").name == "step_0000005"
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    trainer(tmp_path / "run", 4).run()
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.suffix in (".json", ".jsonl", ".pdparams")}
+    trainer(tmp_path / "run", 4, resume=True).run()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"value": "x", "score": "s"}', "[]", '{"value": 1e999}'])
+def test_a_damaged_note_of_the_best_is_named(tmp_path, text):
+    (tmp_path / "best.json").write_text(text)
+    with pytest.raises(InputError, match="best.json: is damaged"):
+        best_so_far(tmp_path, BestConfig(score="s", better="lower"))
