@@ -30,6 +30,7 @@ check: lint
 lint: $(DEVELOPING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
 
 tipc: export PATH := $(BIN):$(PATH)
 tipc: venv

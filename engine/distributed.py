@@ -7,11 +7,14 @@ with the joint batch computes.
 import json
 import os
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import paddle
 import paddle.distributed as dist
+from paddle import Tensor, nn
 
 from engine import peers
 from engine.errors import InputError
@@ -19,22 +22,22 @@ from engine.errors import InputError
 MESSAGE = 4096  # bytes a rank says of itself in `agreed`
 
 
-def world_size():
+def world_size() -> int:
     """Number of data-parallel processes, from the launcher's environment."""
     return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
 
 
-def rank():
+def rank() -> int:
     """Number of this process, 0 .. world_size - 1."""
     return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
 
 
-def is_main():
+def is_main() -> bool:
     """True in the process that writes files and logs."""
     return rank() == 0
 
 
-def start(device="auto"):
+def start(device: str = "auto") -> None:
     """Choose the device and join the other processes, if there are any.
 
     Args:
@@ -72,7 +75,7 @@ def _exchange():
         raise
 
 
-def agreed(prepare):
+def agreed(prepare: Callable[[], tuple[Any, dict]]) -> Any:
     """prepare()'s result, after all ranks have found the same.
 
     Args:
@@ -83,7 +86,7 @@ def agreed(prepare):
     """
     if world_size() == 1:
         return prepare()[0]
-    result, said, own = None, {}, None
+    result, said, own = None, dict[str, Any](), None
     try:
         result, said = prepare()
     except InputError as error:
@@ -111,7 +114,7 @@ def _said_by_all(said):
     return [json.loads(part.numpy().astype(np.uint8).tobytes().decode()) for part in parts]
 
 
-def broadcast_parameters(networks):
+def broadcast_parameters(networks: Mapping[str, nn.Layer]) -> None:
     """Give every rank the parameters and buffers of rank 0."""
     if world_size() == 1:
         return
@@ -121,7 +124,7 @@ def broadcast_parameters(networks):
                 dist.broadcast(tensor, src=0)
 
 
-def average_gradients(parameters):
+def average_gradients(parameters: Sequence[Tensor]) -> None:
     """Replace each gradient by its mean over the ranks; parameters without a gradient are passed over."""
     if world_size() == 1:
         return
@@ -131,7 +134,7 @@ def average_gradients(parameters):
         fused_allreduce_gradients(parameters, None)
 
 
-def joint(values):
+def joint(values: Tensor) -> Tensor:
     """The values of all ranks, [N, ...] -> [world * N, ...], differentiable in this rank's part.
 
     The gradient of this rank's part is multiplied by the number of ranks: a loss over the joint values whose gradients
@@ -147,14 +150,14 @@ def joint(values):
     return paddle.concat(parts)
 
 
-def normal(shape):
+def normal(shape: Sequence[int]) -> Tensor:
     """Standard normal noise [N, ...]: this rank's rows of the joint batch's noise."""
     count = shape[0]
     noise = paddle.randn([world_size() * count, *shape[1:]])
     return noise if world_size() == 1 else noise[rank() * count : (rank() + 1) * count]
 
 
-def mean_over_ranks(values):
+def mean_over_ranks(values: list[float]) -> list[float]:
     """Mean of a list of numbers over the ranks, each entry by itself."""
     if world_size() == 1 or not values:
         return values
@@ -164,7 +167,7 @@ def mean_over_ranks(values):
     return (tensor.numpy() / world_size()).tolist()
 
 
-def any_rank(flag):
+def any_rank(flag: bool) -> bool:
     """True on every rank as soon as it is True on one; lets all stop after the same step."""
     if world_size() == 1:
         return flag
@@ -174,6 +177,6 @@ def any_rank(flag):
     return bool(tensor.item())
 
 
-def wait():
+def wait() -> None:
     """Wait for all ranks, so that none runs ahead of files that rank 0 writes."""
     any_rank(False)

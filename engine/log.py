@@ -9,9 +9,12 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from engine import distributed, images
@@ -22,7 +25,7 @@ logger = logging.getLogger("kintsugi")
 SHOWN_PREVIEWS = 10  # pictures a resume writes to VisualDL again: as many as its page shows
 
 
-def to_console():
+def to_console() -> None:
     """Send this project's messages to stdout, plain."""
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stdout)
@@ -32,7 +35,7 @@ def to_console():
         logger.propagate = False
 
 
-def progress(iterable, total, unit):
+def progress(iterable: Iterable, total: int, unit: str) -> tqdm:
     """The iterable with a bar on a terminal, and unchanged elsewhere."""
     return tqdm(iterable, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)
 
@@ -52,7 +55,7 @@ def _unwritten(path, error):
 class RunLog:
     """Writes one training run's records below its folder. Only the main process writes."""
 
-    def __init__(self, folder, samples, first_step, steps):
+    def __init__(self, folder: Path, samples: Path, first_step: int, steps: int | None) -> None:
         """Open the log files; records of `metrics.jsonl` beyond `first_step` (a killed run's) are dropped.
 
         VisualDL reads the newest file of a folder only, so there is one, and it begins with the records kept.
@@ -68,7 +71,7 @@ class RunLog:
         self.visual: Any = None
         self.bar: Any = None
         self.file: Any = None
-        self.validated = set()
+        self.validated: set[int] = set()
         if not distributed.is_main():
             return
         kept = self._drop_records_after(first_step)
@@ -117,12 +120,19 @@ class RunLog:
             if name != "step":
                 self.visual.add_scalar(tag=name, value=value, step=record["step"])
 
-    def advance(self):
+    def advance(self) -> None:
         """Move the bar by one step."""
         if self.bar is not None:
             self.bar.update()
 
-    def training(self, step, epoch, scalars, rates, timing):
+    def training(
+        self,
+        step: int,
+        epoch: int,
+        scalars: Mapping[str, float],
+        rates: Mapping[str, float],
+        timing: Mapping[str, float],
+    ) -> None:
         """One record of training.
 
         Args:
@@ -135,7 +145,7 @@ class RunLog:
         if not distributed.is_main():
             return
         ips = timing["samples"] / timing["batch_cost"]
-        self.record(step, scalars | {f"lr/{name}": rate for name, rate in rates.items()} | {"ips": ips})
+        self.record(step, {**scalars, **{f"lr/{name}": rate for name, rate in rates.items()}, "ips": ips})
         loss = next((value for name, value in scalars.items() if name.endswith("/loss")), float("nan"))
         terms = ", ".join(f"{name}: {value:.5g}" for name, value in scalars.items())
         rate = next(iter(rates.values()))
@@ -145,7 +155,7 @@ class RunLog:
             f"avg_samples: {timing['samples']}, avg_ips: {ips:.3f} images/sec, ips: {ips:.3f} images/s"
         )
 
-    def record(self, step, values):
+    def record(self, step: int, values: Mapping[str, float]) -> None:
         """Write named numbers at `step` to metrics.jsonl and VisualDL."""
         if not distributed.is_main():
             return
@@ -159,18 +169,18 @@ class RunLog:
             raise InputError(_unwritten(path, error)) from None
         self._show({"step": step, **values})
 
-    def picture_path(self, step):
+    def picture_path(self, step: int) -> Path:
         """Where the preview of a step lies."""
         return self.samples / f"step_{step:07d}.png"
 
-    def picture(self, step, image):
+    def picture(self, step: int, image: np.ndarray) -> None:
         """Save a preview, [H, W, 3] in [0, 1], as `step_*.png` and in VisualDL."""
         if not distributed.is_main():
             return
         images.write_image(self.picture_path(step), image)
         self.visual.add_image(tag="preview", img=images.to_uint8(image), step=step)
 
-    def close(self):
+    def close(self) -> None:
         """Flush and close everything."""
         if distributed.is_main():
             self.bar.close()

@@ -1,7 +1,7 @@
 """What a paper has to provide: its networks, its losses, its update rule, and how it is exported."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -107,6 +107,18 @@ class Dataset(Protocol):
         ...
 
 
+class Update(Protocol):
+    """What a training step is given: `update("generator", loss)` is one step of an optimizer."""
+
+    def __call__(self, names: str | Sequence[str], loss: Tensor, reaches_all: bool = False) -> None:
+        """One step of the named optimizers on a scalar; `reaches_all`: parameters without a gradient step with 0."""
+        ...
+
+    def float32(self) -> AbstractContextManager[None]:
+        """Leave autocast inside the block: for gradient penalties."""
+        ...
+
+
 class System:
     """One paper: its networks, its losses and its update rule.
 
@@ -168,7 +180,7 @@ class System:
         alone is enough there. Networks it adds to `networks` come after those that were there.
         """
 
-    def train_step(self, batch: Batch, step: int, update: Any) -> Tensors:
+    def train_step(self, batch: Batch, step: int, update: Update) -> Tensors:
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.
 
         Args:

@@ -17,7 +17,12 @@ from tests.script_calls import ROOT, call, draw_faces
 
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 OF_LOSSES = ("weight", "missing", "mode", "landmark", "decoder")  # overrides that would hide what training needs
-LOSSES = {"gpen_512": "model_ir_se50", "partialconv_256": "vgg16", "satnet_224": "sphereface_webcaricature", "gfpgan_512": "StyleGAN2"}
+LOSSES = {
+    "gpen_512": "model_ir_se50",
+    "partialconv_256": "vgg16",
+    "satnet_224": "sphereface_webcaricature",
+    "gfpgan_512": "StyleGAN2",
+}
 
 
 def overrides(path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from engine import config as configuration
 from engine.errors import ConfigError, InputError
 from engine.files import write_text
+from engine.run_config import RunConfig
 from engine.training.run_folder import with_folder
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
@@ -16,11 +17,11 @@ TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 class Trainings:
     """Trains configurations on a device, each below a folder: run/, config.yaml, console.txt, trained.json."""
 
-    def __init__(self, device):
+    def __init__(self, device: str) -> None:
         """`device`: as of --device."""
         self.device = device
 
-    def train(self, config, folder):
+    def train(self, config: RunConfig, folder: Path) -> None:
         """Train a configuration from its newest checkpoint, if there is one, unless it is trained already.
 
         Raises:
@@ -50,7 +51,7 @@ class Trainings:
             raise InputError(f"{folder}: training ended with status {status}: {said} (all of it: {console})")
         write_text(folder / "trained.json", json.dumps(configuration.as_dict(config), indent=1) + "\n")
 
-    def is_trained(self, config, folder):
+    def is_trained(self, config: RunConfig, folder: Path) -> bool:
         """True where `folder` holds the finished training of `config`; ConfigError where it is another's."""
         note = folder / "trained.json"
         if not note.is_file():

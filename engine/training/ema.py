@@ -1,8 +1,10 @@
 """Exponential moving average of network parameters."""
 
 import copy
+from collections.abc import Mapping
 
 import paddle
+from paddle import nn
 
 
 class EMA:
@@ -11,7 +13,7 @@ class EMA:
     Source: Yazici et al. 2019; GPEN train_simple.py, accumulate() (parameters only, started as a copy).
     """
 
-    def __init__(self, networks, decay):
+    def __init__(self, networks: Mapping[str, nn.Layer], decay: float) -> None:
         """Start as exact copies.
 
         Args:
@@ -26,7 +28,7 @@ class EMA:
                 parameter.stop_gradient = True
 
     @paddle.no_grad()
-    def update(self, networks):
+    def update(self, networks: Mapping[str, nn.Layer]) -> None:
         """Move the averages one step towards the parameters of `networks`."""
         for name, average in self.networks.items():
             for kept, current in zip(average.parameters(), networks[name].parameters(), strict=True):
@@ -36,7 +38,7 @@ class EMA:
                 paddle.assign(current, kept)
 
     @paddle.no_grad()
-    def restart(self, networks):
+    def restart(self, networks: Mapping[str, nn.Layer]) -> None:
         """Make the averages exact copies again, after weights were loaded into `networks`."""
         for name, average in self.networks.items():
             average.set_state_dict(networks[name].state_dict())

@@ -5,7 +5,9 @@ Source: keys of the option string are those of PaddleClas and PaddleGAN (`batch_
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import paddle
 
@@ -16,7 +18,7 @@ KEYS = ("batch_range", "state", "tracer_option", "profile_path")
 STATES = ("CPU", "GPU", "All")
 
 
-def read_options(text):
+def read_options(text: str) -> tuple[int, int, str, str]:
     """(first step, last step, state, path) of `batch_range=[10,20];state=GPU;tracer_option=Default;profile_path=P`.
 
     Raises:
@@ -39,17 +41,17 @@ def read_options(text):
 class ProfiledBatches:
     """Training batches that drive a profiler: the time between two batches is one profiled step."""
 
-    def __init__(self, batches, options, folder):
+    def __init__(self, batches: Any, options: str, folder: Path) -> None:
         """`batches`: what the Trainer takes; `options`: text of the flag; `folder`: where a relative path goes."""
         self.batches = batches
         self.first, self.last, self.state, path = read_options(options)
         self.path = Path(folder) / path
 
-    def epoch(self, step):
+    def epoch(self, step: int) -> int:
         """As the wrapped batches."""
         return self.batches.epoch(step)
 
-    def iterate(self, first_step, last_step):
+    def iterate(self, first_step: int, last_step: int) -> Iterator:
         """The wrapped batches; the trace is written as soon as the last profiled step is over."""
         profiler = paddle.profiler.Profiler(
             targets=self._targets(), scheduler=(self.first, self.last), on_trace_ready=self._write

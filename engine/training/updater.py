@@ -1,18 +1,21 @@
 """One optimizer step: the only place where precision, gradient clipping and data parallelism meet."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import paddle
+from paddle import Tensor
 
 from engine import distributed
+from engine.run_config import OptimizerConfig
 
 SCALER = "scaler"
 _AMP_TYPES: dict[str, Any] = {"fp16": "float16", "bf16": "bfloat16"}
 
 
-def learning_rate(config, step):
+def learning_rate(config: OptimizerConfig, step: int) -> float:
     """Learning rate at `step`: lr times gamma for every milestone reached, times the factor of a linear decay.
 
     Needs no state, so resuming is exact.
@@ -25,11 +28,16 @@ def learning_rate(config, step):
     return rate * max(0.0, 1 - max(0, step - start) / length)
 
 
-def build_optimizer(config, parameters):
+def build_optimizer(config: OptimizerConfig, parameters: Sequence[Tensor]) -> Any:
     """The Paddle optimizer an OptimizerConfig describes, every number passed on explicitly."""
     clip = None if config.clip_norm is None else paddle.nn.ClipGradByGlobalNorm(config.clip_norm)
     decay = paddle.regularizer.L2Decay(config.weight_decay) if config.weight_decay else None
-    common = {"learning_rate": config.lr, "parameters": parameters, "grad_clip": clip, "weight_decay": decay}
+    common: dict[str, Any] = {
+        "learning_rate": config.lr,
+        "parameters": parameters,
+        "grad_clip": clip,
+        "weight_decay": decay,
+    }
     if config.kind == "momentum":
         return paddle.optimizer.Momentum(momentum=config.momentum, **common)
     if config.kind == "adam":
@@ -40,7 +48,9 @@ def build_optimizer(config, parameters):
 class Updater:
     """Steps optimizers from losses: `update("generator", loss)` or `update(("encoder", "decoder"), loss)`."""
 
-    def __init__(self, configs, trainable, precision="fp32"):
+    def __init__(
+        self, configs: Mapping[str, OptimizerConfig], trainable: Mapping[str, Sequence[Tensor]], precision: str = "fp32"
+    ) -> None:
         """Build one optimizer for each entry of `trainable`.
 
         Args:
@@ -54,7 +64,7 @@ class Updater:
         self.precision = precision
         self.scaler = paddle.amp.GradScaler(enable=precision == "fp16")
 
-    def set_learning_rate(self, step):
+    def set_learning_rate(self, step: int) -> dict[str, float]:
         """Set every optimizer's learning rate for `step`; returns name -> value."""
         rates = {name: learning_rate(self.configs[name], step) for name in self.optimizers}
         for name, rate in rates.items():
@@ -62,7 +72,7 @@ class Updater:
         return rates
 
     @contextmanager
-    def autocast(self):
+    def autocast(self) -> Iterator[None]:
         """Run the block's forward passes in the run's precision."""
         if self.precision == "fp32":
             yield
@@ -71,12 +81,12 @@ class Updater:
             yield
 
     @contextmanager
-    def float32(self):
+    def float32(self) -> Iterator[None]:
         """Leave autocast inside the block: for gradient penalties."""
         with paddle.amp.auto_cast(enable=False):
             yield
 
-    def __call__(self, names, loss, reaches_all=False):
+    def __call__(self, names: str | Sequence[str], loss: Tensor, reaches_all: bool = False) -> None:
         """One step of the named optimizers on `loss`, a scalar. Their gradients are cleared first, so none leaks in.
 
         A parameter that the loss does not reach is skipped: neither its moments nor Adam's count of its steps move.
@@ -96,7 +106,7 @@ class Updater:
                     self.scaler.step(self.optimizers[name])
             self.scaler.update()
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         """Accumulators as `<optimizer>/<parameter number>/<name>`, the loss scale as `scaler/<name>` -> array."""
         scaler = {f"{SCALER}/{key}": np.asarray(value) for key, value in self.scaler.state_dict().items()}
         return {key: tensor.numpy() for key, tensor in self._accumulators()} | scaler
@@ -110,7 +120,7 @@ class Updater:
                     if key.startswith(prefix) and isinstance(tensor, paddle.Tensor):
                         yield f"{name}/{number}/{key.removeprefix(prefix)}", tensor
 
-    def load_state(self, arrays):
+    def load_state(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Restore what `state` returned, into freshly built optimizers of the same parameters."""
         scaler = {key.partition("/")[2]: array for key, array in arrays.items() if key.startswith(f"{SCALER}/")}
         if scaler:  # a run in fp16; Paddle takes the scale as an array of one, the rest as numbers
