@@ -46,6 +46,7 @@ class GFPGAN(System):
 
         `decoder_weights` is a StyleGAN2 in the official form, loaded before training; `fixes_decoder` never moves it.
         The pyramid loss ends at `pyramid_steps`. `discriminator_narrow`: the discriminator's width where it differs.
+        `stddev_group`: neighbours in a batch whose deviation the discriminator sees; null: groups of at most four.
         `r1_first`: the first step, counted from 0, with R1; None: `r1_every` - 1, as BasicSR counts from 1.
         """
 
@@ -55,6 +56,7 @@ class GFPGAN(System):
         narrow: float = Field(gt=0)
         discriminator_multiplier: int = Field(gt=0)
         discriminator_narrow: float | None = Field(default=None, gt=0)
+        stddev_group: int | None = Field(default=None, gt=0)
         style_dim: int = Field(default=512, gt=0)
         mapping_layers: int = Field(default=8, gt=0)
         input_is_latent: bool = True
@@ -112,7 +114,7 @@ class GFPGAN(System):
             c.sft_half,
         )
         self.discriminator = StyleGAN2Discriminator(
-            c.size, c.discriminator_multiplier, c.discriminator_narrow or c.narrow
+            c.size, c.discriminator_multiplier, c.discriminator_narrow or c.narrow, c.stddev_group
         )
         parts = PARTS if c.part_weight or c.part_style_weight else ()
         self.parts = {part: FacialComponentDiscriminator() for part in parts}

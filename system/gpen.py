@@ -40,7 +40,8 @@ class GPEN(System):
     class Config(Settings):
         """Size of the networks, weights of the losses, intervals of the penalties in steps (0: never).
 
-        `discriminator_narrow` is the discriminator's width where it is not the generator's.
+        `discriminator_narrow` is the discriminator's width where it is not the generator's. `stddev_group`:
+        neighbours in a batch whose deviation the discriminator sees; null: the whole batch of a process.
         """
 
         size: int = Field(gt=0)
@@ -48,6 +49,7 @@ class GPEN(System):
         channel_multiplier: int = Field(gt=0)
         narrow: float = Field(gt=0)
         discriminator_narrow: float | None = Field(default=None, gt=0)
+        stddev_group: int | None = Field(default=None, gt=0)
         style_dim: int = Field(default=512, gt=0)
         mapping_layers: int = Field(default=8, gt=0)
         is_concat: bool = True
@@ -89,7 +91,9 @@ class GPEN(System):
         self.generator = GPENGenerator(
             c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow, c.is_concat, c.in_size
         )
-        self.discriminator = GPENDiscriminator(c.size, c.channel_multiplier, c.discriminator_narrow or c.narrow)
+        self.discriminator = GPENDiscriminator(
+            c.size, c.channel_multiplier, c.discriminator_narrow or c.narrow, c.stddev_group
+        )
         self.networks = {"generator": self.generator, "discriminator": self.discriminator}
         decoder = self.generator.generator.parameters()
         inside = {id(parameter) for parameter in decoder}

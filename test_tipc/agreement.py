@@ -19,7 +19,7 @@ from test_tipc.runner import FLAGS, PLACES, TIME_LIMIT, TIME_LIMITS, Runner, rea
 from test_tipc.slots import MODES
 
 TOLERANCE = 1e-4  # of the loss at any step, relative to 1 or to the loss, whichever is larger
-PARALLEL_TOLERANCE = 5e-3  # of processes, whose critics see smaller groups where they have minibatch statistics
+PARALLEL_TOLERANCE = 1e-3  # of processes: their sums are rounded in another order, and the optimizers enlarge that
 CAPTURED = re.compile(r"^to_static: [1-9]\d* graphs compiled$", re.MULTILINE)
 TOGETHER = re.compile(r"training pictures, .*, (\d+) processes$", re.MULTILINE)
 

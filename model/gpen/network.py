@@ -25,6 +25,7 @@ from model.shared.stylegan2 import (
     minibatch_stddev,
     parameter,
     spread_styles,
+    spread_weight,
 )
 
 
@@ -40,8 +41,8 @@ class NoiseInjection(nn.Layer):
     def forward(self, x, noise):
         """[N, C, H, W], map of as many (concat) or of 1 or C channels (add) -> [N, 2C or C, H, W]."""
         if self.is_concat:
-            return paddle.concat([x, (self.weight * noise).expand(x.shape)], axis=1)
-        return x + (self.weight * noise).expand(x.shape)
+            return paddle.concat([x, (spread_weight(self.weight, noise.shape) * noise).expand(x.shape)], axis=1)
+        return x + (spread_weight(self.weight, noise.shape) * noise).expand(x.shape)
 
 
 class StyledConv(nn.Layer):
@@ -213,14 +214,15 @@ class GPENDiscriminator(nn.Layer):
     Source: gpen_model.py, Discriminator.
     """
 
-    def __init__(self, size, channel_multiplier=2, narrow=1.0):
-        """Args: image size and the channel table's two factors."""
+    def __init__(self, size, channel_multiplier=2, narrow=1.0, stddev_group=None):
+        """Args: image size, the channel table's two factors, samples per deviation group (None: the whole batch)."""
         super().__init__()
         channels, log_size = channel_table(channel_multiplier, narrow), log2_size(size)
         blocks = [ResBlock(channels[2**i], channels[2 ** (i - 1)]) for i in range(log_size, 2, -1)]
         self.convs = nn.Sequential(ConvLayer(3, channels[size], 1), *blocks)
         self.final_conv = ConvLayer(channels[4] + 1, channels[4], 3)
         first = EqualLinear(channels[4] * 16, channels[4], activate=True)
+        self.stddev_group = stddev_group
         self.final_linear = nn.Sequential(first, EqualLinear(channels[4], 1))
 
     def forward(self, image, return_features=False):
@@ -236,6 +238,7 @@ class GPENDiscriminator(nn.Layer):
         features = [image]
         for block in self.convs:
             features.append(block(features[-1]))
-        out = self.final_conv(minibatch_stddev(features[-1], image.shape[0]))
+        group = self.stddev_group or image.shape[0]
+        out = self.final_conv(minibatch_stddev(features[-1], group, neighbours=self.stddev_group is not None))
         logits = self.final_linear(out.reshape([image.shape[0], -1]))
         return (logits, features[1:]) if return_features else logits

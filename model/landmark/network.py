@@ -73,25 +73,25 @@ class CompletionNetwork(nn.Layer):
 
 
 class Branch(nn.Layer):
-    """One branch of the discriminator: five strided convolutions and a linear layer. Source: models.py."""
+    """One branch of the discriminator: strided convolutions and a linear layer. Source: models.py."""
 
-    def __init__(self, size, width=1.0):
-        """`size`: (height, width) of the pictures it is given."""
+    def __init__(self, size, width=1.0, widths=CRITIC):
+        """`size`: (height, width) of the pictures it is given; `widths`: channels of the convolutions."""
         super().__init__()
-        channels = 3
-        for i, outputs in enumerate(CRITIC, 1):
+        channels, self.depth = 3, len(widths)
+        for i, outputs in enumerate(widths, 1):
             outputs = scaled(outputs, width)
             self.add_sublayer(f"conv{i}", nn.Conv2D(channels, outputs, 5, 2, 2))
             self.add_sublayer(f"bn{i}", batch_norm(outputs))
             channels = outputs
-        height, across = (-(-side // 2 ** len(CRITIC)) for side in size)
-        self.linear6 = nn.Linear(channels * height * across, scaled(FEATURES, width))
+        height, across = (-(-side // 2**self.depth) for side in size)
+        self.add_sublayer(f"linear{self.depth + 1}", nn.Linear(channels * height * across, scaled(FEATURES, width)))
 
     def forward(self, image):
         """[N, 3, *size] -> features [N, 1024 * width], not negative."""
-        for i in range(1, len(CRITIC) + 1):
+        for i in range(1, self.depth + 1):
             image = getattr(self, f"bn{i}")(F.relu(getattr(self, f"conv{i}")(image)))
-        return F.relu(self.linear6(image.flatten(1)))
+        return F.relu(getattr(self, f"linear{self.depth + 1}")(image.flatten(1)))
 
 
 class ContextDiscriminator(nn.Layer):
@@ -102,11 +102,11 @@ class ContextDiscriminator(nn.Layer):
     the pictures' size up as the convolutions do (official: down, so 80 px crops do not fit).
     """
 
-    def __init__(self, local_size, global_size, width=1.0):
-        """Sizes are (height, width) of the crop and of the picture."""
+    def __init__(self, local_size, global_size, width=1.0, arc="celeba"):
+        """Sizes are (height, width) of the crop and of the picture; "places2" sees it through a sixth convolution."""
         super().__init__()
         self.model_ld = Branch(local_size, width)
-        self.model_gd = Branch(global_size, width)
+        self.model_gd = Branch(global_size, width, {"celeba": CRITIC, "places2": (*CRITIC, CRITIC[-1])}[arc])
         self.linear1 = nn.Linear(2 * scaled(FEATURES, width), 1)
 
     def forward(self, local, image):

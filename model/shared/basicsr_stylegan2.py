@@ -25,6 +25,7 @@ from model.shared.stylegan2 import (
     minibatch_stddev,
     parameter,
     spread_styles,
+    spread_weight,
 )
 
 
@@ -72,7 +73,8 @@ class StyleConv(nn.Layer):
     def forward(self, x, style, noise=None, second_order=False):
         """`noise`: [N or 1, 1, H, W], or a function of the shape that makes it; None: drawn from N(0, 1)."""
         out = self.modulated_conv(x, style, second_order)
-        return self.activate(out + (self.weight * noise_map(noise, out.shape)).expand(out.shape))
+        noise = noise_map(noise, out.shape)
+        return self.activate(out + (spread_weight(self.weight, noise.shape) * noise).expand(out.shape))
 
 
 class BilinearStyleConv(StyleConv):
@@ -213,8 +215,8 @@ class StyleGAN2Discriminator(nn.Layer):
     Source: stylegan2_arch.py, StyleGAN2Discriminator.
     """
 
-    def __init__(self, size, channel_multiplier=2, narrow=1.0, stddev_group=4):
-        """Args: image size, the channel table's two factors, samples per deviation group."""
+    def __init__(self, size, channel_multiplier=2, narrow=1.0, stddev_group=None):
+        """Args: image size, the channel table's two factors, neighbours per deviation group (None: official)."""
         super().__init__()
         channels, log_size = channel_table(channel_multiplier, narrow), log2_size(size)
         levels = range(log_size, 2, -1)
@@ -228,5 +230,6 @@ class StyleGAN2Discriminator(nn.Layer):
     def forward(self, image):
         """[N, 3, size, size] in [-1, 1] -> logits [N, 1]."""
         batch = image.shape[0]
-        out = minibatch_stddev(self.conv_body(image), min(batch, self.stddev_group))
+        group, own = self.stddev_group or min(batch, 4), self.stddev_group is not None
+        out = minibatch_stddev(self.conv_body(image), group, neighbours=own)
         return self.final_linear(self.final_conv(out).reshape([batch, -1]))

@@ -12,7 +12,9 @@ import pytest
 
 from engine import distributed
 from engine.training import checkpoint
+from system.gpen import GPEN
 
+ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).with_name("distributed_toy.py")
 JOINT = 6
 
@@ -77,3 +79,48 @@ def test_noise_is_this_ranks_part_of_the_joint_batchs(monkeypatch):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         paddle.seed(9)
         np.testing.assert_array_equal(distributed.normal([2, 2]).numpy(), whole[2 * rank : 2 * rank + 2])
+
+
+SMALL = [f"{key}={value}" for key, value in GPEN.smoke.items()]
+SMALL += ["data.num_workers=0", "train.log_every=1", "train.preview_every=0", "train.save_every=0"]
+SMALL += [
+    "recipe.r1_every=2",
+    "recipe.path_every=2",
+    "recipe.stddev_group=2",
+    "data.validation.synthetic.identities=[0,2]",
+]
+
+
+def trained(folder, processes, *words, launch=()):
+    """The last checkpoint of GPEN's smallest run of four pictures a step, through the command line."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PADDLE_")}
+    parallel = [
+        "-m",
+        "paddle.distributed.launch",
+        "--nproc_per_node",
+        str(processes),
+        "--log_dir",
+        str(folder / "logs"),
+    ]
+    words = ["-c", "configs/gpen_lite.yaml", "-o", *SMALL, f"--batch_size={4 // processes}", "--iters=3", *words]
+    command = [sys.executable, *(parallel if processes > 1 else []), "train.py", *words, "--device=cpu"]
+    run = subprocess.run(
+        [*command, f"--output_dir={folder}"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert run.returncode == 0, run.stderr[-3000:] + run.stdout[-3000:]
+    return checkpoint.load_checkpoint(folder / "step_0000003"), [
+        json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()
+    ]
+
+
+@pytest.mark.slow
+def test_two_processes_of_gpen_are_one_with_the_joint_batch(tmp_path):
+    """R1, path length and injected noise among them; the deviation over groups of a process's size."""
+    (one, losses), (two, other) = trained(tmp_path / "one", 1), trained(tmp_path / "two", 2)
+    for mine, joint in zip(other, losses, strict=True):
+        for key in [key for key in joint if "/" in key]:
+            assert mine[key] == pytest.approx(joint[key], rel=2e-4, abs=1e-6), (joint["step"], key)
+    assert {"discriminator/r1", "generator/path_length"} & set(losses[0])
+    for name, arrays in one.networks.items():
+        for key, wanted in arrays.items():
+            np.testing.assert_allclose(two.networks[name][key], wanted, rtol=1e-2, atol=2e-3, err_msg=f"{name}/{key}")

@@ -83,6 +83,17 @@ def test_discriminators_give_the_same_verdict(inpainting, networks, tmp_path):
         np.testing.assert_allclose(inpainting.discriminator(*pictures), networks[1](*pictures), atol=1e-6)
 
 
+def test_the_places2_discriminator_has_a_sixth_convolution_for_the_whole_picture():
+    network = ContextDiscriminator((32, 32), (64, 128), WIDTH, arc="places2")
+    keys = arrays_of(network)
+    assert {"model_gd.conv6.weight", "model_gd.bn6._mean", "model_gd.linear7.weight", "model_ld.linear6.weight"} <= {
+        *keys
+    }
+    assert "model_gd.linear6.weight" not in keys and "model_ld.conv6.weight" not in keys
+    assert keys["model_gd.linear7.weight"].shape[0] == keys["model_gd.conv6.weight"].shape[0] * 1 * 2
+    assert network(paddle.rand([2, 3, 32, 32]), paddle.rand([2, 3, 64, 128])).shape == [2, 1]
+
+
 def test_files_to_start_from(networks, tmp_path):
     """recipe.model_G and model_D take the same files as --pretrained."""
     write_torch(tmp_path / "g", official(networks[0]))

@@ -84,3 +84,12 @@ def test_styles_mix_at_the_index_and_truncate_towards_the_mean():
     first, second, mean = paddle.full([2, 3], 1.0), paddle.full([2, 3], 3.0), paddle.full([1, 3], 5.0)
     mixed = spread_styles([first, second], 4, inject_index=1, truncation=0.5, truncation_latent=mean).numpy()
     np.testing.assert_array_equal(mixed[0, :, 0], [3, 4, 4, 4])
+
+
+def test_neighbours_in_groups_are_what_processes_see():
+    """Groups of two neighbours of a joint batch: the deviation of each process's batch of two."""
+    x = paddle.randn([6, 3, 4, 4])
+    joint = minibatch_stddev(x, 2, neighbours=True).numpy()
+    parts = [minibatch_stddev(x[first : first + 2], 2).numpy() for first in (0, 2, 4)]
+    np.testing.assert_allclose(joint, np.concatenate(parts), rtol=1e-6)
+    assert abs(joint - minibatch_stddev(x, 2).numpy()).max() > 1e-3
