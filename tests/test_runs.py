@@ -77,7 +77,7 @@ def content(folder):
             found[name] = [json.loads(line) | {"ips": 0} for line in path.read_text().splitlines()]
         elif path.name == "meta.json":
             meta = json.loads(path.read_text())
-            found[name] = {k: v for k, v in meta.items() if k not in ("digest", "config")}
+            found |= {f"{name}: {key}": meta[key] for key in meta if key not in ("digest", "config", "config_hash")}
         else:
             found[name] = path.read_bytes()
     return found
