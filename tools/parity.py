@@ -26,6 +26,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pydantic import ValidationError
+
 from engine.cli import Flag, guarded, read
 from engine.errors import InputError
 from tests.parity import case_lines, functions_of, read_meta
@@ -61,13 +63,20 @@ def report(name, compared, again):
     try:
         lines = list(compared())
     except Exception as error:  # any reason a case cannot be built is reported, and the other cases still run
-        reason = str(error).strip().splitlines()[-1:] or [""]
-        print(f"{name}: cannot be built: {type(error).__name__}: {reason[0]}", file=sys.stderr)
+        print(f"{name}: cannot be built: {reason(error)}", file=sys.stderr)
         return 2
     for line in lines:
         print(json.dumps(line), flush=True)
     again += [line for line in lines if "float32_error" in line]
     return 0 if all(line["ok"] for line in lines) else 1
+
+
+def reason(error):
+    """One line of why a case cannot be built; of settings the option that is wrong."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"option '{'.'.join(map(str, first['loc']))}': {first['input']!r}, {first['msg']}"
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
 
 
 if __name__ == "__main__":

@@ -61,17 +61,17 @@ class IRBlock(nn.Layer):
 
 
 class ResNet18ArcFace(nn.Layer):
-    """Grey face to 512 features, not normalised. Source: arcface_arch.py, ResNetArcFace(IRBlock, [2, 2, 2, 2])."""
+    """Grey face to 512 features, not normalised. Source: arcface_arch.py, ResNetArcFace(IRBlock, layers)."""
 
-    def __init__(self, use_se=False):
-        """Four stages of two blocks; GFP-GAN's file has no gates."""
+    def __init__(self, use_se=False, layers=(2, 2, 2, 2)):
+        """`layers`: blocks of each stage, two in ResNet-18; GFP-GAN's file has no gates."""
         super().__init__()
         self.conv1, self.bn1, self.prelu = conv3x3(1, 64), batch_norm(64), nn.PReLU(1)
         self.maxpool = nn.MaxPool2D(2, 2)
         widths = (64, 64, 128, 256, 512)
         for i, (before, here) in enumerate(itertools.pairwise(widths), 1):
-            blocks = IRBlock(before, here, 1 if i == 1 else 2, use_se), IRBlock(here, here, 1, use_se)
-            setattr(self, f"layer{i}", nn.Sequential(*blocks))
+            blocks = [IRBlock(here, here, 1, use_se) for _ in range(layers[i - 1] - 1)]
+            setattr(self, f"layer{i}", nn.Sequential(IRBlock(before, here, 1 if i == 1 else 2, use_se), *blocks))
         self.bn4, self.dropout = batch_norm(512), nn.Dropout(0.5)
         self.fc5 = nn.Linear(512 * 8 * 8, 512)
         self.bn5 = nn.BatchNorm1D(512, momentum=0.9, epsilon=1e-5)

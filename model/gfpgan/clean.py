@@ -16,7 +16,7 @@ from model.gfpgan.blocks import BilinearDown
 from model.gfpgan.network import GFPGANBilinear
 from model.shared.basicsr_stylegan2 import BilinearStyleGAN2Generator, BilinearUp, noise_map
 from model.shared.convolution import same_conv
-from model.shared.stylegan2 import SQRT2, parameter
+from model.shared.stylegan2 import SQRT2, parameter, spread_weight
 
 SLOPE = 0.2
 
@@ -145,7 +145,8 @@ class StyleConv(nn.Layer):
         """As in `model.shared.basicsr_stylegan2.StyleConv`."""
         x = x if self.enlarge is None else self.enlarge(x)
         out = self.modulated_conv(x, style, second_order) * SQRT2
-        out = out + (self.weight * noise_map(noise, out.shape)).expand(out.shape)
+        noise = noise_map(noise, out.shape)
+        out = out + (spread_weight(self.weight, noise.shape) * noise).expand(out.shape)
         return F.leaky_relu(out + self.bias.reshape([-1, 1, 1]), SLOPE)
 
 

@@ -25,6 +25,7 @@ from model.shared.stylegan2 import (
     minibatch_stddev,
     parameter,
     spread_styles,
+    spread_weight,
 )
 
 
@@ -40,8 +41,8 @@ class NoiseInjection(nn.Layer):
     def forward(self, x, noise):
         """[N, C, H, W], map of as many (concat) or of 1 or C channels (add) -> [N, 2C or C, H, W]."""
         if self.is_concat:
-            return paddle.concat([x, (self.weight * noise).expand(x.shape)], axis=1)
-        return x + (self.weight * noise).expand(x.shape)
+            return paddle.concat([x, (spread_weight(self.weight, noise.shape) * noise).expand(x.shape)], axis=1)
+        return x + (spread_weight(self.weight, noise.shape) * noise).expand(x.shape)
 
 
 class StyledConv(nn.Layer):

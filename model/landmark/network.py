@@ -10,7 +10,6 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from engine.errors import InputError
 from model.backbones.ir_se50 import batch_norm
 
 # channels, kernel, stride, dilation of conv1 ... conv12
@@ -73,25 +72,25 @@ class CompletionNetwork(nn.Layer):
 
 
 class Branch(nn.Layer):
-    """One branch of the discriminator: five strided convolutions and a linear layer. Source: models.py."""
+    """One branch of the discriminator: strided convolutions and a linear layer. Source: models.py."""
 
-    def __init__(self, size, width=1.0):
-        """`size`: (height, width) of the pictures it is given."""
+    def __init__(self, size, width=1.0, widths=CRITIC):
+        """`size`: (height, width) of the pictures it is given; `widths`: channels of the convolutions."""
         super().__init__()
-        channels = 3
-        for i, outputs in enumerate(CRITIC, 1):
+        channels, self.depth = 3, len(widths)
+        for i, outputs in enumerate(widths, 1):
             outputs = scaled(outputs, width)
             self.add_sublayer(f"conv{i}", nn.Conv2D(channels, outputs, 5, 2, 2))
             self.add_sublayer(f"bn{i}", batch_norm(outputs))
             channels = outputs
-        height, across = (-(-side // 2 ** len(CRITIC)) for side in size)
-        self.linear6 = nn.Linear(channels * height * across, scaled(FEATURES, width))
+        height, across = (-(-side // 2**self.depth) for side in size)
+        self.add_sublayer(f"linear{self.depth + 1}", nn.Linear(channels * height * across, scaled(FEATURES, width)))
 
     def forward(self, image):
         """[N, 3, *size] -> features [N, 1024 * width], not negative."""
-        for i in range(1, len(CRITIC) + 1):
+        for i in range(1, self.depth + 1):
             image = getattr(self, f"bn{i}")(F.relu(getattr(self, f"conv{i}")(image)))
-        return F.relu(self.linear6(image.flatten(1)))
+        return F.relu(getattr(self, f"linear{self.depth + 1}")(image.flatten(1)))
 
 
 class ContextDiscriminator(nn.Layer):
@@ -102,11 +101,11 @@ class ContextDiscriminator(nn.Layer):
     the pictures' size up as the convolutions do (official: down, so 80 px crops do not fit).
     """
 
-    def __init__(self, local_size, global_size, width=1.0):
-        """Sizes are (height, width) of the crop and of the picture."""
+    def __init__(self, local_size, global_size, width=1.0, arc="celeba"):
+        """Sizes are (height, width) of the crop and of the picture; "places2" sees it through a sixth convolution."""
         super().__init__()
         self.model_ld = Branch(local_size, width)
-        self.model_gd = Branch(global_size, width)
+        self.model_gd = Branch(global_size, width, {"celeba": CRITIC, "places2": (*CRITIC, CRITIC[-1])}[arc])
         self.linear1 = nn.Linear(2 * scaled(FEATURES, width), 1)
 
     def forward(self, local, image):
@@ -130,10 +129,29 @@ class MeanFill(nn.Layer):
         """[N, 3, H, W], [N, 1, H, W] with 1 = hole -> [N, 3, H, W]."""
         return image * (1 - mask) + self.mean_pixel * mask
 
-    def check(self):
-        """Raise InputError where no mean colour is known."""
-        if bool(self.mean_pixel.isnan().any()):
-            raise InputError(
-                "mean pixel: not in the weights file; give the training set's, "
-                "-o recipe.mean_pixel=[R,G,B] in [0, 1], or --original_config with its config.json"
-            )
+    def is_known(self):
+        """True where a configuration or a weights file has brought the mean colour."""
+        return not bool(self.mean_pixel.isnan().any())
+
+    def assume(self, mean_pixel):
+        """Take this mean colour, RGB in [0, 1]."""
+        self.mean_pixel.set_value(paddle.to_tensor(mean_pixel, "float32").reshape([1, 3, 1, 1]))
+
+
+def crop_around(picture, mask, size):
+    """[N, C, size, size] crops centred at each hole's bounding box, moved inside the picture where they stick out.
+
+    Source: Iizuka et al. 2017, section 3.3 (a random patch where there is no hole: here the centre); index arithmetic
+    stays on the device.
+    """
+    for axis in (2, 3):
+        length, other = mask.shape[axis], 5 - axis
+        hit = mask.max(axis=[1, other]).astype("int64")
+        first, last = hit.argmax(axis=1), length - 1 - hit.flip(axis=[1]).argmax(axis=1)
+        start = ((first + last + 1) // 2 - size // 2).clip(0, length - size)
+        index = start.unsqueeze(1) + paddle.arange(size)
+        shape = [index.shape[0], 1, size, 1] if axis == 2 else [index.shape[0], 1, 1, size]
+        wanted = list(picture.shape)
+        wanted[axis] = size
+        picture = paddle.take_along_axis(picture, index.reshape(shape).expand(wanted), axis=axis, broadcast=False)
+    return picture

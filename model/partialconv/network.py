@@ -70,13 +70,15 @@ class PartialConv2D(nn.Layer):
     Differs: masks have one channel a part instead of one a feature channel, with the same values.
     """
 
-    def __init__(self, parts, out_channels, kernel_size, stride=1, bias=False, scale="paper", dilation=1):
-        """`parts`: channels of each concatenated input; `scale` as in `UNetSettings`.
+    def __init__(self, parts, out_channels, kernel_size, stride=1, bias=False, scale="paper", dilation=1, padding=None):
+        """`parts`: channels of each concatenated input; `scale` as in `UNetSettings`; padding: None keeps the size.
 
         In the scale "window" a buffer `window` holds the window's size, so that a file says which scale it is in.
         """
         super().__init__()
         self.parts, self.kernel_size, self.stride, self.dilation = tuple(parts), kernel_size, stride, dilation
+        self.padding = dilation * (kernel_size // 2) if padding is None else padding
+        self.is_plain = dilation == 1 and self.padding == kernel_size // 2
         shape = [out_channels, sum(parts), kernel_size, kernel_size]
         if scale == "window":
             self.register_buffer("window", paddle.full([1], sum(parts) * kernel_size**2, self._dtype))
@@ -108,16 +110,14 @@ class PartialConv2D(nn.Layer):
 
     def convolved(self, x):
         """The plain convolution without bias; its training form is the faster one on a CPU."""
-        if self.stride == self.dilation == 1 and self.training:
+        if self.is_plain and self.stride == 1 and self.training:
             return same_conv(x, self.weight)
-        padding = self.dilation * (self.kernel_size // 2)
-        return F.conv2d(x, self.weight, stride=self.stride, padding=padding, dilation=self.dilation)
+        return F.conv2d(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
     def valid_share(self, valid):
         """[N, 1, h, w]: valid inputs of a window / inputs of a window, those outside the picture being invalid.
 
-        Means by pooling stay float32 under autocast, and no convolution is spent on a constant kernel
-        that is not dilated.
+        Means by pooling stay float32 under autocast, and no convolution is spent on a constant kernel.
         """
         total = 0.0
         for channels, mask in zip(self.parts, valid, strict=True):
@@ -126,11 +126,11 @@ class PartialConv2D(nn.Layer):
 
     def window_mean(self, mask):
         """[N, 1, H, W] -> [N, 1, h, w], means over windows, outside the picture being 0."""
-        size, padding = self.kernel_size, self.dilation * (self.kernel_size // 2)
-        if self.dilation == 1:
-            return F.avg_pool2d(mask, size, self.stride, padding, exclusive=False)
+        size = self.kernel_size
+        if self.is_plain:
+            return F.avg_pool2d(mask, size, self.stride, self.padding, exclusive=False)
         mean = paddle.full([1, 1, size, size], 1 / size**2, mask.dtype)
-        return F.conv2d(mask, mean, stride=self.stride, padding=padding, dilation=self.dilation)
+        return F.conv2d(mask, mean, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
 
 class PartialConvStage(nn.Layer):

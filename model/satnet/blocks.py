@@ -56,6 +56,16 @@ def reflect_pad(x, pad):
     return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
 
 
+def padded(x, pad, kind):
+    """[N, C, H, W] -> [N, C, H + 2 pad, W + 2 pad]; `kind`: "reflect", "replicate" or "zero".
+
+    Source: MUNIT networks.py, Conv2dBlock.
+    """
+    if kind == "reflect" or not pad:
+        return reflect_pad(x, pad)
+    return F.pad(x, [pad] * 4, mode="constant" if kind == "zero" else kind)
+
+
 def upsample_nearest(x):
     """[N, C, H, W] -> [N, C, 2H, 2W], every pixel four times; in the form that oneDNN runs right and fast.
 
@@ -174,12 +184,14 @@ class Linear(nn.Layer):
 
 
 class ConvBlock(nn.Layer):
-    """Reflection padding, convolution with bias, norm, activation. Source: MUNIT networks.py, Conv2dBlock."""
+    """Padding, convolution with bias, norm, activation. Source: MUNIT networks.py, Conv2dBlock."""
 
-    def __init__(self, in_channels, out_channels, size, stride=1, pad=0, norm="none", activation="relu"):
+    def __init__(
+        self, in_channels, out_channels, size, stride=1, pad=0, norm="none", activation="relu", pad_type="reflect"
+    ):
         """`norm`: "none", "in", "ln", "adain" (the caller gives bias and gain) or "sn" (of the weight)."""
         super().__init__()
-        self.pad, self.kind, self.activation = pad, norm, ACTIVATIONS[activation]
+        self.pad, self.pad_type, self.kind, self.activation = pad, pad_type, norm, ACTIVATIONS[activation]
         if norm == "sn":
             self.conv = SpectralConv2D(in_channels, out_channels, size, stride)
         else:
@@ -190,7 +202,7 @@ class ConvBlock(nn.Layer):
 
     def forward(self, x, style=None):
         """[N, in, H, W] -> [N, out, H', W']; `style` [N, 2 out]: biases, then gains, for "adain"."""
-        x = self.conv(reflect_pad(x, self.pad))
+        x = self.conv(padded(x, self.pad, self.pad_type))
         if self.kind == "in":
             x = instance_norm(x)
         elif self.kind == "ln":
@@ -204,13 +216,13 @@ class ConvBlock(nn.Layer):
 class ResBlock(nn.Layer):
     """x + two 3x3 convolutions, the second without activation. Source: MUNIT networks.py, ResBlock."""
 
-    def __init__(self, channels, norm, deformable=False):
+    def __init__(self, channels, norm, deformable=False, activation="relu", pad_type="reflect"):
         """`deformable`: the second convolution may move its sampling points (`DeformableConv2D`)."""
         super().__init__()
         self.model = nn.LayerList(
             [
-                ConvBlock(channels, channels, 3, pad=1, norm=norm),
-                ConvBlock(channels, channels, 3, pad=1, norm=norm, activation="none"),
+                ConvBlock(channels, channels, 3, 1, 1, norm, activation, pad_type),
+                ConvBlock(channels, channels, 3, 1, 1, norm, "none", pad_type),
             ]
         )
         if deformable:

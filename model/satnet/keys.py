@@ -12,6 +12,7 @@ from engine.weights.shapes import count, width
 STATISTICS = r".*\.(running_mean|running_var|num_batches_tracked)"
 GENERATORS = {"caricature_generator": ("a", "gen_a"), "photo_generator": ("b", "gen_b")}
 DISCRIMINATORS = {"caricature_discriminator": ("a", "dis_a"), "photo_discriminator": ("b", "dis_b")}
+NORM_KEYS = {"sn": "cnns.0.1.conv.module.weight_bar", "ln": "cnns.0.1.norm.gamma"}
 SMALL = {"dim": 4, "mlp_dim": 8, "style_dim": 8, "n_downsample": 2, "n_res": 1}
 
 
@@ -32,7 +33,7 @@ def discriminator(arrays):
         "dim": width(arrays, "cnns.0.0.conv.weight"),
         "n_layer": count(arrays, r"cnns\.0\.\d+\.conv\.(module\.)?bias"),
         "num_scales": count(arrays, r"cnns\.\d+\.0\.conv\.weight"),
-        "norm": "sn" if "cnns.0.1.conv.module.weight_bar" in arrays else "none",
+        "norm": next((norm for norm, key in NORM_KEYS.items() if key in arrays), "none"),
         "attention": count(arrays, r"cnns\.0\.\d+\.gamma") == 1,
         "init": "gaussian",  # of weights that are about to be replaced
     }  # fmt: skip

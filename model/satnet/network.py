@@ -20,8 +20,13 @@ STYLE_DOWNSAMPLES = 4
 SMALLEST_SIDE = 16  # of a picture: the style encoder's last convolution mirrors 1 pixel of what is halved three times
 
 
+PadType = Literal["reflect", "replicate", "zero"]
+
+
 class GeneratorSettings(Settings):
     """Widths and depths of a generator; `deformable`: the last residual block of encoder and decoder may deform.
+
+    `activ` of all hidden layers and `pad_type` of all convolutions are MUNIT's, whose configurations have these values.
 
     Source: MUNIT configs, section `gen`.
     """
@@ -33,6 +38,8 @@ class GeneratorSettings(Settings):
     n_res: int = Field(ge=1)
     attention: bool
     deformable: bool = False
+    activ: Literal["relu", "lrelu"] = "relu"
+    pad_type: PadType = "reflect"
 
 
 class DiscriminatorSettings(Settings):
@@ -45,9 +52,11 @@ class DiscriminatorSettings(Settings):
     dim: int = Field(ge=1)
     n_layer: int = Field(ge=1)
     num_scales: int = Field(ge=1)
-    norm: Literal["none", "sn"]
+    norm: Literal["none", "in", "ln", "sn"]
     init: Literal["gaussian", "kaiming"]
     attention: bool
+    activ: Literal["relu", "lrelu"] = "lrelu"
+    pad_type: PadType = "reflect"
 
     @model_validator(mode="after")
     def _attends(self):
@@ -62,11 +71,11 @@ class StyleEncoder(nn.Layer):
     def __init__(self, settings):
         """Args: GeneratorSettings."""
         super().__init__()
-        dim = settings.dim
-        blocks = [ConvBlock(3, dim, 7, pad=3)]
+        dim, form = settings.dim, {"activation": settings.activ, "pad_type": settings.pad_type}
+        blocks = [ConvBlock(3, dim, 7, pad=3, **form)]
         for i in range(STYLE_DOWNSAMPLES):
             before, dim = dim, settings.dim * min(2 ** (i + 1), 4)
-            blocks.append(ConvBlock(before, dim, 4, 2, 1))
+            blocks.append(ConvBlock(before, dim, 4, 2, 1, **form))
         self.model = nn.LayerList([*blocks, nn.AdaptiveAvgPool2D(1), nn.Conv2D(dim, settings.style_dim, 1)])
 
     def forward(self, image):
@@ -108,9 +117,10 @@ def residual_blocks(settings, channels, norm):
 
     Source: SATNet networks.py, ContentEncoder and Decoder.
     """
-    last = ResBlock(channels, norm, settings.deformable)
+    form = {"activation": settings.activ, "pad_type": settings.pad_type}
+    last = ResBlock(channels, norm, settings.deformable, **form)
     count = settings.n_res if settings.attention else settings.n_res - 1
-    plain = [ResBlock(channels, norm) for _ in range(count)]
+    plain = [ResBlock(channels, norm, **form) for _ in range(count)]
     if settings.attention:
         return [Chain(plain), SelfAttention(channels), last]
     return [Chain([*plain, last])]
@@ -122,10 +132,10 @@ class ContentEncoder(nn.Layer):
     def __init__(self, settings):
         """Args: GeneratorSettings."""
         super().__init__()
-        dim = settings.dim
-        blocks = [ConvBlock(3, dim, 7, pad=3, norm="in")]
+        dim, form = settings.dim, {"norm": "in", "activation": settings.activ, "pad_type": settings.pad_type}
+        blocks = [ConvBlock(3, dim, 7, pad=3, **form)]
         for _ in range(settings.n_downsample):
-            blocks.append(ConvBlock(dim, 2 * dim, 4, 2, 1, norm="in"))
+            blocks.append(ConvBlock(dim, 2 * dim, 4, 2, 1, **form))
             dim *= 2
         self.model = nn.LayerList([*blocks, *residual_blocks(settings, dim, "in")])
 
@@ -154,9 +164,9 @@ class Decoder(nn.Layer):
         layers = residual_blocks(settings, dim, "adain")
         self.num_style = sum(getattr(layer, "num_style", 0) for layer in layers)
         for _ in range(settings.n_downsample):
-            layers += [NearestUpsample(), ConvBlock(dim, dim // 2, 5, pad=2, norm="ln")]
+            layers += [NearestUpsample(), ConvBlock(dim, dim // 2, 5, 1, 2, "ln", settings.activ, settings.pad_type)]
             dim //= 2
-        self.model = nn.LayerList([*layers, ConvBlock(dim, 3, 7, pad=3, activation="tanh")])
+        self.model = nn.LayerList([*layers, ConvBlock(dim, 3, 7, 1, 3, "none", "tanh", settings.pad_type)])
 
     def forward(self, content, style):
         """`style` [N, num_style], from the MLP -> [N, 3, H, W] in [-1, 1]."""
@@ -177,7 +187,7 @@ class AdaINGenerator(nn.Layer):
         self.enc_content = ContentEncoder(settings)
         self.dec = Decoder(settings)
         widths = [settings.style_dim, settings.mlp_dim, settings.mlp_dim, self.dec.num_style]
-        self.mlp = Chain([Linear(widths[i], widths[i + 1], "none" if i == 2 else "relu") for i in range(3)])
+        self.mlp = Chain([Linear(widths[i], widths[i + 1], "none" if i == 2 else settings.activ) for i in range(3)])
         initialise(self, "kaiming", spectral_init == "all")
 
     def encode(self, image):
@@ -199,13 +209,13 @@ class MultiScaleDiscriminator(nn.Layer):
         initialise(self, 0.02 if settings.init == "gaussian" else "kaiming", spectral_init == "all")
 
     def _one_scale(self, settings):
-        dim, norm = settings.dim, settings.norm
-        layers = [ConvBlock(3, dim, 4, 2, 1, activation="lrelu")]
+        dim, norm, form = settings.dim, settings.norm, (settings.activ, settings.pad_type)
+        layers = [ConvBlock(3, dim, 4, 2, 1, "none", *form)]
         for _ in range(settings.n_layer - 1):
-            layers.append(ConvBlock(dim, 2 * dim, 4, 2, 1, norm=norm, activation="lrelu"))
+            layers.append(ConvBlock(dim, 2 * dim, 4, 2, 1, norm, *form))
             dim *= 2
         if settings.attention:
-            layers.append(SelfAttention(dim, norm, softmax_twice))
+            layers.append(SelfAttention(dim, "sn" if norm == "sn" else "none", softmax_twice))
         return nn.Sequential(*layers, nn.Conv2D(dim, 1, 1))
 
     def forward(self, image):

@@ -25,6 +25,7 @@ from model.shared.stylegan2 import (
     minibatch_stddev,
     parameter,
     spread_styles,
+    spread_weight,
 )
 
 
@@ -72,7 +73,8 @@ class StyleConv(nn.Layer):
     def forward(self, x, style, noise=None, second_order=False):
         """`noise`: [N or 1, 1, H, W], or a function of the shape that makes it; None: drawn from N(0, 1)."""
         out = self.modulated_conv(x, style, second_order)
-        return self.activate(out + (self.weight * noise_map(noise, out.shape)).expand(out.shape))
+        noise = noise_map(noise, out.shape)
+        return self.activate(out + (spread_weight(self.weight, noise.shape) * noise).expand(out.shape))
 
 
 class BilinearStyleConv(StyleConv):

@@ -48,14 +48,17 @@ def fused_leaky_relu(x, bias, meets_zero=False):
 
     Args:
         meets_zero: x + bias may be exactly 0. Paddle's CPU kernel then gives the slope 1 in the first gradient, the
-            reference (and the CUDA kernel) 0.2; the sum of two products has 0.2 in every gradient, at half the speed.
+            reference (and the CUDA kernel) 0.2; in two parts it has 0.2 in every gradient, at half the speed.
 
     Source: yangxy/GPEN op/fused_act.py, fused_leaky_relu.
     """
     if x.ndim == 4:
         bias = bias.reshape([-1, 1, 1])
     x = x + bias
-    return F.relu(x) * (0.8 * SQRT2) + x * (0.2 * SQRT2) if meets_zero else F.leaky_relu(x, 0.2) * SQRT2
+    if not meets_zero:
+        return F.leaky_relu(x, 0.2) * SQRT2
+    positive = F.relu(x)
+    return (positive + (x - positive) * 0.2) * SQRT2
 
 
 class PixelNorm(nn.Layer):
@@ -101,6 +104,20 @@ class EqualConv2D(nn.Layer):
         """[N, in, H, W] -> [N, out, H', W']."""
         out = F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
         return out if self.bias is None else out + self.bias.reshape([-1, 1, 1])
+
+
+def spread_weight(weight, shape):
+    """A learnt number [1] as [N, C, H, 1], to be multiplied with a map [N, C, H, W].
+
+    Spread axis by axis, so that its gradient is summed axis by axis: one sum over all values in float32 is 100 times
+    noisier.
+
+    Source: ours; the scalar weight of gpen_model.py, NoiseInjection.
+    """
+    weight = weight.reshape([1, 1, 1, 1])
+    for axes in ([1, 1, 1], [*shape[1:2], 1, 1], [*shape[1:3], 1]):
+        weight = weight.expand([shape[0], *axes])
+    return weight
 
 
 class FusedLeakyReLU(nn.Layer):

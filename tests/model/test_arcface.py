@@ -32,6 +32,14 @@ def test_has_the_official_keys_and_gives_512_features():
     assert from_official(network, {"fc5.weight": fc5})["fc5.weight"].shape == (32768, 512)
 
 
+def test_other_depths_have_the_official_keys():
+    with paddle.LazyGuard():
+        keys = ResNet18ArcFace(use_se=True, layers=(1, 2, 3, 4)).state_dict()
+    blocks = {".".join(key.split(".")[:2]) for key in keys if key.startswith("layer")}
+    assert blocks == {f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in range(stage)}
+    assert "layer4.3.se.fc.0.weight" in keys and "layer4.3.downsample.0.weight" not in keys
+
+
 def test_block_adds_its_input_where_nothing_changes():
     block = IRBlock(4, 4)
     block.eval()

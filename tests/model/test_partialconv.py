@@ -75,6 +75,32 @@ def test_layer_is_the_definition(parts, kernel, stride, training):
     assert 0 < wanted[1].mean() < 1
 
 
+@pytest.mark.parametrize(("stride", "padding", "training"), [(1, 2, True), (2, 2, False), (1, 0, False), (1, 3, True)])
+def test_dilated_layer_is_a_layer_of_a_kernel_with_gaps(stride, padding, training):
+    """Dilation 2 is the 5 x 5 kernel with zeros between; what lies under the zeros counts as valid by nobody."""
+    it = PartialConv2D([3], 4, 3, stride, bias=False, dilation=2, padding=padding)
+    it.train() if training else it.eval()
+    x, valid = drawn([2, 3, 9, 8]), holes([2, 1, 9, 8], share=0.7)
+    y, after = it([x], [valid])
+    spread, ones = np.zeros((4, 3, 5, 5)), np.zeros((1, 1, 5, 5), np.float32)
+    spread[:, :, ::2, ::2], ones[:, :, ::2, ::2] = it.weight.numpy(), 1
+    spread = paddle.to_tensor(np.float32(spread))
+    count = F.conv2d(valid, paddle.to_tensor(ones), stride=stride, padding=padding)
+    wanted = F.conv2d(x * valid, spread, stride=stride, padding=padding) * (9 / count.clip(min=1.0))
+    np.testing.assert_array_equal(after.numpy(), (count > 0).astype("float32").numpy())
+    np.testing.assert_allclose(y.numpy(), wanted.numpy(), atol=1e-5)
+
+
+def test_weights_in_the_window_scale_are_larger_by_the_window():
+    one, other = layer((3, 2)), PartialConv2D((3, 2), 4, 3, bias=True, scale="window")
+    other.weight.set_value(one.weight * 45)
+    other.bias.set_value(one.bias)
+    parts, valid = [drawn([2, 3, 6, 6]), drawn([2, 2, 6, 6], 1)], [holes([2, 1, 6, 6]), holes([2, 1, 6, 6], 1)]
+    for ours, theirs in zip(one(parts, valid), other(parts, valid), strict=True):
+        np.testing.assert_allclose(theirs.numpy(), ours.numpy(), atol=1e-5)
+    assert other.state_dict()["window"].item() == 45 and "window" not in one.state_dict()
+
+
 def test_values_under_the_hole_have_no_influence():
     it, valid = layer((3,), stride=2, kernel=5), holes([1, 1, 8, 8])
     x = drawn([1, 3, 8, 8])

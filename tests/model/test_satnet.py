@@ -7,6 +7,7 @@ import numpy as np
 import paddle
 import pytest
 
+from model.satnet import blocks
 from model.satnet.network import (
     AdaINGenerator,
     DiscriminatorSettings,
@@ -44,6 +45,24 @@ def test_values_of_the_official_networks(case):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("norm", "key"), [("ln", "cnns.1.2.norm.gamma"), ("in", None), ("none", None)])
+def test_norms_of_a_discriminator_are_of_all_layers_but_the_first(norm, key):
+    network = discriminator(norm=norm, activ="relu", pad_type="zero", attention=False, n_layer=3)
+    kinds = [(block.kind, block.pad_type, block.activation is blocks.F.relu) for block in network.cnns[0][:-1]]
+    assert kinds == [("none", "zero", True), *[(norm, "zero", True)] * 2]
+    keys = [key for key in network.state_dict() if "norm" in key]
+    assert key in keys if key else not keys
+
+
+def test_a_generators_padding_and_activation_reach_every_block():
+    network = generator(activ="lrelu", pad_type="zero")
+    found = [layer for layer in network.sublayers() if isinstance(layer, blocks.ConvBlock)]
+    assert len(found) > 15 and {block.pad_type for block in found} == {"zero"}
+    used = [block.activation for block in found]
+    assert blocks.ACTIVATIONS["relu"] not in used and used.count(blocks.ACTIVATIONS["lrelu"]) > 10
+    assert [layer.activation for layer in network.mlp.model][:2] == [blocks.ACTIVATIONS["lrelu"]] * 2
+
+
 def test_parameter_counts_of_the_released_sizes(monkeypatch):
     """Of generator parts and discriminator, spectral vectors included."""
     monkeypatch.setattr("model.satnet.network.initialise", lambda *_: None)

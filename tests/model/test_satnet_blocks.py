@@ -49,6 +49,17 @@ def test_layer_norm_is_over_a_sample_with_the_unbiased_deviation():
     np.testing.assert_allclose(layer(paddle.to_tensor(x)).numpy(), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "mode"), [("zero", "constant"), ("replicate", "edge"), ("reflect", "reflect")])
+def test_padding_and_activation_are_what_they_are_called(kind, mode):
+    paddle.seed(0)
+    block = blocks.ConvBlock(2, 3, 3, pad=1, norm="in", activation="lrelu", pad_type=kind)
+    x = paddle.randn([2, 2, 5, 6])
+    margin = np.pad(x.numpy(), [(0, 0), (0, 0), (1, 1), (1, 1)], mode)
+    y = paddle.nn.functional.conv2d(paddle.to_tensor(margin), block.conv.weight, block.conv.bias).numpy()
+    y = (y - y.mean((2, 3), keepdims=True)) / np.sqrt(y.var((2, 3), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(block(x).numpy(), np.where(y > 0, y, 0.2 * y), atol=1e-5)
+
+
 def test_the_first_half_of_a_style_is_the_bias():
     block = blocks.ConvBlock(2, 3, 3, pad=1, norm="adain", activation="none")
     style = paddle.to_tensor([[1.0, 2.0, 3.0, 0.0, 0.0, 0.0]])

@@ -16,6 +16,7 @@ from engine.errors import InputError
 MODULES = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 MADE_OF_GRADIENTS = ("grad", "out:r1_penalty", "out:path_")
 FLOAT32_LIMIT = 0.05
+DRAWN = {"seed", "batch", "h", "w", "size", "n", "n1", "n2", "d", "hw", "sigma"}  # sizes of arrays, and their seed
 STANDARD_DEVIATION = {"he": 2.0, "he2": 4.0, "soft": 0.6}
 
 
@@ -82,15 +83,52 @@ def read_case(folder, name, meta):
     return inputs, weights, {key: value for key, value in arrays.items() if key.startswith(("out:", "grad"))}
 
 
+class Options(dict):
+    """A case's configuration, which knows what of it was read; sections are Options too."""
+
+    def __init__(self, values):
+        """`values`: of meta.json."""
+        super().__init__({key: Options(value) if isinstance(value, dict) else value for key, value in values.items()})
+        self.read = set()
+
+    def __getitem__(self, key):
+        """The option, from then on read."""
+        self.read.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        """The option or the default."""
+        self.read.add(key)
+        return super().get(key, default)
+
+    def expect(self, key, value):
+        """Refuse another value of an option than the only one there is here. Raises InputError."""
+        if self.get(key, value) != value:
+            raise InputError(f"option '{key}': {self[key]!r}, this project has {value!r} only")
+
+    def unread(self):
+        """{option: value} that nothing read, those that say how the arrays were drawn left out."""
+        found = {key: value for key, value in self.items() if key not in self.read and key not in DRAWN}
+        for section in (value for key, value in self.items() if isinstance(value, Options) and key in self.read):
+            found |= section.unread()
+        return found
+
+
 def values_of(functions, config, inputs, weights, dtype):
-    """Everything the functions of a case compute, from float arrays of one type."""
+    """Everything the functions of a case compute, from float arrays of one type.
+
+    Raises:
+        InputError: an option of the configuration that no function read, so that another network may have been built.
+    """
 
     def cast(arrays):
         return {key: value.astype(dtype) if value.dtype.kind == "f" else value for key, value in arrays.items()}
 
-    values = {}
+    values, options = {}, Options(config)
     for function in functions:
-        values.update(function(config, cast(inputs), cast(weights)))
+        values.update(function(options, cast(inputs), cast(weights)))
+    for key, value in options.unread().items():
+        raise InputError(f"option '{key}': {value!r}, which this project does not have")
     return {key: np.asarray(value) for key, value in values.items()}
 
 

@@ -1,5 +1,6 @@
 """Our values for the golden families of GFP-GAN's networks and of its perceptual and style losses."""
 
+from engine.errors import InputError
 from loss.perceptual import PerceptualLoss, gram_matrix
 from model.backbones.arcface import IRBlock, ResNet18ArcFace
 from model.backbones.vgg import VGG
@@ -34,13 +35,17 @@ def generator_values(kind):
 
 
 def decoder_values(config, inputs, weights):
-    """The clean decoder alone, its top levels without conditions."""
+    """The clean decoder alone; the conditions' number and channels say which levels and channels they are for."""
+    half, without = config["sft_half"], config["skip_top"]
     network = CleanStyleGAN2Generator(
         config["size"], config["num_style_feat"], config["num_mlp"], config["channel_multiplier"], config["narrow"]
     )
     network, given = loaded(network, weights), tensors(inputs)
     count = sum(name.startswith("cond_") for name in given)
     conditions = [(given[f"cond_{i}"], given[f"cond_{i + 1}"]) for i in range(0, count, 2)]
+    whole = network.style_convs[0].modulated_conv.weight.shape[1]
+    if given["cond_0"].shape[1] != (whole // 2 if half else whole) or len(conditions) + without != len(network.to_rgbs):
+        raise InputError(f"options 'sft_half': {half}, 'skip_top': {without} are not those of the recorded conditions")
     latents = network.latents([given["z"]])
     image = network(latents, conditions=conditions)
     values = {"out:image": image.numpy(), "out:latent": latents.numpy()}
@@ -61,7 +66,8 @@ def component_values(config, inputs, weights):
 
 def arcface_values(config, inputs, weights):
     """The recognition network: features, and the gradients of their sum."""
-    network, given = loaded(ResNet18ArcFace(config["use_se"]), weights), tensors(inputs, "x")
+    config.expect("block", "IRBlock")
+    network, given = loaded(ResNet18ArcFace(config["use_se"], config["layers"]), weights), tensors(inputs, "x")
     features = network(given["x"])
     return {"out:feat": features.numpy()} | gradients(network, features.sum(), "grad", x=given["x"])
 

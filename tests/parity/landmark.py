@@ -24,7 +24,7 @@ def completion_values(config, inputs, weights):
 def discriminator_values(config, inputs, weights):
     """Probabilities, the local branch's features, and the cross entropy of each label."""
     sizes = [(config[key], config[key]) for key in ("local", "glob")]
-    network, given = loaded(ContextDiscriminator(*sizes), weights), tensors(inputs)
+    network, given = loaded(ContextDiscriminator(*sizes, arc=config["arc"]), weights), tensors(inputs)
     logits = network(given["local"], given["glob"])
     fake = F.binary_cross_entropy_with_logits(logits, paddle.zeros_like(logits))
     values = {

@@ -14,12 +14,20 @@ WEIGHTS = {"valid": 1.0, "hole": 6.0, "perceptual": 0.05, "style": 120.0, "tv": 
 
 def layer_of(config, weight, bias, mask_channels):
     """A layer with one part a mask channel, so that masks may differ between channels."""
-    parts = [config["inp"]] if mask_channels == 1 else [1] * config["inp"]
-    layer = PartialConv2D(parts, config["out"], config["k"], config["stride"], config["bias"])
+    parts, dilation = [config["inp"]] if mask_channels == 1 else [1] * config["inp"], config.get("dil", 1)
+    sizes = (config["out"], config["k"], config["stride"])
+    layer = PartialConv2D(parts, *sizes, config["bias"], dilation=dilation, padding=config["pad"])
     layer.to(dtype=str(weight.dtype))
     layer.weight.set_value(weight)
-    layer.bias.set_value(bias)
+    if config["bias"]:
+        layer.bias.set_value(bias)
     return layer
+
+
+def layer_gradients(layer, prefix, factor=1.0):
+    """{prefix + name: gradient} of a layer's weight, divided by `factor`, and of its bias, if it has one."""
+    found = {f"{prefix}weight": layer.weight.grad.numpy() / factor}
+    return found if layer.bias is None else found | {f"{prefix}bias": layer.bias.grad.numpy()}
 
 
 def in_parts(layer, tensor):
@@ -34,7 +42,7 @@ def nvidia_layer_values(config, inputs, weights):
     stores them by the input's shape.
     """
     given = tensors(inputs)
-    layer = layer_of(config, weights["weight"], weights["bias"], given["mask"].shape[1])
+    layer = layer_of(config, weights["weight"], weights.get("bias"), given["mask"].shape[1])
     channels, valid = config["out"] if config["multi"] else 1, in_parts(layer, given["mask"])
     y, after = layer(in_parts(layer, given["x"]), valid)
     whole, _ = layer.renormalised(layer.convolved(given["x"]), valid)
@@ -45,8 +53,7 @@ def nvidia_layer_values(config, inputs, weights):
         "out:mask": mask,
         "out:y_nomask": whole.numpy(),
         "out:mask_nomask": mask,
-        "grad:weight": layer.weight.grad.numpy(),
-        "grad:bias": layer.bias.grad.numpy(),
+        **layer_gradients(layer, "grad:"),
     }
 
 
@@ -54,14 +61,13 @@ def naoto_layer_values(config, inputs, weights):
     """naoto0804's layer: its weights are ours times the window's size, its gradients ours divided by it."""
     given, weight = tensors(inputs), weights["input_conv.weight"]
     window = weight[0].size
-    layer = layer_of(config, weight / window, weights["input_conv.bias"], given["mask"].shape[1])
+    layer = layer_of(config, weight / window, weights.get("input_conv.bias"), given["mask"].shape[1])
     y, after = layer(in_parts(layer, given["x"]), in_parts(layer, given["mask"]))
     (y * y).sum().backward()
     return {
         "out:y": y.numpy(),
         "out:mask": after.numpy().repeat(config["out"], 1),
-        "grad:input_conv.weight": layer.weight.grad.numpy() / window,
-        "grad:input_conv.bias": layer.bias.grad.numpy(),
+        **layer_gradients(layer, "grad:input_conv.", window),
     }
 
 

@@ -17,8 +17,6 @@ from model.satnet.keys import STATISTICS
 from model.satnet.network import AdaINGenerator, DiscriminatorSettings, GeneratorSettings, MultiScaleDiscriminator
 from tests.parity.stylegan2 import gradients, loaded, tensors
 
-UNUSED = ("activ", "pad_type", "gan_type")  # of the official sections: the only values that occur
-
 
 def used(weights):
     """Without the running statistics, which nothing reads."""
@@ -26,7 +24,7 @@ def used(weights):
 
 
 def _settings(kind, section, attention):
-    values = {key: value for key, value in section.items() if key not in UNUSED}
+    values = {key: section[key] for key in section if key != "gan_type"}
     if kind is DiscriminatorSettings:
         values["init"] = "gaussian"
     return kind(**values, attention=attention)

@@ -8,6 +8,7 @@ import pytest
 
 from engine.cli import guarded
 from tests.parity import compare, recipe_array
+from tools import parity
 from tools.parity import main
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
@@ -89,6 +90,52 @@ def test_missing_files_and_patterns_are_exit_2(folder, capsys, monkeypatch):
             guarded(main)
         assert stop.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("family", "case", "options", "named"),
+    [
+        ("satnet", "munit_adaingen_0", {"gen": {"activ": "selu"}}, r"option 'activ': 'selu'"),
+        ("satnet", "munit_msimagedis_0", {"dis": {"norm": "bn"}}, r"option 'norm': 'bn'"),
+        ("satnet", "munit_msimagedis_0", {"dis": {"dropout": 0.5}}, r"option 'dropout': 0.5"),
+        ("partialconv", "pconv_layer_nvidia_0", {"groups": 2}, r"option 'groups': 2, which this project does not have"),
+        ("", "gpen_irse_bottleneck_0", {"affine": False}, r"option 'affine': False"),
+    ],
+)
+def test_an_option_that_is_not_there_is_exit_2_and_named(family, case, options, named, tmp_path, capsys):
+    """Never another network's values: a case of such an option cannot be compared."""
+    meta = json.loads((GOLDEN / family / "meta.json").read_text())
+    for name, value in options.items():
+        own = meta["cases"][case]["config"]
+        own[name] = own[name] | value if isinstance(value, dict) else value
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    shutil.copy(GOLDEN / family / f"{case}.npz", tmp_path)
+    assert main([str(tmp_path), "--case", case]) == 2
+    assert re.search(named, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("case", "options"),
+    [
+        ("munit_adaingen_0", {"gen": {"activ": "lrelu"}}),
+        ("munit_adaingen_0", {"gen": {"pad_type": "zero"}}),
+        ("munit_msimagedis_0", {"dis": {"norm": "in"}}),
+    ],
+)
+def test_an_option_that_is_there_builds_another_network(case, options, tmp_path, capsys):
+    meta = json.loads((GOLDEN / "satnet" / "meta.json").read_text())
+    for name, value in options.items():
+        meta["cases"][case]["config"][name] |= value
+    (tmp_path / "meta.json").write_text(json.dumps(meta))
+    shutil.copy(GOLDEN / "satnet" / f"{case}.npz", tmp_path)
+    assert main([str(tmp_path), "--case", case]) == 1
+
+
+def test_keys_that_pass_in_float64_only_are_listed(capsys, monkeypatch):
+    compared = [{"case": "a", "key": "grad:x", "ok": True, "dtype": "float64", "float32_error": 2.5e-4}]
+    monkeypatch.setattr(parity, "case_lines", lambda folder, name, entry: compared)
+    assert main([str(GOLDEN), "--case", "gan_losses_0"]) == 0
+    assert capsys.readouterr().err == "only in float64: a grad:x, float32 error 2.5e-04\n"
 
 
 def test_unknown_families_are_named_and_no_failure(folder, capsys):
