@@ -132,6 +132,7 @@ class System:
         shown: columns of a preview, left to right; none: no preview.
         needed: names of networks that have to be in the weights of whoever does not train.
         costly: those of `measures` that a validation computes only where `train.measures` names them.
+        begun: where names and random draws stood when the networks were built; engine.build notes it.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         dialects: script -> engine.dialect.Dialect, what the command line of the paper's own project says.
         smoke: configuration overrides that make the smallest legal run, for tests.
@@ -149,6 +150,7 @@ class System:
     shown: tuple = ()
     needed: tuple = ()
     costly: tuple = ()
+    begun: tuple = (None, None, None)
     log_header: dict = {}
     dialects: dict = {}
     smoke: dict = {}
@@ -172,7 +174,11 @@ class System:
         return config
 
     def prepare_training(self) -> None:
-        """Read what training alone needs, such as the networks inside losses; the Trainer calls it before all else."""
+        """Build and read what training alone needs: critics, the networks inside losses, `trainable`, `log_header`.
+
+        The Trainer calls it before all else; whoever predicts, tests or exports never does, so a file of the generator
+        alone is enough there. Networks it adds to `networks` come after those that were there.
+        """
 
     def train_step(self, batch: Batch, step: int, update: Update) -> Tensors:
         """One training step: losses, and `update(optimizer_names, loss)` for every optimizer step.

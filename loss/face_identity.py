@@ -145,3 +145,8 @@ class TranslationIdentity:
 
     def _features(self, image):
         return self.network.features(network_input(face_for_recognition(image, self.size)))
+
+
+def same_person(labels):
+    """[N] bool: samples whose photo and caricature show one known person. Source: ours."""
+    return (labels["photo"] == labels["caricature"]) & (labels["photo"] >= 0)

@@ -88,3 +88,8 @@ class VGGLoss:
                 perceptual = perceptual + (feature - target).abs().mean()
                 style = style + (gram_matrix(feature) - target_gram).abs().mean()
         return {"perceptual": perceptual, "style": style}
+
+
+def hole_error(output, image, mask):
+    """Squared error inside the hole, mean over all pixels. Source: losses.py, completion_network_loss."""
+    return F.mse_loss(output * mask, image * mask)

@@ -16,21 +16,18 @@ from engine.images import from_signed, to_signed
 from engine.log import logger
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
-from engine.weights.files import read_loss_weights, read_weights
-from engine.weights.networks import load_layers
+from engine.weights.files import read_loss_weights
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.facial_parts import PARTS, crop_size, crops, part_logistic, part_style
-from loss.identity import GreyIdentityLoss
-from loss.perceptual import PerceptualLoss
 from loss.pixel import image_pyramid, l1
 from loss.regularization import r1_penalty
-from model.backbones.arcface import ResNet18ArcFace
 from model.gfpgan.clean import GFPGANClean
 from model.gfpgan.component import FacialComponentDiscriminator
 from model.gfpgan.exported import ExportedGFPGAN
 from model.gfpgan.network import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
 from system import degrading
+from system.gfpgan_weights import identity_loss, load_decoder, perceptual_loss
 
 GENERATORS = {"original": GFPGANOriginal, "bilinear": GFPGANBilinear, "clean": GFPGANClean}
 
@@ -101,7 +98,7 @@ class GFPGAN(System):
     }
 
     def __init__(self, config):
-        """Build the networks: generator, discriminator and, where parts are weighted, their three discriminators."""
+        """Build the generator."""
         self.config = c = config
         self.generator = GENERATORS[c.form](
             c.size,
@@ -113,16 +110,22 @@ class GFPGAN(System):
             c.different_w,
             c.sft_half,
         )
+        self.networks, self.state = {"generator": self.generator}, {}
+
+    def prepare_training(self):
+        """Build the critics, read the decoder's prior and the networks inside perceptual and identity loss.
+
+        Raises:
+            InputError: a file is missing; those of losses may be where `when_missing` is "skip".
+        """
+        c = self.config
         self.discriminator = StyleGAN2Discriminator(
             c.size, c.discriminator_multiplier, c.discriminator_narrow or c.narrow, c.stddev_group
         )
         parts = PARTS if c.part_weight or c.part_style_weight else ()
         self.parts = {part: FacialComponentDiscriminator() for part in parts}
-        self.networks = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            **{f"{part}_discriminator": network for part, network in self.parts.items()},
-        }
+        self.networks["discriminator"] = self.discriminator
+        self.networks |= {f"{part}_discriminator": network for part, network in self.parts.items()}
         if c.fixes_decoder:
             for parameter in self.generator.stylegan_decoder.parameters():
                 parameter.stop_gradient = True
@@ -130,15 +133,7 @@ class GFPGAN(System):
             name: [p for p in network.parameters() if not p.stop_gradient] for name, network in self.networks.items()
         }
         self.noise = [distributed.normal] * self.generator.stylegan_decoder.num_maps
-        self.state, self.perceptual, self.identity = {}, None, None
-
-    def prepare_training(self):
-        """Read what training alone needs: the decoder's prior, the networks inside perceptual and identity loss.
-
-        Raises:
-            InputError: a file is missing; those of losses may be where `when_missing` is "skip".
-        """
-        c = self.config
+        self.perceptual = self.identity = None
         if c.decoder_weights:
             load_decoder(self.generator.stylegan_decoder, c.decoder_weights)
         elif c.fixes_decoder:
@@ -294,33 +289,3 @@ class GFPGAN(System):
                 reference=lambda image: self.restore(generator, image),
             )
         }
-
-
-def load_decoder(decoder, path):
-    """Give the decoder the weights of a StyleGAN2 file in the official form, and report what was loaded.
-
-    Raises:
-        InputError: the file is missing or of another size.
-    """
-    load_layers({"decoder": decoder}, read_weights(path), path)
-    tensors = decoder.state_dict()
-    elements = sum(tensor.size for tensor in tensors.values())
-    noises = sum(key.startswith("noises.") for key in tensors)
-    logger.info(
-        f"{path}: loaded into the decoder: {len(tensors)} arrays ({noises} of them noise), {elements} elements; "
-        "the U-Net and its conditions are not in it"
-    )
-
-
-def perceptual_loss(arrays, path):
-    """`PerceptualLoss` with the weights of a file; layers above those in use are left."""
-    loss = PerceptualLoss()
-    load_layers({"perceptual": loss.network}, arrays, path)
-    return loss
-
-
-def identity_loss(arrays, path):
-    """`GreyIdentityLoss` with the weights of a file."""
-    network = ResNet18ArcFace()
-    load_layers({"identity": network}, arrays, path)
-    return GreyIdentityLoss(network)

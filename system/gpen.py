@@ -82,25 +82,29 @@ class GPEN(System):
     }
 
     def __init__(self, config):
-        """Build both networks and, where it is weighted, the identity loss.
-
-        Raises:
-            InputError: the identity network's file is missing and `when_missing` is "stop".
-        """
+        """Build the generator."""
         self.config = c = config
         self.generator = GPENGenerator(
             c.size, c.style_dim, c.mapping_layers, c.channel_multiplier, c.narrow, c.is_concat, c.in_size
         )
+        self.networks, self.state = {"generator": self.generator}, {"path_length_mean": paddle.zeros([])}
+        self.extra_noise = self._extra_noise()
+
+    def prepare_training(self):
+        """Build the discriminator and, where it is weighted, the identity loss.
+
+        Raises:
+            InputError: the identity network's file is missing and `when_missing` is "stop".
+        """
+        c = self.config
         self.discriminator = GPENDiscriminator(
             c.size, c.channel_multiplier, c.discriminator_narrow or c.narrow, c.stddev_group
         )
-        self.networks = {"generator": self.generator, "discriminator": self.discriminator}
+        self.networks["discriminator"] = self.discriminator
         decoder = self.generator.generator.parameters()
         inside = {id(parameter) for parameter in decoder}
         encoder = [parameter for parameter in self.generator.parameters() if id(parameter) not in inside]
         self.trainable = {"encoder": encoder, "decoder": decoder, "discriminator": self.discriminator.parameters()}
-        self.state = {"path_length_mean": paddle.zeros([])}
-        self.extra_noise = self._extra_noise()
         self.identity = self._identity_loss()
         self.log_header = {"identity": "on" if self.identity else "off"}
 

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from pydantic import Field
 
 from engine import distributed
@@ -26,12 +25,15 @@ from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
 from engine.weights.files import read_weights
 from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
+from loss.inpainting import hole_error
 from loss.landmark import coordinate_loss, heatmap_loss, hole_weights, landmark_map
-from model.landmark.network import CompletionNetwork, ContextDiscriminator, MeanFill
+from model.landmark.exported import Completion
+from model.landmark.network import CompletionNetwork, ContextDiscriminator, MeanFill, crop_around
 from model.landmark_predictor.network import LaFInPredictor, cover, predict
 from model.shared.constant import as_constant
 from system.landmark_dialect import DIALECTS
 
+CELEBA_MEAN = (0.5061, 0.4254, 0.3828)  # of its aligned pictures, as projects that normalise by it state
 SAMPLE_PIXELS = 255.0  # the original project sees 8-bit pictures
 MEAN_TOLERANCE = 1e-3  # a mean pixel that differs by less is the same
 FORMS = {"coordinates": coordinate_loss, "heatmap": heatmap_loss}
@@ -106,21 +108,31 @@ class LandmarkInpainting(System):
         return replaced(config, found)
 
     def __init__(self, config):
-        """Build the networks, load what they start from, and the landmark predictor where the mode needs one.
+        """Build the completion network; one that is conditioned on landmarks needs their predictor to predict too.
 
         Raises:
-            InputError: a weights file is missing or does not fit.
+            InputError: the predictor's file is missing or does not fit.
         """
         self.config = c = config
         self.conditioned = c.landmark in ("conditioning", "both")
         self.completion = CompletionNetwork(c.width, in_channels=5 if self.conditioned else 4)
+        self.discriminator, self.fill = None, MeanFill(c.mean_pixel)
+        self.networks, self.state = {"completion": self.completion, "fill": self.fill}, {}
+        self.predictor = self.frozen_predictor() if self.conditioned else None
+
+    def prepare_training(self):
+        """Build the discriminator, load what both start from, and the landmark predictor where the mode needs one.
+
+        Raises:
+            InputError: a weights file is missing or does not fit.
+        """
+        c = self.config
         self.discriminator = ContextDiscriminator((c.local_size,) * 2, (c.image_size,) * 2, c.width)
-        self.fill = MeanFill(c.mean_pixel)
         self.networks = {"completion": self.completion, "discriminator": self.discriminator, "fill": self.fill}
         self.trainable = {name: self.networks[name].parameters() for name in ("completion", "discriminator")}
-        self.state = {}
         self._load_start()
-        self.predictor = self.frozen_predictor() if c.landmark != "none" else None
+        if c.landmark != "none" and not self.conditioned:
+            self.predictor = self.frozen_predictor()
         self.log_header = {"landmark": c.landmark}
 
     def _load_start(self):
@@ -229,16 +241,25 @@ class LandmarkInpainting(System):
             inputs.append(landmark_map(points, (self.config.image_size,) * 2))
         return network(paddle.concat(inputs, axis=1))
 
+    def check_fill(self):
+        """Fill with CelebA's mean colour, and say so, where neither weights nor configuration bring one."""
+        if not self.fill.is_known():
+            logger.warning(
+                f"mean pixel: not in the weights file; CelebA's {list(CELEBA_MEAN)} is used: give the training set's, "
+                "-o recipe.mean_pixel=[R,G,B] in [0, 1], or --original_config with its config.json"
+            )
+            self.fill.assume(CELEBA_MEAN)
+
     def generate(self, batch, networks):
         """{"masked": hole filled with the mean pixel, "output", "composite": output in the hole, picture elsewhere}."""
-        self.fill.check()
+        self.check_fill()
         image, mask = batch["image"], batch["mask"]
         output = self.complete(networks["completion"], image, mask)
         return {"masked": self.fill(image, mask), "output": output, "composite": composite(output, image, mask)}
 
     def inference(self, networks):
         """One graph: picture and hole in, the whole output out; the script that runs it keeps the known pixels."""
-        self.fill.check()
+        self.check_fill()
         side, network = self.config.image_size, networks["completion"]
 
         def completed(image, mask):
@@ -253,43 +274,6 @@ class LandmarkInpainting(System):
                 reference=completed,
             )
         }
-
-
-class Completion(paddle.nn.Layer):
-    """A function of picture and hole as a layer with the networks it uses. Source: ours."""
-
-    def __init__(self, function, networks):
-        """`networks` are held so that their weights are exported."""
-        super().__init__()
-        self.function, self.parts = function, paddle.nn.LayerList(networks)
-
-    def forward(self, image, mask):
-        """[N, 3, H, W] and [N, 1, H, W] -> [N, 3, H, W]."""
-        return self.function(image, mask)
-
-
-def hole_error(output, image, mask):
-    """Squared error inside the hole, mean over all pixels. Source: losses.py, completion_network_loss."""
-    return F.mse_loss(output * mask, image * mask)
-
-
-def crop_around(picture, mask, size):
-    """[N, C, size, size] crops centred at each hole's bounding box, moved inside the picture where they stick out.
-
-    Source: Iizuka et al. 2017, section 3.3 (a random patch where there is no hole: here the centre); index arithmetic
-    stays on the device.
-    """
-    for axis in (2, 3):
-        length, other = mask.shape[axis], 5 - axis
-        hit = mask.max(axis=[1, other]).astype("int64")
-        first, last = hit.argmax(axis=1), length - 1 - hit.flip(axis=[1]).argmax(axis=1)
-        start = ((first + last + 1) // 2 - size // 2).clip(0, length - size)
-        index = start.unsqueeze(1) + paddle.arange(size)
-        shape = [index.shape[0], 1, size, 1] if axis == 2 else [index.shape[0], 1, 1, size]
-        wanted = list(picture.shape)
-        wanted[axis] = size
-        picture = paddle.take_along_axis(picture, index.reshape(shape).expand(wanted), axis=axis, broadcast=False)
-    return picture
 
 
 def mean_pixel(dataset):

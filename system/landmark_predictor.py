@@ -12,9 +12,9 @@ from engine.system import Exported, Port, System
 from loss.landmark import landmark_map, predictor_loss
 from metric.landmarks import LandmarkError
 from metric.scorer import SetScorer
+from model.landmark_predictor.exported import PointsInPixels, pixels, units
 from model.landmark_predictor.network import LaFInPredictor, cover, predict
 
-HALF = 0.5  # pixel (0, 0) of the landmarks is the first pixel's centre
 DOT = 0.02  # of the side: how large a point is drawn
 FAINT = 0.01  # of the usual spread: the last layer at the start of training
 
@@ -44,14 +44,16 @@ class LandmarkPredictor(System):
     }
 
     def __init__(self, config):
-        """Build the network; its last layer starts near 0, so training starts at one shape for all faces."""
+        """Build the network."""
         self.config = config
         self.predictor = LaFInPredictor(config.width)
+        self.networks, self.state = {"predictor": self.predictor}, {}
+
+    def prepare_training(self):
+        """Start the last layer near 0, so that training starts at one shape for all faces."""
         last = self.predictor.fc_landmark.weight
         last.set_value(last * FAINT)
-        self.networks = {"predictor": self.predictor}
         self.trainable = {"predictor": self.predictor.parameters()}
-        self.state = {}
 
     def train_step(self, batch, step, update):
         """One step on the length of the error vector, in pixels of the network's input."""
@@ -91,29 +93,6 @@ class LandmarkPredictor(System):
                 reference=reference,
             )
         }
-
-
-class PointsInPixels(paddle.nn.Layer):
-    """The exported form: points in pixels. Source: src/models.py, LandmarkDetectorModel.forward."""
-
-    def __init__(self, network, size):
-        """`size`: side of the pictures it is given."""
-        super().__init__()
-        self.network, self.size = network, size
-
-    def forward(self, image):
-        """[N, 3, S, S] in [0, 1] -> [N, 68, 2]."""
-        return pixels(self.network(image), self.size)
-
-
-def units(landmarks, size):
-    """Pixels of a picture of side `size` -> units of its side, from its corner. Source: ours."""
-    return (landmarks + HALF) / size
-
-
-def pixels(points, size):
-    """The inverse of `units`. Source: ours."""
-    return points * size - HALF
 
 
 def drawn(image, points):

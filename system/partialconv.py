@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import paddle
-from paddle import nn
 from pydantic import Field, model_validator
 
 from engine.config import replaced
@@ -23,6 +22,7 @@ from engine.weights.networks import load_layers
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
+from model.partialconv.exported import Filling
 from model.partialconv.keys import is_in_window_scale
 from model.partialconv.maruru import Critic, MaruruSettings, MaskedUNet
 from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
@@ -96,23 +96,25 @@ class PartialConv(System):
         return replaced(config, {"recipe.network.scale": "window"})
 
     def __init__(self, config):
-        """Build the network and, where they are weighted, the losses on VGG-16.
+        """Build the network."""
+        self.config = config
+        network = {"partialconv": PartialConvUNet, "maruru": MaskedUNet}[config.network.kind]
+        self.generator = network(config.network)
+        self.networks, self.state = {"generator": self.generator}, {}
+        self.to_space, self.from_space = SPACES[config.space]
+
+    def prepare_training(self):
+        """Build the critics and read VGG-16, where they are weighted.
 
         Raises:
             InputError: VGG's file is missing and `when_missing` is "stop", or it holds another network.
         """
-        self.config = config
-        network = {"partialconv": PartialConvUNet, "maruru": MaskedUNet}[config.network.kind]
-        self.generator = network(config.network)
-        self.critics = {}
-        if config.adversarial_weight:
-            self.critics = {name: Critic(config.critic_width) for name in ("global_critic", "local_critic")}
-        self.networks = {"generator": self.generator, **self.critics}
+        names = ("global_critic", "local_critic") if self.config.adversarial_weight else ()
+        self.critics = {name: Critic(self.config.critic_width) for name in names}
+        self.networks |= self.critics
         self.trainable = {"generator": trained_parameters(self.generator)}
         if self.critics:
             self.trainable["critics"] = [p for critic in self.critics.values() for p in trained_parameters(critic)]
-        self.state = {}
-        self.to_space, self.from_space = SPACES[config.space]
         self.vgg = self._vgg_loss()
         self.log_header = {"vgg": "on" if self.vgg else "off"}
 
@@ -207,7 +209,7 @@ class PartialConv(System):
         """One graph: picture and mask of any size in, the composite out."""
         return {
             "": Exported(
-                layer=Filling(self, networks["generator"]),
+                layer=Filling(self.output, networks["generator"]),
                 inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1), "mask")],
                 outputs=[Port("composite", (-1, 3, -1, -1))],
                 hole=Hole(kernels=self._kernels(networks["generator"])),
@@ -218,21 +220,3 @@ class PartialConv(System):
 def trained_parameters(network):
     """The parameters of a network that take a gradient; running statistics and frozen norms do not. Source: ours."""
     return [parameter for parameter in network.parameters() if not parameter.stop_gradient]
-
-
-class Filling(nn.Layer):
-    """What is exported: the network between its input's and output's spaces, known pixels as they came.
-
-    Source: Liu et al. 2018, I_comp.
-    """
-
-    def __init__(self, system, generator):
-        """`generator`: the system's network or its average."""
-        super().__init__()
-        self.generator = generator
-        self.system = system
-
-    def forward(self, image, mask):
-        """[N, 3, H, W] in [0, 1], [N, 1, H, W] -> [N, 3, H, W]; a mask counts as hole from 0.5 up."""
-        hole = (mask >= 0.5).astype("float32")
-        return composite(self.system.output(self.generator, image, hole), image, hole)

@@ -6,22 +6,18 @@ Source: Huang et al. 2018, section 3.2; reference code: NVlabs/MUNIT trainer.py 
 yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62 (the seed).
 """
 
-import zlib
 from typing import Literal
 
-import numpy as np
 import paddle
 from pydantic import Field, model_validator
 
 from engine import distributed
-from engine.dialect import Dialect, OwnFlag
 from engine.errors import InputError
-from engine.flags import boolean
 from engine.images import from_signed, to_signed
 from engine.settings import Settings
 from engine.system import Exported, Port, System, frozen, prefixed, total
 from loss.adversarial import discriminator_loss, generator_loss
-from loss.face_identity import masked_mean
+from loss.face_identity import masked_mean, same_person
 from loss.pixel import l1
 from loss.regularization import r1_penalty
 from model.satnet.exported import StyleOf, Translation
@@ -33,23 +29,13 @@ from model.satnet.network import (
     MultiScaleDiscriminator,
     smallest_maps,
 )
+from model.satnet.styles import named_styles
 from system import satnet_measures
+from system.satnet_dialect import DIALECTS
 from system.satnet_identity import IdentitySettings, identity_loss
 from system.satnet_measures import VARIANTS
 
 OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b
-
-
-A2B = OwnFlag(  # MUNIT's words, in whose data set a is the caricature
-    "MUNIT's word for --to photo (0: --to caricature)",
-    boolean,
-    means=lambda value: {"to": "photo" if value else "caricature"},
-)
-B2A = OwnFlag(
-    "MUNIT's word for --to caricature (0: --to photo)",
-    boolean,
-    means=lambda value: {"to": "caricature" if value else "photo"},
-)
 
 
 class SATNet(System):
@@ -102,7 +88,7 @@ class SATNet(System):
     averaged = ("photo_generator", "caricature_generator")
     costly = ("variety", "identity_similarity", "fid")
     shown = ("photo", "to_caricature", "caricature", "to_photo")
-    dialects = {"predict": Dialect({"a2b": A2B, "b2a": B2A})}
+    dialects = DIALECTS
     smoke = {
         "recipe.image_size": [28, 24],
         "recipe.generator.dim": 4,
@@ -118,20 +104,24 @@ class SATNet(System):
     }
 
     def __init__(self, config):
-        """Build the four networks and the recognition network of the identity term.
+        """Build the two generators."""
+        self.config = c = config
+        self.networks = {f"{name}_generator": AdaINGenerator(c.generator, c.spectral_init) for name in OTHER}
+        self.state = {}
+
+    def prepare_training(self):
+        """Build the two discriminators and read the recognition network of the identity term.
 
         Raises:
             InputError: that network's file is missing and `identity.when_missing` is "stop".
         """
-        self.config = c = config
-        generators = {f"{name}_generator": AdaINGenerator(c.generator, c.spectral_init) for name in OTHER}
+        c, generators = self.config, dict(self.networks)
         critics = {f"{name}_discriminator": MultiScaleDiscriminator(c.discriminator, c.spectral_init) for name in OTHER}
-        self.networks = generators | critics
+        self.networks |= critics
         self.trainable = {
             "generators": [p for network in generators.values() for p in network.parameters()],
             "discriminators": [p for network in critics.values() for p in network.parameters()],
         }
-        self.state = {}
         wants_identity = c.identity.mode != "none" and (c.identity_weight or c.same_identity_weight)
         self.identity = identity_loss(c.identity) if wants_identity else None
         self.log_header = {"identity": c.identity.mode if self.identity else "off"}
@@ -300,17 +290,3 @@ class SATNet(System):
             reference=lambda image: generator.enc_style(self.network_input(image)).flatten(1),
             fit="crop",
         )
-
-
-def same_person(labels):
-    """[N] bool: samples whose photo and caricature show one known person. Source: ours."""
-    return (labels["photo"] == labels["caricature"]) & (labels["photo"] >= 0)
-
-
-def named_styles(names, dim):
-    """Styles [N, dim] from N(0, 1) that follow from the samples' names alone, so that evaluation repeats.
-
-    Source: ours. Differs: the seed draws one sequence from RandomState(1), so a style depends on what came before.
-    """
-    codes = [np.random.default_rng(zlib.crc32(name.encode())).standard_normal(dim) for name in names]
-    return paddle.to_tensor(np.stack(codes), "float32")

@@ -7,7 +7,6 @@ to 3 frozen) after experiments_on_face_photo2drawing sphereface/transfer_learnin
 from typing import Annotated
 
 import paddle
-from paddle import nn
 from pydantic import Field
 
 from engine.errors import InputError
@@ -17,6 +16,7 @@ from engine.system import Exported, Port, System
 from loss.angular import angular_softmax, annealing, class_accuracy
 from metric.scorer import SetScorer
 from metric.verification import Verification
+from model.sphereface.exported import Embedding
 from model.sphereface.network import AngleLinear, Sphere20a
 
 Side = Annotated[int, Field(gt=0)]
@@ -58,16 +58,21 @@ class SphereFace(System):
     }
 
     def __init__(self, config):
-        """Build network and classifier; stages before `trained_from` get no gradients."""
+        """Build the network; stages before `trained_from` get no gradients."""
         self.config = c = config
         self.recognizer = Sphere20a(c.image_size, c.width, c.embedding_size)
-        self.classifier = AngleLinear(c.embedding_size, c.num_classes, c.margin)
-        self.networks = {"recognizer": self.recognizer, "classifier": self.classifier}
+        self.classifier = None
+        self.networks, self.state = {"recognizer": self.recognizer}, {}
         for name, parameter in self.recognizer.named_parameters():
             parameter.stop_gradient = self.is_frozen(name)
+
+    def prepare_training(self):
+        """Build the classifier."""
+        c = self.config
+        self.classifier = AngleLinear(c.embedding_size, c.num_classes, c.margin)
+        self.networks["classifier"] = self.classifier
         kept = [p for p in self.recognizer.parameters() if not p.stop_gradient]
         self.trainable = {"recognizer": kept + self.classifier.parameters()}
-        self.state = {}
 
     def is_frozen(self, name):
         """True for the parameters of stages before `trained_from`: "conv1_2.weight" is of stage 1."""
@@ -114,22 +119,10 @@ class SphereFace(System):
         c = self.config
         return {
             "": Exported(
-                layer=_Embedding(self, networks["recognizer"]),
+                layer=Embedding(self.embed, networks["recognizer"]),
                 inputs=[Port("image", (-1, 3, *c.image_size))],
                 outputs=[Port("embedding", (-1, c.embedding_size), kind="vector", range=(-1.0, 1.0))],
                 reference=lambda image: self.embed(networks["recognizer"], image),
                 fit="crop",
             )
         }
-
-
-class _Embedding(nn.Layer):
-    """The exported form: `SphereFace.embed` as a layer."""
-
-    def __init__(self, system, recognizer):
-        super().__init__()
-        self.recognizer, self.embed = recognizer, system.embed
-
-    def forward(self, image):
-        """[N, 3, H, W] in [0, 1] -> [N, D]."""
-        return self.embed(self.recognizer, image)

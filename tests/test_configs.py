@@ -11,7 +11,7 @@ from deploy.export import export, seeded_inputs
 from deploy.predictor import Predictor
 from engine import config as configuration
 from engine import yaml_files
-from engine.build import build_dataset, build_system
+from engine.build import build_dataset, build_system, prepare_training
 from engine.training import checkpoint
 from engine.training.trainer import Trainer
 
@@ -107,8 +107,9 @@ ONE_OF_EACH_SYSTEM = list({yaml_files.read_yaml(path)["system"]: path for path i
 @pytest.mark.parametrize("path", ONE_OF_EACH_SYSTEM, ids=lambda path: path.stem)
 def test_random_seed_makes_the_weights(path, tmp_path):
     config = smallest(path, tmp_path)
-    one, two = (build_system(config) for _ in range(2))
-    other = build_system(config.model_copy(update={"seed": 1}))
+    one, two, other = (build_system(each) for each in (config, config, config.model_copy(update={"seed": 1})))
+    for system in (one, two, other):
+        prepare_training(system)
     for name, network in one.networks.items():
         if not network.parameters():
             continue

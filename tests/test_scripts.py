@@ -18,7 +18,7 @@ from PIL import Image
 
 from data_loader.drawn_faces.rendering import render
 from engine import config
-from engine.build import build_system
+from engine.build import build_system, prepare_training
 from engine.images import read_image, resize, to_uint8, write_image
 from engine.training import checkpoint
 from engine.weights.files import read_weights
@@ -302,6 +302,7 @@ def networks():
     """The networks as they start, and three told apart by their values under the names in a GPEN checkpoint."""
     overrides = [(*word.split("=", 1), word) for word in SMALLEST]
     system = build_system(config.load(ROOT / "configs/gpen_lite.yaml", overrides))
+    prepare_training(system)
     state = {
         name: {key: tensor.numpy() for key, tensor in network.state_dict().items()}
         for name, network in system.networks.items()

@@ -9,7 +9,7 @@ from typing import Any
 import paddle
 
 from engine import config as configuration
-from engine.build import build_system
+from engine.build import build_system, prepare_training
 from engine.measuring import Limit, Row, Timing, measure, weighted
 from engine.system import System
 from engine.training.updater import Updater
@@ -49,7 +49,7 @@ def rows(
     config = configuration.load(path, overrides)
     recipe: Any = config.recipe
     system, count = build_system(config), config.data.batch_size
-    system.prepare_training()
+    prepare_training(system)
     updater = Updater(config.optimizers, system.trainable, config.train.precision)
     image = paddle.rand([count, 3, recipe.size, recipe.size])
     batch, limit, works = {"image": image, "degraded": image * 0.9}, Limit(), gflop(system)

@@ -14,6 +14,7 @@ import paddle
 
 from engine import config as configuration
 from engine import distributed
+from engine.build import prepare_training
 from engine.errors import ConfigError, InputError, WorkerDied
 from engine.log import RunLog, logger
 from engine.run_config import RunConfig
@@ -59,8 +60,8 @@ class Trainer:
         self.batches: Any = batches
         self.evaluate: Any = evaluate
         self.preview_batch: Any = preview_batch
+        prepare_training(system)
         self._check_optimizers()
-        system.prepare_training()
         self.updater = Updater(config.optimizers, system.trainable, config.train.precision)
         averaged = {name: system.networks[name] for name in system.averaged}
         self.ema = EMA(averaged, config.ema.decay if config.ema else 0.0)

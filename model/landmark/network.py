@@ -10,7 +10,6 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from engine.errors import InputError
 from model.backbones.ir_se50 import batch_norm
 
 # channels, kernel, stride, dilation of conv1 ... conv12
@@ -130,10 +129,29 @@ class MeanFill(nn.Layer):
         """[N, 3, H, W], [N, 1, H, W] with 1 = hole -> [N, 3, H, W]."""
         return image * (1 - mask) + self.mean_pixel * mask
 
-    def check(self):
-        """Raise InputError where no mean colour is known."""
-        if bool(self.mean_pixel.isnan().any()):
-            raise InputError(
-                "mean pixel: not in the weights file; give the training set's, "
-                "-o recipe.mean_pixel=[R,G,B] in [0, 1], or --original_config with its config.json"
-            )
+    def is_known(self):
+        """True where a configuration or a weights file has brought the mean colour."""
+        return not bool(self.mean_pixel.isnan().any())
+
+    def assume(self, mean_pixel):
+        """Take this mean colour, RGB in [0, 1]."""
+        self.mean_pixel.set_value(paddle.to_tensor(mean_pixel, "float32").reshape([1, 3, 1, 1]))
+
+
+def crop_around(picture, mask, size):
+    """[N, C, size, size] crops centred at each hole's bounding box, moved inside the picture where they stick out.
+
+    Source: Iizuka et al. 2017, section 3.3 (a random patch where there is no hole: here the centre); index arithmetic
+    stays on the device.
+    """
+    for axis in (2, 3):
+        length, other = mask.shape[axis], 5 - axis
+        hit = mask.max(axis=[1, other]).astype("int64")
+        first, last = hit.argmax(axis=1), length - 1 - hit.flip(axis=[1]).argmax(axis=1)
+        start = ((first + last + 1) // 2 - size // 2).clip(0, length - size)
+        index = start.unsqueeze(1) + paddle.arange(size)
+        shape = [index.shape[0], 1, size, 1] if axis == 2 else [index.shape[0], 1, 1, size]
+        wanted = list(picture.shape)
+        wanted[axis] = size
+        picture = paddle.take_along_axis(picture, index.reshape(shape).expand(wanted), axis=axis, broadcast=False)
+    return picture

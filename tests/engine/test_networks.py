@@ -39,7 +39,9 @@ def pair():
 @pytest.fixture
 def gpen():
     paddle.seed(5)
-    return GPEN(GPEN.Config(**RECIPE))
+    it = GPEN(GPEN.Config(**RECIPE))
+    it.prepare_training()
+    return it
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,8 @@ from loss.regularization import r1_penalty
 from model.backbones.arcface import ResNet18ArcFace
 from model.backbones.vgg import VGG
 from model.shared.basicsr_stylegan2 import StyleGAN2Generator
-from system import gfpgan as module
-from system.gfpgan import GFPGAN
+from system import gfpgan_weights
+from system.gfpgan import GENERATORS, GFPGAN
 from tests.parity.runs import in_float64
 
 TRACE = Path(__file__).resolve().parents[1] / "assets" / "losses" / "gfpgan_smoke.txt"
@@ -54,10 +54,13 @@ CRITICS = [f"{part}_discriminator" for part in PARTS]
 SIMPLE = {"part_weight": 0.0, "part_style_weight": 0.0}
 
 
-def gfpgan(**changes):
+def gfpgan(is_prepared=True, **changes):
     paddle.seed(2)
     with paddle.utils.unique_name.guard():
-        return GFPGAN(GFPGAN.Config(**RECIPE | changes))
+        it = GFPGAN(GFPGAN.Config(**RECIPE | changes))
+        if is_prepared:
+            it.prepare_training()
+    return it
 
 
 def pictures(seed=0, visible=((1, 1, 1), (1, 1, 1))):
@@ -143,7 +146,7 @@ class TinyFace(paddle.nn.Layer):
 
 
 def with_losses(**changes):
-    it = gfpgan(**changes)
+    it = gfpgan(when_missing="skip", **changes)
     paddle.seed(8)
     it.perceptual = PerceptualLoss(TinyVGG()) if it.config.perceptual_weight or it.config.style_weight else None
     paddle.seed(9)
@@ -319,7 +322,7 @@ def test_prior_is_loaded_into_the_decoder_with_a_report(tmp_path, caplog, form):
     prior = {key: value.numpy() for key, value in StyleGAN2Generator(SIZE, 16, 2, 1, 1 / 32).state_dict().items()}
     path = tmp_path / "prior.pdparams"
     checkpoint.write_weights(path, {f"params_ema/{key}": array for key, array in prior.items()})
-    it = gfpgan(form=form, decoder_weights=path, fixes_decoder=True, **SIMPLE)
+    it = gfpgan(False, form=form, decoder_weights=path, fixes_decoder=True, **SIMPLE)
     encoder = it.generator.conv_body_first[0].weight.numpy()
     with caplog.at_level(logging.INFO, logger="kintsugi"):
         it.prepare_training()
@@ -329,9 +332,9 @@ def test_prior_is_loaded_into_the_decoder_with_a_report(tmp_path, caplog, form):
     elements = sum(array.size for array in prior.values())
     assert f"loaded into the decoder: {len(prior)} arrays (7 of them noise), {elements} elements" in caplog.text
     with pytest.raises(InputError, match="prior.pdparams: weights of another size"):
-        gfpgan(decoder_weights=path, narrow=1 / 16).prepare_training()
+        gfpgan(decoder_weights=path, narrow=1 / 16)
     with pytest.raises(InputError, match="none.pth: cannot be read"):
-        gfpgan(decoder_weights=tmp_path / "none.pth").prepare_training()
+        gfpgan(decoder_weights=tmp_path / "none.pth")
 
 
 def test_noise_is_drawn_in_training_and_stored_in_evaluation():
@@ -356,10 +359,10 @@ def test_missing_loss_networks(tmp_path, caplog):
         "style_weight": 1.0,
         "perceptual_network": tmp_path / "vgg.pdparams",
     }
-    it = gfpgan(**missing)  # predicting needs none of them
+    it = gfpgan(False, **missing)  # predicting needs none of them
     with pytest.raises(InputError, match="vgg.pdparams: missing; .*recipe.when_missing: skip"):
         it.prepare_training()
-    it = gfpgan(**missing, when_missing="skip")
+    it = gfpgan(False, **missing, when_missing="skip")
     with caplog.at_level(logging.WARNING, logger="kintsugi"):
         it.prepare_training()
     assert "perceptual: off" in caplog.text and "identity: off" in caplog.text
@@ -378,8 +381,9 @@ def test_loss_networks_are_read_from_official_files(tmp_path, monkeypatch):
         tmp_path / "face.pdparams",
         {"module.project.weight": face.project.weight.numpy().T, "module.project.bias": face.project.bias.numpy()},
     )
-    monkeypatch.setattr(module, "ResNet18ArcFace", TinyFace)
+    monkeypatch.setattr(gfpgan_weights, "ResNet18ArcFace", TinyFace)
     it = gfpgan(
+        False,
         perceptual_weight=1.0,
         perceptual_network=tmp_path / "vgg.pdparams",
         identity_weight=1.0,
@@ -461,7 +465,7 @@ def test_generate_takes_and_gives_0_to_1():
     assert found.shape == (BATCH, 3, SIZE, SIZE)
 
 
-@pytest.mark.parametrize("form", module.GENERATORS)
+@pytest.mark.parametrize("form", GENERATORS)
 def test_exported_form_computes_generate(form):
     it, batch = gfpgan(form=form, **SIMPLE), pictures()
     it.generator.eval()

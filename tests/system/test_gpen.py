@@ -47,7 +47,9 @@ ALWAYS = {"generator/loss", "generator/adversarial", "generator/pixel", "discrim
 def gpen(**changes):
     paddle.seed(2)
     with paddle.utils.unique_name.guard():
-        return GPEN(GPEN.Config(**RECIPE | changes))
+        it = GPEN(GPEN.Config(**RECIPE | changes))
+        it.prepare_training()
+        return it
 
 
 def pictures(seed=0, count=BATCH, size=SIZE):

@@ -7,7 +7,8 @@ import pytest
 from engine import config as configuration
 from engine.training.updater import Updater
 from metric.landmarks import LandmarkError
-from system.landmark_predictor import LandmarkPredictor, cover, drawn, pixels, units
+from model.landmark_predictor.exported import pixels, units
+from system.landmark_predictor import LandmarkPredictor, cover, drawn
 
 SIZE = 32
 
@@ -15,7 +16,9 @@ SIZE = 32
 @pytest.fixture
 def predictor():
     paddle.seed(3)
-    return LandmarkPredictor(LandmarkPredictor.Config(width=0.1, input_size=SIZE, covered_probability=1.0))
+    it = LandmarkPredictor(LandmarkPredictor.Config(width=0.1, input_size=SIZE, covered_probability=1.0))
+    it.prepare_training()
+    return it
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ def partialconv(network=NETWORK, **changes):
     recipe = {f"{name}_weight": value for name, value in WEIGHTS.items()} | {"space": "signed", "tv": "hole"} | changes
     paddle.seed(3)
     with paddle.utils.unique_name.guard():
-        return PartialConv(PartialConv.Config(network=network, **recipe))
+        it = PartialConv(PartialConv.Config(network=network, **recipe))
+        it.prepare_training()
+    return it
 
 
 def pictures(seed=0, size=16):

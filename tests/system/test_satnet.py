@@ -13,8 +13,10 @@ from engine.training import checkpoint
 from engine.training.updater import Updater
 from engine.weights.networks import load_networks
 from loss.adversarial import discriminator_loss
+from loss.face_identity import same_person
+from model.satnet.styles import named_styles
 from model.sphereface.network import Sphere20a
-from system.satnet import OTHER, VARIANTS, SATNet, named_styles, same_person
+from system.satnet import OTHER, VARIANTS, SATNet
 
 SIZE, BATCH, STYLE = (20, 16), 2, 3
 RECIPE = {
@@ -43,6 +45,7 @@ def satnet(**changes):
     paddle.seed(2)
     with paddle.utils.unique_name.guard():
         it = SATNet(SATNet.Config(**RECIPE | changes))
+        it.prepare_training()
     for name in GENERATORS:  # its start, 1e-8, lets no gradient through to the rest of the attention
         for key, value in it.networks[name].named_parameters():
             if key.endswith("gamma") and value.shape == [1]:

@@ -32,7 +32,9 @@ RECIPE = {
 def sphereface(**changes):
     paddle.seed(3)
     with paddle.utils.unique_name.guard():
-        return SphereFace(SphereFace.Config(**RECIPE | changes))
+        it = SphereFace(SphereFace.Config(**RECIPE | changes))
+        it.prepare_training()
+    return it
 
 
 def batch(seed=0, count=6):
