@@ -5,6 +5,7 @@ holds, ends in an InputError of one line that names it.
 """
 
 import errno
+import hashlib
 import os
 import pickle
 import struct
@@ -29,7 +30,10 @@ from engine.weights.pickle_names import Refused
 from engine.weights.torch_file import write_torch_zip
 
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
+CHUNK = 1 << 20
 MAX_HEADER = 100_000_000  # bytes of a safetensors header
+SEAL = b"\nsha256 "  # at the end of our .pdparams files, with the hash of all before it; no unpickler reads so far
+SEAL_SIZE = len(SEAL) + 64
 OLD_TORCH = pickle.dumps(TORCH_MAGIC, 2)
 
 
@@ -60,6 +64,7 @@ def read_weights(path: str | Path) -> Weights:
         if start.startswith(b"PK"):
             return Weights(read_zip(file))
         if start.startswith(b"\x80"):
+            _check_seal(file)
             arrays = Weights(read_pickle(file))
             arrays.is_official = start.startswith(OLD_TORCH)
             return arrays
@@ -89,7 +94,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def write_weights(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a .pdparams file, whole or not at all, that `paddle.load` and `read_weights` read.
+    """Write a .pdparams file with its own hash, whole or not at all, that `paddle.load` and `read_weights` read.
 
     Args:
         path: file; its folder is made if it is not there.
@@ -98,7 +103,8 @@ def write_weights(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         InputError: the folder is not writable or the disk is full.
     """
-    _write(path, pickle.dumps(_contiguous(arrays), protocol=4))
+    data = pickle.dumps(_contiguous(arrays), protocol=4)
+    _write(path, data + SEAL + hashlib.sha256(data).hexdigest().encode())
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -123,6 +129,26 @@ def write_torch(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
             raise InputError(f"{path}: {shown(str(error), 300)}") from None
         file.flush()
         os.fsync(file.fileno())
+
+
+def _check_seal(file):
+    """Refuse a file whose content is not what the hash at its end was made of; one without a hash is taken as it is."""
+    end = file.seek(0, os.SEEK_END)
+    start = max(0, end - SEAL_SIZE)
+    file.seek(start)
+    seal = file.read()
+    file.seek(0)
+    if not seal.startswith(SEAL):
+        return
+    digest, left = hashlib.sha256(), start
+    while piece := file.read(min(left, CHUNK)):
+        digest.update(piece)
+        left -= len(piece)
+    file.seek(0)
+    if digest.hexdigest().encode() != seal.removeprefix(SEAL):
+        raise Refused(
+            f"is damaged: its sha256 is {digest.hexdigest()}, {seal[len(SEAL) :].decode('latin1')} was written"
+        )
 
 
 def _contiguous(arrays):

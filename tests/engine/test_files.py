@@ -13,8 +13,10 @@ import paddle
 import pytest
 
 from engine.errors import InputError
-from engine.weights.files import load_into, read_arrays, read_weights, write_arrays, write_weights
+from engine.weights.files import SEAL, SEAL_SIZE, load_into, read_arrays, read_weights, write_arrays, write_weights
 from tests.engine.weight_files import SIX, refusal
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_written_weights_are_read_here_and_by_paddle(tmp_path):
@@ -139,3 +141,36 @@ def test_load_into_casts_to_the_type_of_the_network(layer, kind):
     load_into(layer, arrays, "W.pdparams")
     for key, tensor in layer.state_dict().items():
         np.testing.assert_array_equal(tensor.numpy(), arrays[key].astype("f4"), strict=True)
+
+
+def test_a_flipped_bit_anywhere_is_one_line(tmp_path):
+    """Our files say what they were: their hash stands at their end, where paddle.load does not look."""
+    path = tmp_path / "latest.pdparams"
+    arrays = {"generator/w": np.arange(40, dtype="f4"), "critic/w": np.zeros((2, 3), "f4")}
+    write_weights(path, arrays)
+    data = path.read_bytes()
+    for place in range(2, len(data) - 1, 5):
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        if len(data) - SEAL_SIZE <= place < len(data) - 64:
+            assert read_weights(path).keys() == arrays.keys()  # the word before the hash: the content is whole
+            continue
+        with pytest.raises(InputError, match=r"latest.pdparams: is damaged: its sha256 is \w{64}, .+ was written$"):
+            read_weights(path)
+    for size in range(0, len(data) - SEAL_SIZE, 7):
+        path.write_bytes(data[:size])
+        with pytest.raises(InputError, match=r"latest.pdparams: (is truncated|is empty|is no weights file)"):
+            read_weights(path)
+    path.write_bytes(data[:-SEAL_SIZE])  # as Paddle writes it, without a hash
+    assert read_weights(path).keys() == arrays.keys()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "weights" / "lite").glob("*.pdparams")), ids=lambda path: path.stem)
+def test_shipped_weights_carry_their_hash(path, tmp_path):
+    data = bytearray(path.read_bytes())
+    assert data[-SEAL_SIZE:].startswith(SEAL)
+    data[len(data) // 2] ^= 4
+    (tmp_path / path.name).write_bytes(data)
+    with pytest.raises(InputError, match="is damaged: its sha256 is"):
+        read_weights(tmp_path / path.name)
