@@ -7,7 +7,7 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference
+from deploy import inference, photo_files
 from deploy.files import Files
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
 from engine.errors import InputError
@@ -36,6 +36,7 @@ FLAGS = {
     "precision": Flag("number format", choice(*PRECISIONS), default="fp32", metavar="|".join(PRECISIONS)),
     "benchmark": Flag("print times in TIPC's form", boolean, default=False),
     "save_log_path": Flag("file for what --benchmark prints", metavar="FILE"),
+    **photo_files.FLAGS,
     **inference.FLAGS,
 }
 
@@ -58,6 +59,12 @@ def main():
     samples, styles, left_out = inference.gathered(
         predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
     )
+    if photo_files.wanted(args):
+        if args.benchmark:
+            raise InputError("--benchmark: is not for whole photos; leave it out")
+        count = photo_files.run(predictor, samples, args)
+        print(f"{count} photos, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
+        return 0
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
     watch, count = inference.Stopwatch(), 0

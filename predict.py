@@ -9,7 +9,7 @@ Systems may add flags and words of the project they are from: predict.py -c YAML
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference
+from deploy import inference, photo_files
 from deploy.contract import DynamicGraph
 from deploy.files import Files
 from deploy.results import WRITERS
@@ -47,6 +47,7 @@ FLAGS = {
     ),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
     "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
+    **photo_files.FLAGS,
     **inference.FLAGS,
 }
 
@@ -75,6 +76,12 @@ def main():
     )
     if args.stacks and args.ext != "png":
         raise InputError(f"--ext {args.ext}: stacks are written as PNG; leave it out")
+    if photo_files.wanted(args):
+        if args.stacks:
+            raise InputError("--stacks: is not for whole photos; leave it out")
+        count = photo_files.run(graph, samples, args)
+        logger.info(f"{count} photos, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
+        return 0
     if args.stacks:
         writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
     else:
