@@ -264,3 +264,15 @@ def test_official_layout_of_linear_and_norm_behind_wrappers(pair):
     assert load_networks(it, "W.pth") == ["net"]
     for key, value in arrays(it.networks["net"]).items():
         np.testing.assert_array_equal(value, arrays(source.networks["net"])[key])
+
+
+def test_a_critic_beside_is_no_generator(gpen):
+    """A system may have its generator alone; averaged copies of other networks do not stand in its way."""
+    content = {f"d_ema/{key}": value for key, value in arrays(gpen.discriminator).items()}
+    content |= {f"g/{key}": value for key, value in arrays(gpen.generator, 1).items()}
+    wanted = arrays(gpen.generator, 1)
+    weights.write_torch("W.pth", content)
+    gpen.networks = {"generator": gpen.generator}
+    assert load_networks(gpen, "W.pth", ("generator",)) == ["generator"]
+    for key, value in arrays(gpen.generator).items():
+        np.testing.assert_array_equal(value, wanted[key])
