@@ -101,7 +101,7 @@ def trained_networks(system: System, path: str | Path | None, config_path: str |
 
 
 def _load(layers, arrays, source, names, is_system=False):
-    found = find(layers, arrays, source)
+    found = _own(layers, arrays, names) or find(layers, arrays, source)
     for name in names or ():
         if name not in found:
             what = f"no network '{name}' in the file" if is_system else "weights of another network"
@@ -123,6 +123,22 @@ def _load(layers, arrays, source, names, is_system=False):
             copy = ", the averaged copy" if is_averaged(candidate.place) else ""
             logger.info(f"{source}: {name} from [{shown(place.rstrip('/'))}]{copy}")
     return list(wanted)
+
+
+def _own(layers, arrays, names):
+    """Candidates of a file of ours, which says every network's name and has just its keys; {} of any other file."""
+    wanted = names or [name for name in layers if any(key.startswith(f"{name}/") for key in arrays)]
+    if getattr(arrays, "is_official", True) or any(is_averaged((key.rpartition("/")[0],)) for key in arrays):
+        return {}
+    parts = {
+        name: {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
+        for name in wanted
+    }
+    if any(mismatch(layers[name].state_dict(), part) for name, part in parts.items()):
+        return {}
+    return {
+        name: Candidate((f"{name}/", ""), part, None, "", len(part), len(part), True) for name, part in parts.items()
+    }
 
 
 def find(layers: Mapping[str, nn.Layer], arrays: Mapping[str, np.ndarray], source: str | Path) -> dict[str, Candidate]:

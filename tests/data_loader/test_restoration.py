@@ -59,6 +59,15 @@ def test_flip_and_grey_change_both_images_in_training_only(root):
     assert np.array_equal(dataset(root, training=False, **changes)[(0, 0)]["image"], plain["image"])
 
 
+def test_the_flip_is_drawn_before_the_grey():
+    """train_simple.py's data set flips first; of a seed's two draws the first decides the flip."""
+    image = np.random.default_rng(1).random((4, 4, 3), np.float32)
+    for seed in range(20):
+        first, second = np.random.default_rng(seed).uniform(size=2)
+        found, flips = augmented(image, 0.5, 0.4, np.random.default_rng(seed))
+        assert flips == (first < 0.5) and (np.ptp(found, axis=-1).max() < 1e-6) == (second < 0.4)
+
+
 def test_probabilities_of_flip_and_grey():
     rng, image = np.random.default_rng(0), gradient(4)
     drawn, flips = zip(*(augmented(image, 0.5, 0.2, rng) for _ in range(1000)), strict=True)

@@ -10,6 +10,7 @@ import pytest
 from deploy.export import export, seeded_inputs
 from deploy.predictor import Predictor, model_files
 from engine.errors import InputError
+from engine.system import Exported, Port
 from tests.deploy.exported_toy import toy
 
 
@@ -40,6 +41,32 @@ def test_runs_like_the_layer_at_changing_batch_sizes(folder, program, use_mkldnn
         wanted = exported.layer(*(paddle.to_tensor(arrays[port.name]) for port in exported.inputs))
         for port, want in zip(exported.outputs, wanted, strict=True):
             np.testing.assert_allclose(found[port.name], want.numpy(), atol=1e-5)
+
+
+class Likeness(paddle.nn.Layer):
+    """How alike every two positions are, the beginning of an attention: reshape, transpose, matmul of a convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = paddle.nn.Conv2D(3, 8, 1)
+
+    def forward(self, image):
+        """[N, 3, 8, 8] -> [N, 3, 64, 64]."""
+        x = self.conv(image)
+        rows, columns = x.reshape([-1, 8, 64]).transpose([0, 2, 1]), x.reshape([-1, 8, 64])
+        return paddle.concat([paddle.matmul(rows, columns).reshape([-1, 1, 64, 64])] * 3, axis=1)
+
+
+def test_no_graph_runs_a_pass_that_is_wrong(folder, tmp_path):
+    """reshape_transpose_matmul_fuse_pass makes these numbers wrong, without an error."""
+    paddle.seed(1)
+    layer = Likeness()
+    layer.eval()
+    port = [Port("image", (-1, 3, 8, 8))], [Port("out", (-1, 3, 64, 64))]
+    export(Exported(layer=layer, inputs=port[0], outputs=port[1]), tmp_path)
+    arrays = seeded_inputs(port[0], 2, seed=0)
+    wanted = layer(paddle.to_tensor(arrays["image"])).numpy()
+    np.testing.assert_allclose(Predictor(tmp_path).run(arrays)["out"], wanted, atol=1e-5)
 
 
 def test_bf16_is_near(folder):

@@ -238,6 +238,23 @@ def test_a_kill_at_any_moment_leaves_a_usable_checkpoint(tmp_path, monkeypatch, 
         assert names(folder) == ["latest.pdparams", "step_0000030"]
 
 
+def test_what_a_rename_makes_valid_is_on_the_disk_before_it(tmp_path, monkeypatch):
+    """Every file and the names in the folder are synced before the folder gets its name, the name after it."""
+    done, rename, fsync = [], os.rename, os.fsync
+
+    def synced(descriptor):
+        done.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).relative_to(tmp_path).as_posix())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", lambda *paths: (done.append("rename"), rename(*paths)))
+    save(tmp_path, 10)
+    moment = done.index("rename")
+    before = {name.replace(".tmp", "").rpartition("/.")[2] for name in done[:moment]}
+    assert all(any(written in name for name in before) for written in names(tmp_path / "step_0000010")), done
+    assert done[moment - 1] == "saving_0000010" and done[moment + 1] == "."
+
+
 def before_every_change(monkeypatch, act):
     """Call `act` before each change that needs room on the disk."""
 

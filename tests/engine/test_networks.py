@@ -120,6 +120,10 @@ WRAPPED = {  # how a file keeps the generator; the averaged copy's values are 2 
     "model": lambda one, _: {f"model/{key}": value for key, value in one.items()},
     "net_g": lambda one, _: {f"net_g/{key}": value for key, value in one.items()},
     "generator": lambda one, _: {f"generator/{key}": value for key, value in one.items()},
+    "generator_ema": lambda one, ema: (
+        {f"generator/{key}": value for key, value in one.items()}
+        | {f"generator_ema/{key}": value for key, value in ema.items()}
+    ),
     "any name": lambda one, _: {f"weights of 2020/{key}": value for key, value in one.items()},
     "params": lambda one, ema: (
         {f"params/{k}": v for k, v in one.items()} | {f"params_ema/{k}": v for k, v in ema.items()}

@@ -106,6 +106,21 @@ def test_resumed_run_is_bit_identical(tmp_path):
     assert whole[2] == parts[2]
 
 
+def test_every_step_draws_noise_of_its_own_that_a_resume_draws_again(tmp_path):
+    drawn = {}
+    for folder, steps, seed in (("one", 4, 0), ("two", 2, 0), ("other", 2, 1)):
+        it, noise = trainer(tmp_path / folder, steps), drawn.setdefault(folder, [])
+        it.config = it.config.model_copy(update={"seed": seed})
+        step = it.system.train_step
+        it.system.train_step = lambda *given, step=step, noise=noise: (
+            noise.append(tuple(paddle.randn([3]).tolist())),
+            step(*given),
+        )[1]
+        it.run()
+    assert len(set(drawn["one"])) == 4 and drawn["two"] == drawn["one"][:2]
+    assert not {*drawn["one"]} & {*drawn["other"]}
+
+
 def test_run_killed_between_checkpoints_repeats_its_records(tmp_path):
     trainer(tmp_path / "whole", 10).run()
     killed = trainer(tmp_path / "killed", 10)
