@@ -40,7 +40,7 @@ FLAGS = {
         metavar="each|all",
     ),
     "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
-    "to": Flag("what to make, for systems that translate several ways", metavar="photo|caricature"),
+    "to": Flag("what to make, an output of a system that translates several ways", metavar="NAME"),
     "style": Flag("picture to take the style from, for systems that have one; without, it is drawn", metavar="FILE"),
     "num_style": Flag(
         "drawn styles a picture, of --seed and the following seeds", cli.at_least(1), default=1, metavar="N"
