@@ -6,6 +6,7 @@ one use engine.cli.parse; `guarded` says how any program ends.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -258,7 +259,8 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
-        peers.say_goodbye()
+        if "PADDLE_TRAINER_ID" in os.environ:  # one process of several
+            peers.say_goodbye()
     except InputError as error:
         print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
         raise SystemExit(2) from None
