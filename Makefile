@@ -12,7 +12,7 @@ MODE := lite_train_lite_infer
 MODEL ?=
 CHAIN ?= lite
 
-.PHONY: demo test check lint tipc venv clean
+.PHONY: demo test check lint mutate tipc venv clean
 .DEFAULT_GOAL := demo
 
 demo: export PATH := $(BIN):$(PATH)
@@ -31,6 +31,9 @@ lint: $(DEVELOPING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+
+mutate: $(DEVELOPING)
+	$(BIN)/python -m tests.mutate
 
 tipc: export PATH := $(BIN):$(PATH)
 tipc: venv

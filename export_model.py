@@ -18,7 +18,7 @@ from engine.weights.networks import trained_networks
 FLAGS = {
     "pretrained": Flag("trained weights", aliases=("--model_path", "-w", "--w"), metavar="FILE"),
     "save_inference_dir": Flag("where the files inference.* go (inference/<config>)", metavar="DIR"),
-    "save_dir": Flag("the same with files model.*, as GPEN's own script names them", metavar="DIR"),
+    "save_dir": Flag("the same with files named model.*", metavar="DIR"),
     "ir": Flag(
         "pir writes NAME.json; legacy also NAME.pdmodel",
         cli.choice("pir", "legacy"),

@@ -13,22 +13,13 @@ from deploy.predictor import PRECISIONS, Predictor, keep_memory
 from engine.errors import InputError
 from engine.files import write_text
 from engine.flags import Flag, at_least, boolean, choice, guarded, read
-from engine.system import BLENDS
 
 FLAGS = {
     "model_dir": Flag("folder of the exported model", metavar="DIR"),
     "model_file": Flag("its program, NAME.json or NAME.pdmodel, instead of the folder", metavar="FILE"),
     "params_file": Flag("its parameters; default: beside the program", metavar="FILE"),
-    "image_dir": Flag("folder of pictures, or of the folders image, mask, style", metavar="DIR"),
-    "img": Flag("one picture", metavar="FILE"),
-    "mask": Flag("mask picture, white where it is to be filled, for models that take one; or their folder"),
-    "white_means": Flag("what white is in a mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
-    "blend": Flag("how a filled hole gets into its picture", choice(*BLENDS), metavar="|".join(BLENDS)),
-    "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
-    "num_style": Flag("drawn styles a picture", at_least(1), default=1, metavar="N"),
     "seed": Flag("of the first drawn style", int, default=0, metavar="N"),
     "output_dir": Flag("where results go", default="results/infer", metavar="DIR"),
-    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
     "use_gpu": Flag("a GPU; without one it is an error", boolean, default=False),
     "use_mkldnn": Flag("oneDNN on the CPU", boolean, default=True),
     "cpu_threads": Flag("default: usable cores", at_least(1), metavar="N"),

@@ -18,35 +18,18 @@ from engine.build import build_system
 from engine.cli import Flag
 from engine.errors import InputError
 from engine.log import logger, to_console
-from engine.system import BLENDS
 from engine.weights.networks import trained_networks
 
 FLAGS = {
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
-    "img": Flag("one picture", metavar="FILE"),
-    "image_dir": Flag("folder of pictures, searched to any depth", metavar="DIR"),
-    "mask": Flag(
-        "mask picture, white where it is to be filled, for systems that take one; or a folder of them, named "
-        "like the pictures",
-        metavar="FILE",
-    ),
-    "blend": Flag(
-        "how a filled hole gets into its picture; default: the system's", cli.choice(*BLENDS), metavar="|".join(BLENDS)
-    ),
     "stacks": Flag(
         "for systems that fill holes: picture, masked and filled picture below each other, one file a picture "
         "or predict.png for all",
         cli.choice("each", "all"),
         metavar="each|all",
     ),
-    "white_means": Flag("what white is in a mask", cli.choice("hole", "valid"), default="hole", metavar="hole|valid"),
-    "to": Flag("what to make, for systems that translate several ways", metavar="photo|caricature"),
-    "style": Flag("picture to take the style from, for systems that have one; without, it is drawn", metavar="FILE"),
-    "num_style": Flag(
-        "drawn styles a picture, of --seed and the following seeds", cli.at_least(1), default=1, metavar="N"
-    ),
+    "to": Flag("what to make, an output of a system that translates several ways", metavar="NAME"),
     "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
-    "batch_size": Flag("pictures a run", cli.at_least(1), default=1, metavar="N"),
     **photo_files.FLAGS,
     **inference.FLAGS,
 }
@@ -77,8 +60,8 @@ def main():
     if args.stacks and args.ext != "png":
         raise InputError(f"--ext {args.ext}: stacks are written as PNG; leave it out")
     if photo_files.wanted(args):
-        if args.stacks:
-            raise InputError("--stacks: is not for whole photos; leave it out")
+        if args.stacks or hasattr(graph, "remarks"):
+            raise InputError("--stacks, --degrade: are not for whole photos; leave them out")
         count = photo_files.run(graph, samples, args)
         logger.info(f"{count} photos, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
         return 0

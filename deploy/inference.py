@@ -17,15 +17,26 @@ from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
 from engine.files import check_writable
-from engine.flags import STANDING, Flag, choice
+from engine.flags import STANDING, Flag, at_least, choice
 from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
+from engine.system import BLENDS
 
 STAGES = ("preprocess", "inference", "postprocess")
 
 
-FLAGS = {  # of every program that writes pictures
+FLAGS = {  # of every program that runs on pictures and writes pictures
+    "img": Flag("one picture", metavar="FILE"),
+    "image_dir": Flag("folder of pictures, searched to any depth, or of the folders image, mask, style", metavar="DIR"),
+    "mask": Flag("mask picture, white where it is to be filled, for models that take one; or a folder of them, named "
+                 "like the pictures", metavar="FILE"),
+    "white_means": Flag("what white is in a mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
+    "blend": Flag("how a filled hole gets into its picture; default: the model's", choice(*BLENDS),
+                  metavar="|".join(BLENDS)),
+    "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
+    "num_style": Flag("drawn styles a picture, of --seed and the following seeds", at_least(1), default=1, metavar="N"),
+    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
     "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
                 metavar="|".join(EXTENSIONS)),
     "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),

@@ -42,7 +42,8 @@ FORMS = {"coordinates": coordinate_loss, "heatmap": heatmap_loss}
 class LandmarkInpainting(System):
     """Completion of masked faces.
 
-    Source: train.py of otenim/GLCIC-PyTorch (order of updates, weights); Yang et al. 2019 (LaFIn) for the landmarks.
+    Source: train.py of otenim/GLCIC-PyTorch (order of updates); the landmark project's train.py (weights of losses);
+    Yang et al. 2019 (LaFIn) for the landmarks.
     """
 
     class Config(Settings):

@@ -176,8 +176,11 @@ class SATNet(System):
                 fake = self.networks[f"{domain}_generator"].decode(content, self.drawn_style(count))
             critic, real = self.networks[f"{domain}_discriminator"], pictures[domain].detach()
             real.stop_gradient = not self.config.r1_gamma
+            judged_fake = critic(
+                fake
+            )  # before the real ones: each forward is one power iteration of its spectral norms
             logits = critic(real)
-            losses[domain] = {"loss": discriminator_loss(self.config.gan, logits, critic(fake))}
+            losses[domain] = {"loss": discriminator_loss(self.config.gan, logits, judged_fake)}
             if self.config.r1_gamma:
                 losses[domain]["r1"] = r1_penalty(sum(scale.mean([1, 2, 3]) for scale in logits), real)
         return losses
@@ -185,31 +188,35 @@ class SATNet(System):
     def generator_terms(self, pictures, labels):
         """{domain: {term: unweighted scalar}}.
 
-        Args:
-            pictures: {domain: [N, 3, H, W] in [-1, 1]}.
-            labels: {domain: int64 [N]}.
+        Args: {domain: [N, 3, H, W] in [-1, 1]} and {domain: int64 [N]}.
+
+        Source: the seed's and MUNIT's trainer.py, gen_update; its order of forwards decides what power iterations see.
         """
         generators = {domain: self.networks[f"{domain}_generator"] for domain in OTHER}
+        drawn = {domain: self.drawn_style(len(pictures[domain])) for domain in OTHER}
         content, style = {}, {}
-        for domain in OTHER:
-            content[domain], style[domain] = generators[domain].encode(pictures[domain])
+        for domain, generator in generators.items():
+            content[domain], style[domain] = generator.encode(pictures[domain])
+        remade = {domain: generators[domain].decode(content[domain], style[domain]) for domain in OTHER}
+        made = {domain: generators[domain].decode(content[OTHER[domain]], drawn[domain]) for domain in OTHER}
+        found = {domain: generators[domain].encode(made[domain]) for domain in OTHER}
         terms = {}
         for domain, source in OTHER.items():
-            generator, drawn = generators[domain], self.drawn_style(len(pictures[domain]))
-            made = generator.decode(content[source], drawn)
-            made_content, made_style = generator.encode(made)
+            made_content, made_style = found[domain]
             terms[domain] = {
-                "image": l1(generator.decode(content[domain], style[domain]), pictures[domain]),
-                "style": l1(made_style, drawn),
+                "image": l1(remade[domain], pictures[domain]),
+                "style": l1(made_style, drawn[domain]),
                 "content": l1(made_content, content[source]),
-                "adversarial": generator_loss(self.config.gan, self.networks[f"{domain}_discriminator"](made)),
             }
             if self.config.cycle_weight:
                 back = generators[source].decode(made_content, style[source])
                 terms[domain]["cycle"] = l1(back, pictures[source])
-            terms[domain] |= self.person_terms(made, pictures, labels, domain)
+        for domain, source in OTHER.items():
+            judged = self.networks[f"{domain}_discriminator"](made[domain])
+            terms[domain]["adversarial"] = generator_loss(self.config.gan, judged)
+            terms[domain] |= self.person_terms(made[domain], pictures, labels, domain)
             if self.config.swap_weight:
-                swapped = generator.decode(content[source], style[domain])
+                swapped = generators[domain].decode(content[source], style[domain])
                 distance = (swapped - pictures[domain]).abs().mean([1, 2, 3])
                 terms[domain]["swap"] = masked_mean(distance, same_person(labels))
         return terms

@@ -245,6 +245,12 @@ def test_public_functions_at_the_borders_are_annotated():
     assert not wrong, "\n".join(wrong)
 
 
+def test_files_are_short():
+    """A file tells one idea: 300 lines at most."""
+    long = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in tracked(".py")}
+    assert not {name: lines for name, lines in long.items() if lines > 300 and name in PRODUCT}
+
+
 def test_functions_are_short():
     """A function tells one idea: 50 lines at most."""
     wrong = [

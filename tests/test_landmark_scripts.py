@@ -159,7 +159,8 @@ def test_a_network_without_its_mean_pixel_says_which_is_used(inside):
     result = call(
         "predict", *CONFIG, "--pretrained=models/phase_3_model_generator_epoch64", "--img=images/test/person20.jpg"
     )
-    assert result.returncode == 0 and "mean pixel: not in the weights file; CelebA's" in result.stderr, result.stderr
+    said = result.stdout + result.stderr
+    assert result.returncode == 0 and "mean pixel: not in the weights file; CelebA's" in said
 
 
 def test_words_are_for_those_who_have_them(inside):

@@ -281,3 +281,8 @@ def test_two_nodes_without_a_shared_folder(faces, tmp_path):
     assert all(status for _, status in results), results
     line = f"differ in their checkpoint: process 0: step_{STEPS:07d}; process 1: none in here; "
     assert line in "".join(path.read_text() for node in nodes for path in node.glob("logs/workerlog.*"))
+    subprocess.run(["cp", "-r", nodes[0] / "here", nodes[1] / "here"], check=True)
+    results = train("--resume=auto", f"--iters={STEPS + 1}")
+    assert [status for _, status in results] == [0, 0], results
+    assert (nodes[0] / "here" / f"step_{STEPS + 1:07d}").is_dir()
+    assert not (nodes[1] / "here" / f"step_{STEPS + 1:07d}").exists()

@@ -13,8 +13,12 @@ from engine.log import logger
 
 try:
     import fcntl
-except ImportError:  # a system without flock: the process number in the file decides
+except ImportError:
     fcntl = None  # type: ignore[assignment]
+try:
+    import msvcrt  # Windows, where asking whether a process lives would end it
+except ImportError:
+    msvcrt = None  # type: ignore[assignment]
 
 NAME = ".owner.json"
 _held: set[int] = set()  # open descriptors; a forked data worker would keep the lock of a killed run
@@ -51,11 +55,13 @@ def owned(folder: Path | str) -> Iterator[None]:
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         note = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "started": now})
         with suppress(OSError):  # a full disk: the lock holds without its note
-            os.pwrite(descriptor, note.encode() + b"\n", 0)
-            os.ftruncate(descriptor, len(note) + 1)
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, note.encode() + b"\n")
         yield
     finally:
         with suppress(OSError):
+            os.ftruncate(descriptor, 0)
             path.unlink()
         _held.discard(descriptor)
         os.close(descriptor)
@@ -87,8 +93,14 @@ def _take(descriptor):
             return True
         except BlockingIOError:
             return False
-        except OSError:  # no locks on this file system
+        except OSError:  # no locks on this file system: the process number in the file decides
             pass
+    elif msvcrt:
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # past the note, which others have to read
+        with suppress(OSError):
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return True
+        return False
     owner = _owner(descriptor)
     if not owner or owner.get("host") != socket.gethostname():
         return not owner
@@ -104,7 +116,8 @@ def _take(descriptor):
 def _owner(descriptor):
     """What the lock file says, or {}."""
     try:
-        found = json.loads(os.pread(descriptor, 1000, 0).decode("utf-8", "replace"))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        found = json.loads(os.read(descriptor, 1000).decode("utf-8", "replace"))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

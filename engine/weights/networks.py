@@ -62,7 +62,7 @@ def load_networks(system: System, path: str | Path, names: Sequence[str] | None 
     Returns:
         names of the networks that were loaded. InputError where the file lacks a needed one or does not fit.
     """
-    loaded = _load(system.networks, read_weights(path), path, names)
+    loaded = _load(system.networks, read_weights(path), path, names, is_system=True)
     system.weights_loaded()
     return loaded
 
@@ -100,11 +100,11 @@ def trained_networks(system: System, path: str | Path | None, config_path: str |
     return system.networks
 
 
-def _load(layers, arrays, source, names):
+def _load(layers, arrays, source, names, is_system=False):
     found = _own(layers, arrays, names) or find(layers, arrays, source)
     for name in names or ():
         if name not in found:
-            what = f"no network '{name}' in the file" if len(layers) > 1 else "weights of another network"
+            what = f"no network '{name}' in the file" if is_system else "weights of another network"
             raise InputError(f"{source}: {what}; it holds {held(arrays)}")
     if not found:
         raise InputError(f"{source}: holds none of the networks {sorted(layers)}; it holds {held(arrays)}")
@@ -112,7 +112,7 @@ def _load(layers, arrays, source, names):
     for name, candidate in wanted.items():
         if candidate.problem:
             problem = candidate.problem if candidate.row else f"{candidate.problem}; it holds {held(arrays)}"
-            raise InputError(f"{source}{f' ({name})' if len(layers) > 1 else ''}: {problem}")
+            raise InputError(f"{source}{f' ({name})' if is_system or len(layers) > 1 else ''}: {problem}")
     _refuse_ambiguous(wanted, source)
     for name, candidate in wanted.items():
         if endless := [key for key, array in candidate.ours.items() if not np.isfinite(array).all()]:
@@ -128,7 +128,7 @@ def _load(layers, arrays, source, names):
 def _own(layers, arrays, names):
     """Candidates of a file of ours, which says every network's name and has just its keys; {} of any other file."""
     wanted = names or [name for name in layers if any(key.startswith(f"{name}/") for key in arrays)]
-    if getattr(arrays, "is_official", True):
+    if getattr(arrays, "is_official", True) or any(is_averaged((key.rpartition("/")[0],)) for key in arrays):
         return {}
     parts = {
         name: {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
@@ -156,8 +156,10 @@ def find(layers: Mapping[str, nn.Layer], arrays: Mapping[str, np.ndarray], sourc
     claims = {name: {name, *_aliases(layer, name)} for name, layer in layers.items()}
     for name, layer in layers.items():
         others = set().union(*(claims[other] for other in layers if other != name)) - claims[name]
-        candidates = _candidates(layer, tried, claims[name], others, getattr(arrays, "is_official", True), source)
-        present = (one for one in candidates if one.is_claim() or len(layers) == 1)
+        is_official = getattr(arrays, "is_official", True)
+        candidates = list(_candidates(layer, tried, claims[name], others, is_official, source))
+        claiming = [one for one in candidates if one.is_claim()]
+        present = claiming or (candidates if len(layers) == 1 else ())
         found[name] = min(present, key=Candidate.rank, default=None)
     fitting = {candidate.place for candidate in found.values() if candidate and not candidate.problem}
     for name, candidate in found.items():  # keys in common are no claim on what is another network's

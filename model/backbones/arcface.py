@@ -8,10 +8,12 @@ import itertools
 
 from paddle import nn
 
+from model.shared.normalization import BatchNorm2D
+
 
 def batch_norm(channels):
     """Batch normalisation with the defaults of torch: epsilon 1e-5, averages moved by a tenth. Source: torch.nn."""
-    return nn.BatchNorm2D(channels, momentum=0.9, epsilon=1e-5)
+    return BatchNorm2D(channels, momentum=0.9, epsilon=1e-5)
 
 
 def conv3x3(in_channels, out_channels, stride=1):

@@ -7,6 +7,8 @@ training/loss/model_irse.py and helpers.py. Weight file: model_ir_se50.pth; `off
 import paddle
 from paddle import nn
 
+from model.shared.normalization import BatchNorm2D
+
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))
 
 
@@ -17,7 +19,7 @@ def conv(in_channels, out_channels, size, stride=1):
 
 def batch_norm(channels):
     """Batch normalisation with the defaults of torch: epsilon 1e-5, averages moved by a tenth. Source: helpers.py."""
-    return nn.BatchNorm2D(channels, momentum=0.9, epsilon=1e-5)
+    return BatchNorm2D(channels, momentum=0.9, epsilon=1e-5)
 
 
 class SqueezeExcitation(nn.Layer):

@@ -14,7 +14,8 @@ from paddle import nn
 from pydantic import Field, model_validator
 
 from engine.settings import Settings
-from model.satnet.blocks import ConvBlock, Linear, ResBlock, SelfAttention, initialise, softmax_twice, upsample_nearest
+from model.satnet.attention import SelfAttention, softmax_twice
+from model.satnet.blocks import ConvBlock, Linear, ResBlock, initialise, upsample_nearest
 
 STYLE_DOWNSAMPLES = 4
 SMALLEST_SIDE = 16  # of a picture: the style encoder's last convolution mirrors 1 pixel of what is halved three times

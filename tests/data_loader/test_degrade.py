@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -111,3 +112,9 @@ def test_colour_changes_act_by_their_probabilities():
 def test_bad_ranges_are_named(key, value):
     with pytest.raises(ValidationError, match=rf"{key}\n.*expected \[low, high\] with"):
         DegradationRanges(**{**NOTHING, key: value})
+
+
+def test_reduction_is_opencvs_linear_to_the_whole_part_of_the_size():
+    """Both published degradations: cv2.resize(..., (int(w // scale), int(h // scale)), INTER_LINEAR), so it aliases."""
+    image = np.random.default_rng(0).random((37, 41, 3), np.float32)
+    np.testing.assert_array_equal(steps.reduce(image, 2.7), cv2.resize(image, (15, 13), interpolation=cv2.INTER_LINEAR))

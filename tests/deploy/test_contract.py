@@ -66,6 +66,7 @@ def test_a_file_from_before_masks_had_a_kind(tmp_path):
         ("shape: [-1, 1, -1, -1]", "shape: [-1, 1, -1]", r"mask of shape \[-1, 1, -1\]; expected \[N, 1, H, W\]"),
         ("name: composite", "name: ../up", "outputs.0.name: .*'../up'"),
         ("name: mask, kind: image", "name: image, kind: image", "image: image of shape"),
+        ("name: mask, kind: image", "name: image, kind: mask", "two of image, image have one name"),
         ("kind: image, shape: [-1, 1", "kynd: image, shape: [-1, 1", "inputs.1.kynd: Unexpected keyword"),
         ("colour: [1.0,", "colour: [7.0,", "hole.colour.0: Input should be less than or equal to 1; found 7.0"),
         ("fit: stretch", "fit: crop", "preprocessing.fit: crop; a picture whose hole is filled"),

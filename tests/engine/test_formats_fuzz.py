@@ -6,7 +6,9 @@ seconds, and arrays beyond the promised bound. A failure names the mutation's nu
 """
 
 import codecs
+import collections
 import functools
+import hashlib
 import io
 import json
 import pickle
@@ -17,17 +19,18 @@ import struct
 import sys
 import zipfile
 from contextlib import contextmanager
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.weights.files import read_weights
+from engine.weights.files import SEAL, read_weights
 from engine.weights.formats import MAX_GROWTH
 from engine.weights.torch_file import write_torch_zip
 from tests.engine.weight_files import ASSETS, SIX, healthy
 
-FAST, COUNT = 400, 2600  # mutations of every commit, and of the whole suite
+FAST, COUNT = 400, 3000  # mutations of every commit, and of the whole suite
 SECONDS = 10
 FORBIDDEN = ("exec", "compile", "import", "subprocess.", "os.", "socket.", "shutil.", "ctypes.", "marshal.", "pickle.",
              "code.", "cpython.run")  # fmt: skip
@@ -62,7 +65,16 @@ def seeds():
     pieces = {"w@@.0": SIX[:4], "w@@.1": SIX[4:],
               "UnpackBigParamInfor@@": {"w": {"OriginShape": (2, 3), "slices": ["w@@.0", "w@@.1"]}}}  # fmt: skip
     files = healthy() | {f"torch_{form}": (ASSETS / f"torch_{form}.pth").read_bytes() for form in ("zip", "old")}
-    return [*files.values(), ours.getvalue(), pickle.dumps(pieces, 4), pickle.dumps({"g_ema": arrays}, 2)]
+    objects = {
+        "path": PurePosixPath("x"),
+        "slice": slice(1),
+        "w": SIX,
+        "who": collections.UserDict(a=SIX),
+        "e": complex(1),
+    }
+    plain = pickle.dumps({"g_ema": arrays}, 2)
+    sealed = plain + SEAL + hashlib.sha256(plain).hexdigest().encode()
+    return [*files.values(), ours.getvalue(), pickle.dumps(pieces, 4), plain, sealed, pickle.dumps(objects, 4)]
 
 
 def damaged(data, chance):

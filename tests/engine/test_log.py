@@ -131,3 +131,35 @@ def test_closed_log_lets_go_of_its_file(folder):
 def test_progress_is_silent_without_a_terminal(capsys):
     assert list(log.progress(iter([1, 2]), 2, "batch")) == [1, 2]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("starts", [1, 2, 4])
+@pytest.mark.parametrize("ends", ["killed", "finished"])
+def test_visualdl_shows_one_curve_over_any_number_of_starts(folder, starts, ends, caplog):
+    """One file, whose reader gives every step once and in order; a killed start had gone two steps further."""
+    for start in range(starts):
+        out = opened(folder, first_step=3 * start)
+        for step in range(3 * start + 1, 3 * start + (6 if ends == "killed" else 4)):
+            out.training(step, 0, {"generator/loss": step / 4}, {"encoder": 0.5}, TIMING)
+            out.record(step, {"validation/psnr": float(step)})
+            out.picture(step, np.full((8, 8, 3), step / 20, np.float32))
+        out.visual.flush() if ends == "killed" else out.close()
+    last = 3 * starts + (2 if ends == "killed" else 0)
+    opened(folder, first_step=last).close()  # a finished run is resumed
+    (file,) = (folder / "visualdl").iterdir()
+    reader = LogReader(file_path=str(file))
+    steps = list(range(1, last + 1))
+    assert [(item.id, item.value) for item in reader.get_data("scalar", "generator/loss")] == [
+        (n, n / 4) for n in steps
+    ]
+    assert [item.id for item in reader.get_data("scalar", "validation/psnr")] == steps
+    assert [item.id for item in reader.get_data("image", "preview")] == steps[-log.SHOWN_PREVIEWS :]
+    assert [record["step"] for record in records(folder)] == sorted(steps * 2)
+
+
+def test_a_damaged_record_is_left_out_with_a_line(folder, capsys):
+    lines = ['{"step": 1, "a": 1.0}', '{"step": 2, "a": "x"}', "[]", '{"step": 3, "a": NaN}', '{"step": 4']
+    (folder / "metrics.jsonl").write_text("\n".join(lines))
+    opened(folder, first_step=9).close()
+    assert [record["step"] for record in records(folder)] == [1, 3]
+    assert f"{folder / 'metrics.jsonl'}:2: is damaged; 2 such lines are left out" in capsys.readouterr().out

@@ -120,6 +120,10 @@ WRAPPED = {  # how a file keeps the generator; the averaged copy's values are 2 
     "model": lambda one, _: {f"model/{key}": value for key, value in one.items()},
     "net_g": lambda one, _: {f"net_g/{key}": value for key, value in one.items()},
     "generator": lambda one, _: {f"generator/{key}": value for key, value in one.items()},
+    "generator_ema": lambda one, ema: (
+        {f"generator/{key}": value for key, value in one.items()}
+        | {f"generator_ema/{key}": value for key, value in ema.items()}
+    ),
     "any name": lambda one, _: {f"weights of 2020/{key}": value for key, value in one.items()},
     "params": lambda one, ema: (
         {f"params/{k}": v for k, v in one.items()} | {f"params_ema/{k}": v for k, v in ema.items()}
@@ -264,3 +268,15 @@ def test_official_layout_of_linear_and_norm_behind_wrappers(pair):
     assert load_networks(it, "W.pth") == ["net"]
     for key, value in arrays(it.networks["net"]).items():
         np.testing.assert_array_equal(value, arrays(source.networks["net"])[key])
+
+
+def test_a_critic_beside_is_no_generator(gpen):
+    """A system may have its generator alone; averaged copies of other networks do not stand in its way."""
+    content = {f"d_ema/{key}": value for key, value in arrays(gpen.discriminator).items()}
+    content |= {f"g/{key}": value for key, value in arrays(gpen.generator, 1).items()}
+    wanted = arrays(gpen.generator, 1)
+    weights.write_torch("W.pth", content)
+    gpen.networks = {"generator": gpen.generator}
+    assert load_networks(gpen, "W.pth", ("generator",)) == ["generator"]
+    for key, value in arrays(gpen.generator).items():
+        np.testing.assert_array_equal(value, wanted[key])

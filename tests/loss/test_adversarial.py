@@ -5,10 +5,22 @@ from pathlib import Path
 import paddle
 import pytest
 
-from loss.adversarial import adversarial_loss, discriminator_logistic, generator_logistic
+from loss.adversarial import (
+    adversarial_loss,
+    discriminator_logistic,
+    discriminator_loss,
+    generator_logistic,
+    generator_loss,
+)
 from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
+
+
+def test_both_sides_count_at_every_scale():
+    real, fake = [paddle.full([2, 1], 3.0), paddle.zeros([1, 1])], [paddle.full([2, 1], 2.0), paddle.ones([1, 1])]
+    assert float(discriminator_loss("lsgan", real, fake)) == pytest.approx((3 - 1) ** 2 + 2**2 + 1 + 1)
+    assert float(generator_loss("lsgan", fake)) == pytest.approx((2 - 1) ** 2 + 0)
 
 
 def test_every_kind_is_the_official_one():

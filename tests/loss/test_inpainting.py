@@ -35,6 +35,8 @@ def test_hole_total_variation_counts_pairs_inside_the_grown_hole():
     assert float(hole_total_variation(10 * x + down, hole(3, 3, 2, 2))) == pytest.approx(132 / 64)
     assert float(hole_total_variation(x, hole(0, 0, 2, 2))) == pytest.approx(6 / 64)
     assert float(hole_total_variation(x, paddle.zeros([1, 1, 8, 8]))) == 0
+    colours = x.expand([1, 3, 8, 8]) * paddle.to_tensor([1.0, 2.0, 3.0]).reshape([1, 3, 1, 1])  # the mean over channels
+    assert float(hole_total_variation(colours, hole(3, 3, 2, 2))) == pytest.approx(2 * 12 / 64)
 
 
 def vgg_loss():

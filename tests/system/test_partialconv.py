@@ -72,6 +72,17 @@ def test_loss_is_the_weighted_sum_of_what_is_logged():
     assert float(log["generator/loss"]) == pytest.approx(total, rel=1e-6)
 
 
+def test_training_shows_the_network_the_known_pixels():
+    """Source: the paper's mask says what is valid; a batch's mask says what is hole."""
+    it, batch = partialconv(), pictures()
+    image, mask = to_signed(batch["image"]), batch["mask"]
+    with paddle.no_grad():
+        wanted = it.terms(it.generator(image, 1 - mask)[0], image, mask)
+    found = it.train_step(batch, 0, updater(it))
+    for name, value in wanted.items():
+        assert float(found[f"generator/{name}"]) == pytest.approx(float(value), rel=1e-5)
+
+
 def test_terms_are_taken_where_they_belong():
     """A picture wrong in the hole alone has no valid loss, and the reverse; smoothness sees the composite."""
     it, batch = partialconv(), pictures()

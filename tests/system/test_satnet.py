@@ -470,3 +470,32 @@ def test_hinge_of_the_discriminators_is_the_shared_loss():
     real, fake = critic(image), critic(-image)
     by_hand = sum((1 - r).clip(min=0).mean() + (1 + f).clip(min=0).mean() for r, f in zip(real, fake, strict=True))
     assert float(discriminator_loss("hinge", real, fake)) == pytest.approx(float(by_hand), rel=1e-6)
+
+
+def test_forwards_come_in_the_seeds_order():
+    """What power iterations of spectral norms see: trainer.py of MUNIT and of the seed, dis_update, gen_update."""
+    it, seen = satnet(**PLAIN), []
+    names = {"caricature": "a", "photo": "b"}
+    for domain, short in names.items():
+        generator, critic = it.networks[f"{domain}_generator"], it.networks[f"{domain}_discriminator"]
+        for part in ("enc_content", "dec"):
+            getattr(generator, part).register_forward_pre_hook(lambda *_, what=f"{part} {short}": seen.append(what))
+        critic.register_forward_pre_hook(
+            lambda _, inputs, what=f"critic {short}": seen.append(f"{what} {'real' if is_real(inputs[0]) else 'fake'}")
+        )
+    batch = pictures()
+    reals = [(batch[domain] * 2 - 1).numpy() for domain in names]
+
+    def is_real(image):
+        return any(np.array_equal(image.numpy(), real) for real in reals)
+
+    it.train_step(batch, 0, lambda name, loss: None)
+    assert [one for one in seen if one.startswith("critic")] == [
+        "critic a fake", "critic a real", "critic b fake", "critic b real", "critic a fake", "critic b fake",
+    ]  # fmt: skip
+    generators = [one for one in seen if not one.startswith("critic")]
+    after_critics = generators[4:]
+    assert after_critics[:2] == ["enc_content a", "enc_content b"]
+    assert after_critics[2:6] == ["dec a", "dec b", "dec a", "dec b"]
+    assert after_critics[6:8] == ["enc_content a", "enc_content b"]
+    assert sorted(after_critics[8:]) == ["dec a", "dec b"]

@@ -121,7 +121,9 @@ def test_nothing_runs_on_the_artefact_of_a_failed_stage(chain):
     assert status == 1
     assert [stage["status"] for stage in report["stages"]] == ["failed", "not_run", "not_run", "not_run", "not_run"]
     assert not list(OUTPUT.rglob("latest.pdparams")) and not list(OUTPUT.rglob("inference.json"))
-    assert "Not run (norm_train_gpus_0_fp32 failed)" in (OUTPUT / "results_python.log").read_text()
+    log = (OUTPUT / "results_python.log").read_text()
+    assert "Not run (norm_train_gpus_0_fp32 failed)" in log
+    assert log.startswith("\033[33m Run failed with command - ") and "successfully" not in log
     suite = ElementTree.parse(OUTPUT / "results_python.xml").getroot()
     assert (suite.get("failures"), suite.get("skipped")) == ("1", "4")
 

@@ -60,6 +60,11 @@ def holes(seed, step, shape):
     return out
 
 
+def people(seed, step, batch, classes):
+    """Who is on the pictures of a step, int64 [N]."""
+    return np.random.default_rng([seed, 11, step]).integers(0, classes, batch)
+
+
 def fill(key, shape, gain):
     """The weight of a frozen loss network by its official key and PyTorch shape."""
     drawn = np.random.default_rng(zlib.crc32(key.encode()))
