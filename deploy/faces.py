@@ -63,6 +63,17 @@ def detected(pixels: np.ndarray, detector: str | Path) -> np.ndarray:
     return found[np.asarray(kept, int).ravel(), 4:14].reshape(-1, 5, 2)
 
 
+def selected(faces: np.ndarray, size: tuple[int, int], which: str) -> np.ndarray:
+    """The faces of [N, 5, 2] that `which` names: all, the largest, or the one nearest to the centre of (H, W)."""
+    if which == "all" or not len(faces):
+        return faces
+    if which == "largest":
+        best = np.argmax([np.ptp(face, axis=0).prod() for face in faces])
+    else:
+        best = np.argmin(np.hypot(*(faces.mean(axis=1) - (np.array(size[::-1]) - 1) / 2).T))
+    return faces[best : best + 1]
+
+
 def read_points(path: str | Path) -> dict[str, np.ndarray]:
     """Photo name -> [N, 5, 2], of a JSON file {name: [five [x, y] a face, ...]}. InputError: it is something else."""
     try:

@@ -16,6 +16,7 @@ TEMPLATE = np.array(
         (313.08905, 371.15118),
     ]
 )  # of a 512 px crop; source: facexlib
+LARGEST = 8192  # px a crop may have before it is averaged; larger faces are sampled
 INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all of it further inside
 
 
@@ -35,7 +36,7 @@ def alignment(points: np.ndarray, side: int) -> np.ndarray:
 
 def crop(pixels: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
     """[side, side, 3] of a photo, mirrored beyond its border, area-averaged where it is reduced."""
-    times = max(1, int(np.ceil(1 / np.hypot(*matrix[:, 0]) - 1e-6)))
+    times = int(np.clip(np.ceil(1 / np.hypot(*matrix[:, 0]) - 1e-6), 1, max(1, LARGEST // side)))
     finer = matrix * times
     finer[:, 2] += (times - 1) / 2
     large = cv2.warpAffine(

