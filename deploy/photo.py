@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from engine import images
+from engine.face_alignment import umeyama
 
 TEMPLATE = np.array(
     [
@@ -21,17 +22,8 @@ INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all o
 
 
 def alignment(points: np.ndarray, side: int) -> np.ndarray:
-    """[2, 3] from the photo to a crop of `side`: the similarity that brings five points to the template's places.
-
-    Least squares without mirroring, in closed form. Source: Umeyama 1991.
-    """
-    target = (TEMPLATE + 0.5) * side / 512 - 0.5
-    here, there = points - points.mean(axis=0), target - target.mean(axis=0)
-    norm = (here**2).sum()
-    cosine = (here * there).sum() / norm
-    sine = (here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0]).sum() / norm
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    return np.column_stack([turn, target.mean(axis=0) - turn @ points.mean(axis=0)])
+    """[2, 3] from the photo to a crop of `side`: the similarity that brings five points to the template's places."""
+    return umeyama(points, (TEMPLATE + 0.5) * side / 512 - 0.5)
 
 
 def crop(pixels: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
