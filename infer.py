@@ -12,7 +12,7 @@ from deploy.files import Files
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
 from engine.errors import InputError
 from engine.files import write_text
-from engine.flags import Flag, at_least, boolean, choice, guarded, read
+from engine.flags import Flag, at_least, boolean, choice, guarded, read, refuse
 
 FLAGS = {
     "model_dir": Flag("folder of the exported model", metavar="DIR"),
@@ -50,7 +50,9 @@ def main():
     samples, styles, left_out = inference.gathered(
         predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
     )
-    if photo_files.wanted(args):
+    if args.aligned:
+        refuse(args, photo_files.FLAGS, "is for whole photos; expected --aligned=False beside it")
+    else:
         if args.benchmark:
             raise InputError("--benchmark: is not for whole photos; leave it out")
         count = photo_files.run(predictor, samples, args)

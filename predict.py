@@ -17,6 +17,7 @@ from engine import cli, distributed
 from engine.build import build_system
 from engine.cli import Flag
 from engine.errors import InputError
+from engine.flags import refuse
 from engine.log import logger, to_console
 from engine.weights.networks import trained_networks
 
@@ -59,7 +60,9 @@ def main():
     )
     if args.stacks and args.ext != "png":
         raise InputError(f"--ext {args.ext}: stacks are written as PNG; leave it out")
-    if photo_files.wanted(args):
+    if args.aligned:
+        refuse(args, photo_files.FLAGS, "is for whole photos; expected --aligned=False beside it")
+    else:
         if args.stacks or hasattr(graph, "remarks"):
             raise InputError("--stacks, --degrade: are not for whole photos; leave them out")
         count = photo_files.run(graph, samples, args)

@@ -206,6 +206,7 @@ def run(
             pictures, prepared = [], []
             for sample, picture, values in readable:
                 pictures.append(picture)
+                say_stretched(graph.contract, sample.name, picture)
                 prepared.append(session.prepared(values, sample.seed, sample.name))
         if not prepared:
             continue
@@ -220,6 +221,21 @@ def run(
     if not done:
         raise InputError(f"none of the {len(samples)} pictures could be read")
     writer.finish()
+
+
+def say_stretched(contract: Contract, name: str, picture: Picture) -> None:
+    """Name on stderr a picture that is squeezed into another aspect ratio, and the way out if there is one."""
+    height, width = picture.samples.shape[:2]
+    rows, columns = contract.picture.shape[2:]
+    if (
+        contract.preprocessing.fit != "stretch"
+        or min(rows, columns) < 1
+        or abs(height * columns - width * rows) < width
+    ):
+        return
+    kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
+    hint = "; --aligned=False restores the faces of a whole photo" if kinds == ["image", "image"] else ""
+    print(f"{name}: {width} x {height} is stretched to {columns} x {rows}{hint}", file=sys.stderr)
 
 
 def _readable(contract, samples, alone):

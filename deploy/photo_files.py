@@ -40,15 +40,6 @@ FLAGS = {
 }
 
 
-def wanted(args: Any) -> bool:
-    """Whether whole photos are asked for. InputError: their flags without --aligned=False."""
-    if args.aligned:
-        for name in ("points", "detector", "faces", "strength", "upscale"):
-            if getattr(args, name) != FLAGS[name].default:
-                raise InputError(f"--{name}: is for whole photos; expected --aligned=False beside it")
-    return not args.aligned
-
-
 def check_restores(contract: Contract) -> int:
     """The side of a network's crops. InputError: it is none that makes a face of a face."""
     one = contract.inputs[0].shape

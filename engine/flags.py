@@ -249,6 +249,13 @@ def read(
     return namespace
 
 
+def refuse(args: Any, flags: Mapping[str, Flag], why: str) -> None:
+    """InputError for the first of `flags` that is not at its default; `why` says what it is for and what to give."""
+    for name, flag in flags.items():
+        if getattr(args, name) != flag.default:
+            raise InputError(f"--{name}: {why}")
+
+
 def guarded(main: Callable[[], int | None]) -> NoReturn:
     """Run a program's `main`; what is the user's to mend becomes one line on stderr and exit status 2.
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from data_loader.drawn_faces.rendering import render
-from engine.images import to_uint8
+from engine.images import to_uint8, write_image
 from engine.picture_files import read
 from tests.engine.test_picture_files import pillow, png_16, stored, tiff, wide_profile
-from tests.script_calls import call, told
+from tests.script_calls import ROOT, call, told
 
 pytestmark = pytest.mark.slow
 FACE = to_uint8(render(3, 0, 64).image)
@@ -109,3 +109,13 @@ def test_the_cap_on_pixels_is_a_flag(folder, tmp_path, monkeypatch):
     done = call("predict", *words, "--max_pixels=4095")
     assert done.returncode == 2 and "4096 pixels, at most 4095; --max_pixels or" in done.stderr
     told("predict", *words, "--max_pixels=4096")
+
+
+def test_a_picture_that_is_stretched_is_named(tmp_path):
+    write_image(tmp_path / "wide.png", np.zeros((40, 60, 3), np.float32))
+    write_image(tmp_path / "square.png", np.zeros((48, 48, 3), np.float32))
+    weights = ROOT / "weights/lite/gpen_lite.pdparams"
+    words = ["-c", ROOT / "configs/gpen_lite.yaml", "--pretrained", weights, "--output_dir", tmp_path / "out"]
+    found = [call("predict", *words, "--img", tmp_path / name).stderr for name in ("wide.png", "square.png")]
+    line = "wide.png: 60 x 40 is stretched to 64 x 64; --aligned=False restores the faces of a whole photo"
+    assert line in found[0] and "stretched" not in found[1]
