@@ -3,6 +3,7 @@
 from engine.images import from_signed
 from model.backbones.vgg import VGG, imagenet_normalised
 from model.shared.constant import as_constant
+from model.shared.normalization import sample_mean
 
 
 def gram_matrix(features):
@@ -31,7 +32,7 @@ def feature_matching(fake_features, real_features):
     total = 0.0
     for fake, real in zip(fake_features, real_features, strict=True):
         distance = fake - real.detach()
-        total = total + ((distance * distance).mean(axis=[1, 2, 3]) + 1e-12).sqrt().mean()
+        total = total + (sample_mean(distance * distance) + 1e-12).sqrt().mean()
     return total
 
 

@@ -30,6 +30,7 @@ from model.satnet.network import (
     smallest_maps,
 )
 from model.satnet.styles import named_styles
+from model.shared.normalization import sample_mean
 from system import satnet_measures
 from system.satnet_dialect import DIALECTS
 from system.satnet_identity import IdentitySettings, identity_loss
@@ -176,10 +177,8 @@ class SATNet(System):
                 fake = self.networks[f"{domain}_generator"].decode(content, self.drawn_style(count))
             critic, real = self.networks[f"{domain}_discriminator"], pictures[domain].detach()
             real.stop_gradient = not self.config.r1_gamma
-            judged_fake = critic(
-                fake
-            )  # before the real ones: each forward is one power iteration of its spectral norms
-            logits = critic(real)
+            # fake first, as the seed: each forward is one power iteration of the critic's spectral norms
+            judged_fake, logits = critic(fake), critic(real)
             losses[domain] = {"loss": discriminator_loss(self.config.gan, logits, judged_fake)}
             if self.config.r1_gamma:
                 losses[domain]["r1"] = r1_penalty(sum(scale.mean([1, 2, 3]) for scale in logits), real)
@@ -217,7 +216,7 @@ class SATNet(System):
             terms[domain] |= self.person_terms(made[domain], pictures, labels, domain)
             if self.config.swap_weight:
                 swapped = generators[domain].decode(content[source], style[domain])
-                distance = (swapped - pictures[domain]).abs().mean([1, 2, 3])
+                distance = sample_mean((swapped - pictures[domain]).abs()).flatten()
                 terms[domain]["swap"] = masked_mean(distance, same_person(labels))
         return terms
 

