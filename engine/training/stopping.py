@@ -3,10 +3,8 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
-
-from engine.log import logger
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -53,7 +51,11 @@ class Stops:
             raise KeyboardInterrupt
         name = signal.Signals(number).name
         self.stopped = Stopped(name, 128 + number)
-        logger.info(f"{name}: saving a checkpoint after this step")
+        if os.environ.get("PADDLE_TRAINER_ID", "0") == "0":
+            with suppress(
+                OSError
+            ):  # past the log, whose own write a signal may interrupt: that must not be entered twice
+                os.write(1, f"{name}: saving a checkpoint after this step\n".encode())
         if self._gives_up:
             raise _GivenUp
 
