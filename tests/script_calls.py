@@ -4,10 +4,13 @@ import contextlib
 import io
 import logging
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
+
+import pytest
 
 from data_loader.drawn_faces.rendering import render
 from engine.images import write_image
@@ -16,6 +19,18 @@ from system.gpen import GPEN
 ROOT = Path(__file__).resolve().parents[1]
 SMALLEST = [f"{key}={value}" for key, value in GPEN.smoke.items()]
 LITE = ["-c", "configs/gpen_lite.yaml", "-o", *SMALLEST, "data.num_workers=0"]
+
+
+def copy_project(folder, takes=lambda name: True):
+    """Copy the files that git knows or would add, those whose name `takes` says so; skips where there is no git."""
+    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("needs a git checkout to know which files belong to the project")
+    for name in listing.stdout.splitlines():
+        if takes(name) and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    return folder
 
 
 def draw_faces(folder, count, first=0, size=48):

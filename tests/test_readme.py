@@ -7,12 +7,13 @@ replaces has to occur, so an override cannot outlive the command it shortens.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.script_calls import copy_project
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"^<!-- run: (\{[^\n]*\}) -->\n```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -38,15 +39,7 @@ BLOCKS = [short_form(json.loads(overrides), block) for overrides, block in MARKE
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """A copy of the project's files, as a clone has them, in which the blocks run one after another."""
-    folder = tmp_path_factory.mktemp("readme") / "clone"
-    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
-    if listing.returncode:
-        pytest.skip("needs a git checkout to know which files belong to the project")
-    for name in listing.stdout.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    return folder
+    return copy_project(tmp_path_factory.mktemp("readme") / "clone")
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.script_calls import copy_project
+
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = '''
 """One convolution that adds what is missing.
@@ -102,13 +104,7 @@ train: {{steps: 2, log_every: 1, save_every: 1, preview_every: 0, validate_every
 def clone(tmp_path_factory):
     """The project's files, and the three of the toy."""
     folder = tmp_path_factory.mktemp("sixth") / "clone"
-    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
-    if listing.returncode:
-        pytest.skip("needs a git checkout to know which files belong to the project")
-    for name in listing.stdout.splitlines():
-        if name.endswith(".py") and not name.startswith("tests/") and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
+    copy_project(folder, lambda name: name.endswith(".py") and not name.startswith("tests/"))
     for name, text in {
         "model/sixth/network.py": NETWORK,
         "system/sixth.py": SYSTEM,

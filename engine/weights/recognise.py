@@ -1,4 +1,4 @@
-"""The networks in a file's arrays: which known row they are, of what size, and and whether all fits.
+"""The networks in a file's arrays: which known row they are, of what size, and whether all fits.
 
 A checkpoint keeps a network under names of its own (`params_ema`, `state_dict`, `g_ema`), behind beginnings of keys
 (`module.`, `generator.`), or both. Every such place is tried; the averaged copy of a network is known by its name.
