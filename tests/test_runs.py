@@ -240,7 +240,9 @@ def test_processes_of_a_run_end_together(faces, tmp_path, victim):
     said = {rank: (logs / f"workerlog.{rank}").read_text() for rank in (0, 1)}
     assert not any("Traceback" in text for text in said.values())
     if victim == "launcher":
-        assert "stopped by SIGTERM at step" in said[0] and f"the launcher (process {child.pid}) is gone" in said[1]
+        # Both look every half second: the one that sees it first asks the other to leave with it.
+        assert all(re.search(r"stopped by (SIGTERM|another process) at step \d+; ", text) for text in said.values())
+        assert any(f"the launcher (process {child.pid}) is gone" in text for text in said.values())
     else:
         survivor = 1 - int(victim[-1])
         assert f"error: process {victim[-1]} of 2 has ended; this one ends too." in said[survivor]
