@@ -1,10 +1,14 @@
 """Speed of a data set, of the degradation and of the procedural faces; a core's time for one picture."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 
 from data_loader.degrade import degrade
 from data_loader.drawn_faces.rendering import render
 from engine import config as configuration
+from engine import images
 from engine.build import build_dataset
 from engine.measuring import core_row
 
@@ -23,3 +27,15 @@ def renderer_rows(repeats):
     """The procedural faces at 256 px."""
     for style in ("photo", "caricature"):
         yield core_row("renderer", f"{style}, 256 px", lambda i, style=style: render(i, 0, 256, style=style), repeats)
+
+
+def reader_rows(repeats):
+    """A drawn face of 1024 px read for training at 256 px, as JPEG and as PNG, beside decoding all of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("jpg", "png"):
+            path = Path(folder) / f"face.{suffix}"
+            images.write_image(path, render(0, 0, 1024).image)
+            whole = lambda _, path=path: images.fitted(images.read_image(path), (256, 256), "area")  # noqa: E731
+            read = lambda _, path=path: images.read_fitted(path, (256, 256), "area")  # noqa: E731
+            yield core_row("reader", f"1024 px {suffix}, all of it", whole, repeats)
+            yield core_row("reader", f"1024 px {suffix}, as training reads", read, repeats)

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from engine.images import fitted, listing, read_image
+from engine.images import listing, read_fitted
 
 logger = logging.getLogger("kintsugi")
 ResizeKernel = Literal["nearest", "linear", "cubic", "area", "lanczos"]
@@ -51,4 +51,4 @@ class ImageFolder:
 
     def read(self, index):
         """[height, width, 3] RGB float32 in [0, 1]; an unreadable file is an InputError that names it."""
-        return fitted(read_image(self.paths[index]), self.size, self.kernel)
+        return read_fitted(self.paths[index], self.size, self.kernel)

@@ -7,7 +7,7 @@ arrays and tensors alike.
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,6 +39,19 @@ def read_image(path: str | Path) -> np.ndarray:
     Grey is repeated over the channels, 16-bit keeps its precision, transparency is composited on white.
     """
     return picture_files.read(path).pixels()
+
+
+def read_fitted(path: str | Path, size: Sequence[int], kernel: str) -> np.ndarray:
+    """`fitted(read_image(path), size, kernel)` in a fraction of the time, for training.
+
+    If the kernel averages ("area"), a JPEG is decoded at the smallest scale that has at least twice the size; a plain
+    8-bit picture is resized as bytes. Values differ from the exact way by less than a level of 255 on average; the
+    centre of a JPEG with another aspect ratio may lie a quarter of a pixel aside.
+    """
+    picture = picture_files.read(path, least=2 * max(size) if kernel == "area" else None)
+    if picture.depth == 8 and picture.alpha is None and picture.icc is None:
+        picture = replace(picture, samples=fitted(picture.samples, size, kernel))
+    return fitted(picture.pixels(), size, kernel)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

@@ -116,8 +116,11 @@ def allow(pixels: int | None) -> None:
         os.environ[LIMIT] = str(pixels)
 
 
-def read(path: str | Path) -> Picture:
+def read(path: str | Path, least: int | None = None) -> Picture:
     """A picture file.
+
+    Args:
+        least: a JPEG may come at 1/2, 1/4 or 1/8 of its size, as long as neither side falls below this.
 
     Raises:
         InputError: missing, no file (a pipe, a device, a folder), too large, unreadable, truncated, or of samples that
@@ -131,10 +134,10 @@ def read(path: str | Path) -> Picture:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path}: not a readable image ({error.strerror})") from error
-    return decode(content, path)
+    return decode(content, path, least)
 
 
-def decode(content: bytes, name: str | Path) -> Picture:
+def decode(content: bytes, name: str | Path, least: int | None = None) -> Picture:
     """The bytes of a picture file, see `read`; `name` is what errors call it."""
     _register_heif()
     limit = max_pixels()
@@ -142,6 +145,8 @@ def decode(content: bytes, name: str | Path) -> Picture:
         with Image.open(io.BytesIO(content), formats=FORMATS) as file:
             if (pixels := _pixels(file)) > limit:
                 raise ValueError(f"{pixels} pixels, at most {limit}; --max_pixels or {LIMIT} allows more")
+            if least is not None:
+                file.draft(None, (least, least))
             return replace(_decoded(file, content), name=str(name))
     except Image.UnidentifiedImageError as error:
         kind = "a TIFF of a kind that is not read" if content[:2] in (b"II", b"MM") else f"none of {', '.join(FORMATS)}"

@@ -69,6 +69,7 @@ GROUPS = {
     "inference": inference,
     "training": training,
     "data": lambda repeats: data_rows.data_rows(CONFIGS / "gpen_lite.yaml", repeats),
+    "reader": data_rows.reader_rows,
     "renderer": data_rows.renderer_rows,
     "metrics": metrics,
 }
