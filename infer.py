@@ -7,19 +7,20 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference, photo_files
+from deploy import inference, photo_files, photo_flags
 from deploy.files import Files
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
+from deploy.samples import gathered
 from engine.errors import InputError
 from engine.files import write_text
-from engine.flags import Flag, at_least, boolean, choice, guarded, read, refuse
+from engine.flags import Flag, at_least, boolean, choice, guarded, read
 
 FLAGS = {
     "model_dir": Flag("folder of the exported model", metavar="DIR"),
     "model_file": Flag("its program, NAME.json or NAME.pdmodel, instead of the folder", metavar="FILE"),
     "params_file": Flag("its parameters; default: beside the program", metavar="FILE"),
     "seed": Flag("of the first drawn style", int, default=0, metavar="N"),
-    "output_dir": Flag("where results go", default="results/infer", metavar="DIR"),
+    "output_dir": Flag("where results go", aliases=("-o", "--output"), default="results/infer", metavar="DIR"),
     "use_gpu": Flag("a GPU; without one it is an error", boolean, default=False),
     "use_mkldnn": Flag("oneDNN on the CPU", boolean, default=True),
     "cpu_threads": Flag("default: usable cores", at_least(1), metavar="N"),
@@ -27,7 +28,7 @@ FLAGS = {
     "precision": Flag("number format", choice(*PRECISIONS), default="fp32", metavar="|".join(PRECISIONS)),
     "benchmark": Flag("print times in TIPC's form", boolean, default=False),
     "save_log_path": Flag("file for what --benchmark prints", metavar="FILE"),
-    **photo_files.FLAGS,
+    **photo_flags.FLAGS,
     **inference.FLAGS,
 }
 
@@ -47,27 +48,29 @@ def main():
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
     folder = predictor.program_file.parent
-    samples, styles, left_out = inference.gathered(
+    samples, styles, left_out = gathered(
         predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
     )
-    if args.aligned:
-        refuse(args, photo_files.FLAGS, "is for whole photos; expected --aligned=False beside it")
-    else:
-        if args.benchmark:
-            raise InputError("--benchmark: is not for whole photos; leave it out")
-        count = photo_files.run(predictor, samples, args)
-        print(f"{count} photos, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
+    if args.aligned is False and args.benchmark:
+        raise InputError("--benchmark: is not for whole photos; leave it out")
+    if photo_flags.is_road(predictor.contract, args) and not args.benchmark:
+        print(f"{photo_files.run(predictor, samples, args, signs=True)}{left_out}; results in {args.output_dir}")
+        if remark := inference.remark(predictor):
+            print(remark)
         return 0
+    photo_flags.refuse_flags(args)
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
     watch, count = inference.Stopwatch(), 0
-    writer = Files(predictor.contract, samples, args.output_dir, args.ext, args.colour)
+    writer = Files(predictor.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch, args.blend, writer):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
     if styles:
         print(styles)
     print(f"{count} pictures, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
+    if remark := inference.remark(predictor):
+        print(remark)
     if args.benchmark:
         from deploy.timing import report
 

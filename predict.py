@@ -9,15 +9,15 @@ Systems may add flags and words of the project they are from: predict.py -c YAML
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference, photo_files
+from deploy import inference, photo_files, photo_flags
 from deploy.contract import DynamicGraph
 from deploy.files import Files
 from deploy.results import WRITERS
+from deploy.samples import gathered
 from engine import cli, distributed
 from engine.build import build_system
 from engine.cli import Flag
 from engine.errors import InputError
-from engine.flags import refuse
 from engine.log import logger, to_console
 from engine.weights.networks import trained_networks
 
@@ -30,8 +30,8 @@ FLAGS = {
         metavar="each|all",
     ),
     "to": Flag("what to make, an output of a system that translates several ways", metavar="NAME"),
-    "output_dir": Flag("where results go", default="results/predict", metavar="DIR"),
-    **photo_files.FLAGS,
+    "output_dir": Flag("where results go", aliases=("--output",), default="results/predict", metavar="DIR"),
+    **photo_flags.FLAGS,
     **inference.FLAGS,
 }
 
@@ -55,23 +55,24 @@ def main():
     system = build_system(config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
-    samples, styles, left_out = inference.gathered(
+    samples, styles, left_out = gathered(
         graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
     if args.stacks and args.ext != "png":
         raise InputError(f"--ext {args.ext}: stacks are written as PNG; leave it out")
-    if args.aligned:
-        refuse(args, photo_files.FLAGS, "is for whole photos; expected --aligned=False beside it")
-    else:
-        if args.stacks or hasattr(graph, "remarks"):
-            raise InputError("--stacks, --degrade: are not for whole photos; leave them out")
-        count = photo_files.run(graph, samples, args)
-        logger.info(f"{count} photos, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
+    wants_pairs = args.stacks or hasattr(graph, "remarks")
+    if args.aligned is False and wants_pairs:
+        raise InputError("--stacks, --degrade: are not for whole photos; leave them out")
+    if photo_flags.is_road(graph.contract, args) and not wants_pairs:
+        logger.info(f"{photo_files.run(graph, samples, args)}{left_out}; results in {args.output_dir}")
+        if remark := inference.remark(graph):
+            logger.info(remark)
         return 0
+    photo_flags.refuse_flags(args)
     if args.stacks:
         writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
     else:
-        writer = Files(graph.contract, samples, args.output_dir, args.ext, args.colour)
+        writer = Files(graph.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
     watch = inference.Stopwatch()
     done = list(inference.run(graph, samples, args.batch_size, args.output_dir, watch, args.blend, writer))
     if not graph.contract.of_kind("image", "mask", "points", outputs=True):
@@ -83,6 +84,8 @@ def main():
     if styles:
         logger.info(styles)
     logger.info(f"{len(done)} pictures, {len(samples) - len(done)} skipped{left_out}; results in {args.output_dir}")
+    if remark := inference.remark(graph):
+        logger.info(remark)
     return 0
 
 

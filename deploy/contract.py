@@ -17,7 +17,7 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError, model_
 
 from engine.errors import InputError
 from engine.settings import Settings
-from engine.system import Exported, Fit, Hole, Port
+from engine.system import Exported, Fit, Hole, Port, Template
 from engine.yaml_files import read_yaml
 
 Arrays = Mapping[str, np.ndarray]
@@ -59,6 +59,7 @@ class Contract(Settings):
         system, config, config_hash, weights, paddle: where the graph is from.
         inputs, outputs: in the graph's order.
         hole: of a graph that fills holes.
+        template: where it wants the five points of a face, of deploy.photo.TEMPLATES; "": not said.
         precision: of its weights.
         delete_passes: Paddle Inference passes that are wrong for this graph.
         files: file name -> bytes.
@@ -74,6 +75,7 @@ class Contract(Settings):
     preprocessing: Preprocessing = Preprocessing()
     postprocessing: Postprocessing = Postprocessing()
     hole: Hole | None = None
+    template: Template = ""
     precision: str = "fp32"
     delete_passes: tuple[str, ...] = ()
     paddle: str = ""
@@ -125,6 +127,7 @@ def contract_of(exported: Exported, **facts: Any) -> Contract:
         outputs=tuple(exported.outputs),
         preprocessing=Preprocessing(fit=exported.fit),
         hole=exported.hole,
+        template=exported.template,
         delete_passes=tuple(exported.delete_passes),
         **facts,
     )

@@ -47,10 +47,16 @@ class Files:
     """NAME_predict.png of every sample, NAME_predict_OUTPUT.png for further outputs, in the form of the picture."""
 
     def __init__(
-        self, contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png", colour: str = "kept"
+        self,
+        contract: Contract,
+        samples: Sequence[Sample],
+        folder: str | Path,
+        ext: str = "png",
+        colour: str = "kept",
+        ending: str = "predict",
     ) -> None:
         """Args: see `output_files`; colour: of COLOURS. InputError: see `check_places`."""
-        self.paths, self.colour = output_files(contract, samples, folder, ext), colour
+        self.paths, self.colour = output_files(contract, samples, folder, ext, ending), colour
         self.picture = contract.picture.name
         self.masks = {port.name for port in contract.of_kind("mask", outputs=True)}
         check_places((path for paths in self.paths.values() for path in paths.values()), samples)
@@ -69,7 +75,7 @@ class Files:
 
 
 def output_files(
-    contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png"
+    contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png", ending: str = "predict"
 ) -> dict[str, dict[str, Path]]:
     """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
 
@@ -78,14 +84,15 @@ def output_files(
         samples: all of a run.
         folder: of the results.
         ext: of EXTENSIONS.
+        ending: what takes the place of "predict" in the names.
 
     Returns:
         sample name -> {output name: path}.
     """
     ports = [port.name for port in contract.of_kind("image", "mask", outputs=True)]
-    endings = {port: f"_predict_{port}" if i else "_predict" for i, port in enumerate(ports)}
+    endings = {port: f"_{ending}_{port}" if i else f"_{ending}" for i, port in enumerate(ports)}
     return {
-        name: {port: Path(folder) / f"{stem}{ending}{suffix(name, ext)}" for port, ending in endings.items()}
+        name: {port: Path(folder) / f"{stem}{end}{suffix(name, ext)}" for port, end in endings.items()}
         for name, stem in stems(samples).items()
     }
 

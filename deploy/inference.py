@@ -1,12 +1,11 @@
 """Picture files through a graph: find them, read them, run them in batches, name and write the results."""
 
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from argparse import ArgumentTypeError
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +22,18 @@ from engine.masks import read_hole
 from engine.picture_files import Picture
 from engine.system import BLENDS
 
+
+def _ending(text):
+    if "/" in text or "\\" in text:
+        raise ArgumentTypeError(f"found '{text}', expected the end of a file's name")
+    return text
+
+
 STAGES = ("preprocess", "inference", "postprocess")
 
 
 FLAGS = {  # of every program that runs on pictures and writes pictures
+    "input": Flag("one picture, or a folder of them", aliases=("-i",), metavar="PATH"),
     "img": Flag("one picture", metavar="FILE"),
     "image_dir": Flag("folder of pictures, searched to any depth, or of the folders image, mask, style", metavar="DIR"),
     "mask": Flag("mask picture, white where it is to be filled, for models that take one; or a folder of them, named "
@@ -39,114 +46,11 @@ FLAGS = {  # of every program that runs on pictures and writes pictures
     "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
     "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
                 metavar="|".join(EXTENSIONS)),
+    "suffix": Flag("what the names of results end in: NAME_predict.png", _ending, default="predict", metavar="TEXT"),
     "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
                    default="kept", metavar="|".join(COLOURS)),
     "max_pixels": STANDING["max_pixels"],
 }  # fmt: skip
-
-
-def find_samples(
-    contract: Contract, image_dir: str | Path | None = None, files: dict | None = None, white_means: str = "hole"
-) -> list[Sample]:
-    """What to run on, from a folder or from single files.
-
-    A folder holds pictures for the first input (searched to any depth); further inputs come from `files`: one file for
-    all, or a folder with files of the same relative path and stem. Or it holds such a folder for each input, named like
-    it.
-
-    Args:
-        contract: of the model.
-        image_dir: folder, or None.
-        files: input name -> file or, but for the first input, folder; those given.
-        white_means: see Sample.
-
-    Raises:
-        InputError: nothing to run on, an input without file, or a file for an input the model does not have.
-    """
-    files = {name: Path(path) for name, path in (files or {}).items() if path is not None}
-    ports, first = contract.of_kind("image", "mask"), contract.picture.name
-    names = [first, *(port.name for port in ports if port.name != first)]
-    for name in files.keys() - set(names):
-        raise InputError(f"--{name}: this model has no input '{name}'; it takes {', '.join(names)}")
-    if first in files:
-        if image_dir is not None:
-            raise InputError(f"{image_dir} and {files[first]}: give a folder or a file, not both")
-        found = [(files[first].name, files[first])]
-    elif image_dir is not None:
-        has_parts = all((Path(image_dir) / name).is_dir() for name in names)
-        root = Path(image_dir) / first if has_parts else Path(image_dir)
-        found = [(name, root / name) for name in images.listing(root).names]
-        files = {name: Path(image_dir) / name for name in names[1:]} | files if has_parts else files
-    else:
-        raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
-    folders = {name: _by_stem(path) for name, path in files.items() if path.is_dir()}
-    optional = [port.name for port in ports if port.kind == "mask" and contract.hole and contract.hole.default]
-    given = [name for name in names[1:] if name in files or name not in optional]
-    return [
-        Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, white_means)
-        for name, path in found
-    ]
-
-
-def named_files(contract: Contract, img: Any = None, mask: Any = None, style: Any = None) -> dict:
-    """Input name -> file or folder, of the flags --img, --mask and --style. InputError where there is no such input."""
-    given = {}
-    for flag, kind, path in (("img", "image", img), ("mask", "mask", mask), ("style", "vector", style)):
-        if path is not None:
-            ports = [port.name for port in contract.of_kind(kind) if kind != "vector" or port.encoder]
-            if not ports:
-                known = ", ".join(port.name for port in contract.inputs)
-                raise InputError(f"--{flag}: this model has no input '{flag}'; it takes {known}")
-            given[ports[0]] = path
-    return given
-
-
-def gathered(
-    contract: Contract,
-    args: Any,
-    open_graph: Callable[[str], Graph],
-    seed: int = 0,
-) -> tuple[list[Sample], str, str]:
-    """What a script asks for: the samples, a line on where their vectors come from, and what the folder left out.
-
-    Args:
-        contract: of the graph.
-        args: with image_dir, img, mask, white_means, style and num_style, as infer.py describes them.
-        open_graph: path of an encoder, from this graph's -> the encoder.
-        seed: of the first drawn vector.
-
-    Raises:
-        InputError: a flag for an input that the model does not have, or see `find_samples`.
-    """
-    given = named_files(contract, args.img, args.mask, args.style)
-    left_out = images.left_out(*([args.image_dir] if args.image_dir else []))
-    if not contract.of_kind("vector"):
-        if args.num_style > 1:
-            raise InputError(f"--num_style {args.num_style}: nothing is drawn here; expected 1")
-        return find_samples(contract, args.image_dir, given, args.white_means), "", left_out
-    from deploy import style_codes
-
-    vectors = style_codes.from_pictures(contract, given, open_graph)
-    samples = find_samples(contract, args.image_dir, given, args.white_means)
-    samples = style_codes.with_vectors(contract, samples, vectors, seed, args.num_style)
-    return samples, style_codes.described(contract, vectors, seed, args.num_style), left_out
-
-
-def _by_stem(folder):
-    """Name below a folder without suffix -> picture file, the first where several have it."""
-    found: dict[str, Path] = {}
-    for name in images.listing(folder).names:
-        found.setdefault(os.path.splitext(name)[0], folder / name)
-    return found
-
-
-def _partner(port, name, files, folders):
-    """The file of a further input for the sample `name`; folders: port -> of `_by_stem`."""
-    if port in folders:
-        return folders[port].get(os.path.splitext(name)[0], files[port] / name)
-    if port in files:
-        return files[port]
-    raise InputError(f"input '{port}' is missing; give --{port} FILE, or a folder with sub-folders for every input")
 
 
 def read(contract: Contract, sample: Sample, picture: Picture | None = None) -> dict[str, np.ndarray]:
@@ -223,6 +127,17 @@ def run(
     writer.finish()
 
 
+def remark(graph: Graph) -> str:
+    """What a user should know of results made with the small weights that are shipped; "" for others."""
+    weights = graph.contract.weights or getattr(graph, "name", "")
+    if Path(weights).parts[-3:-1] != ("weights", "lite"):
+        return ""
+    return (
+        f"{Path(weights).name} is small and was trained on drawn faces only; for real photos fetch published weights, "
+        "which python tools/fetch_weights.py lists"
+    )
+
+
 def say_stretched(contract: Contract, name: str, picture: Picture) -> None:
     """Name on stderr a picture that is squeezed into another aspect ratio, and the way out if there is one."""
     height, width = picture.samples.shape[:2]
@@ -234,7 +149,9 @@ def say_stretched(contract: Contract, name: str, picture: Picture) -> None:
     ):
         return
     kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
-    hint = "; --aligned=False restores the faces of a whole photo" if kinds == ["image", "image"] else ""
+    hint = ""
+    if kinds == ["image", "image"]:
+        hint = "; to restore the faces of a whole photo, pip install -r requirements-photos.txt or leave out --aligned"
     print(f"{name}: {width} x {height} is stretched to {columns} x {rows}{hint}", file=sys.stderr)
 
 

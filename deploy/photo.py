@@ -1,49 +1,60 @@
 """Every face of a photo through a network: aligned crops in, the network's changes pasted back."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from deploy.contract import Contract
+from deploy.session import Session
 from engine import images
-from engine.face_alignment import umeyama
+from engine.errors import InputError
+from engine.face_alignment import TEMPLATE, umeyama
+from engine.face_detection import Face, warped
 
-TEMPLATE = np.array(
-    [
-        (192.98138, 239.94708),
-        (318.90277, 240.1936),
-        (256.63416, 314.01935),
-        (201.26117, 371.41043),
-        (313.08905, 371.15118),
-    ]
-)  # of a 512 px crop; source: facexlib
-LARGEST = 8192  # px a crop may have before it is averaged; larger faces are sampled
+TEMPLATES = {
+    "ffhq": np.array(
+        [
+            (192.98138, 239.94708),
+            (318.90277, 240.1936),
+            (256.63416, 314.01935),
+            (201.26117, 371.41043),
+            (313.08905, 371.15118),
+        ]
+    ),
+    "gpen": (TEMPLATE + (36, 28)) * 512 / 168,
+}  # five points in a crop of 512 px; sources: facexlib's face template, GPEN's align_faces.py with a padding of 0.25
 INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all of it further inside
+PASTES = ("difference", "replace")
 
 
-def alignment(points: np.ndarray, side: int) -> np.ndarray:
+def crop_side(contract: Contract) -> int:
+    """The side of the crops that a network takes which makes a face of one face. InputError: this one does not."""
+    if not restores(contract):
+        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
+    return contract.inputs[0].shape[2]
+
+
+def restores(contract: Contract) -> bool:
+    """Whether a network makes one square face of one square face."""
+    shape = contract.inputs[0].shape
+    kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
+    return kinds == ["image", "image"] and shape[2] == shape[3] and shape[2] > 0
+
+
+def alignment(points: np.ndarray, side: int, template: str = "ffhq") -> np.ndarray:
     """[2, 3] from the photo to a crop of `side`: the similarity that brings five points to the template's places."""
-    return umeyama(points, (TEMPLATE + 0.5) * side / 512 - 0.5)
+    return umeyama(points, (TEMPLATES[template] + 0.5) * side / 512 - 0.5)
 
 
-def crop(pixels: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-    """[side, side, 3] of a photo, mirrored beyond its border, area-averaged where it is reduced."""
-    times = int(np.clip(np.ceil(1 / np.hypot(*matrix[:, 0]) - 1e-6), 1, max(1, LARGEST // side)))
-    finer = matrix * times
-    finer[:, 2] += (times - 1) / 2
-    large = cv2.warpAffine(
-        pixels, finer, (side * times, side * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
-    return np.clip(images.resize(large, (side, side), "area"), 0, 1)
-
-
-def paste(picture: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> None:
+def paste(picture: np.ndarray, change: np.ndarray, matrix: np.ndarray, replaces: bool = False) -> None:
     """Add a crop's change to a picture, in place, softly towards the crop's edge.
 
     Args:
         picture: [H, W, 3].
         change: [S, S, 3], restored less crop.
         matrix: [2, 3] from the picture to the crop.
+        replaces: `change` is a crop that takes the picture's place.
     """
     side, back = len(change), cv2.invertAffineTransform(matrix)
     corners = np.array([(-0.5, -0.5), (side - 0.5, -0.5), (-0.5, side - 0.5), (side - 0.5, side - 0.5)])
@@ -61,39 +72,77 @@ def paste(picture: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> None:
     mask = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)[..., None]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = cv2.warpAffine(change, local, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    picture[top:bottom, left:right] += mask * moved
+    place = picture[top:bottom, left:right]
+    place += mask * (moved - place if replaces else moved)
 
 
-def restored(
+def matrices(faces: Sequence[Face], side: int, template: str = "ffhq") -> list[np.ndarray]:
+    """`alignment` of each face, larger faces last, as they are pasted."""
+    found = [alignment(face.points, side, template) for face in faces]
+    return sorted(found, key=lambda matrix: -float(np.hypot(*matrix[:, 0])))
+
+
+def pasted(
     pixels: np.ndarray,
-    faces: np.ndarray,
-    side: int,
-    network: Callable[[list[np.ndarray]], list[np.ndarray]],
+    crops: Sequence[np.ndarray],
+    results: Sequence[np.ndarray],
+    places: Sequence[np.ndarray],
     strength: float = 1.0,
     upscale: int = 1,
+    paste_as: str = "difference",
 ) -> np.ndarray:
-    """A photo with its faces restored, larger faces last.
+    """A photo with restored crops.
 
     Args:
         pixels: [H, W, 3] RGB in [0, 1].
-        faces: [N, 5, 2], points in the photo.
-        side: of the network's crops.
-        network: crops -> restored crops, of any one size.
+        crops: what the network was shown, [S, S, 3] each.
+        results: what it made of them, of any one size.
+        places: of `matrices`, photo to crop.
         strength: share of the network's change that is pasted.
-        upscale: the photo is enlarged this many times before faces are pasted.
+        upscale: the photo is enlarged this many times before faces are pasted (Lanczos).
+        paste_as: "difference": the network's change is added, so what it leaves alone stays as it was; "replace": the
+            crop takes the photo's place, as in published programs.
 
     Returns:
         [H * upscale, W * upscale, 3]; outside the crops the plain photo, or its plain enlargement.
     """
     size = (pixels.shape[0] * upscale, pixels.shape[1] * upscale)
     picture = pixels.copy() if upscale == 1 else np.clip(images.resize(pixels, size, "lanczos"), 0, 1)
-    matrices = sorted((alignment(face, side) for face in faces), key=lambda matrix: -np.hypot(*matrix[:, 0]))
-    crops = [crop(pixels, matrix, side) for matrix in matrices]
-    for matrix, before, after in zip(matrices, crops, network(crops) if crops else [], strict=True):
+    for matrix, before, after in zip(places, crops, results, strict=True):
         to_crop = matrix / upscale
         to_crop[:, 2] = matrix[:, 2] + matrix[:, :2].sum(axis=1) * (0.5 / upscale - 0.5)
-        times = len(after) / side
+        times = len(after) / len(before)
         to_crop *= times
         to_crop[:, 2] += (times - 1) / 2
-        paste(picture, strength * (after - images.resize(before, after.shape[:2], "linear")), to_crop)
+        shown = images.resize(before, after.shape[:2], "linear")
+        change = strength * (after - shown)
+        if paste_as == "replace":
+            paste(picture, shown + change, to_crop, replaces=True)
+        else:
+            paste(picture, change, to_crop)
     return np.clip(picture, 0, 1)
+
+
+def restore(
+    pixels: np.ndarray,
+    faces: Sequence[Face],
+    session: Session,
+    *,
+    strength: float = 1.0,
+    upscale: int = 1,
+    paste: str = "difference",
+) -> np.ndarray:
+    """A photo with its faces restored by a graph; see `pasted`.
+
+    Args:
+        pixels: [H, W, 3] RGB in [0, 1].
+        faces: those to restore.
+        session: of a graph that makes one face of one face, see `restores`; its contract names the template.
+        strength, upscale, paste: see `pasted`.
+    """
+    contract = session.contract
+    side = crop_side(contract)
+    places = matrices(faces, side, contract.template or "ffhq")
+    crops = [warped(pixels, matrix, side) for matrix in places]
+    results = session.apply({contract.picture.name: crops})[contract.outputs[0].name] if crops else []
+    return pasted(pixels, crops, results, places, strength, upscale, paste)

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from deploy.contract import Arrays, Contract, Graph, read_contract, written_contract
-from deploy.inference import find_samples, read
+from deploy.inference import read
 from deploy.onnx import OnnxPredictor, export_onnx, extra
 from deploy.predictor import model_files
-from deploy.samples import Sample
+from deploy.samples import Sample, find_samples
 from deploy.session import Session, stacked
 from engine import images
 from engine.errors import InputError

@@ -108,6 +108,7 @@ def parse(
     places = {name: replace(table[name], metavar=f"[{name.upper()}]") for name in dialect.places}
     parser = Parser(description, CONFIGURATION | table | described, places)
     namespace, words = parser.read(argv)
+    _output_as_elsewhere(namespace)
     dialect.place(parser, namespace, words, system.__name__)
     dialect.translate(namespace)
     settings = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
@@ -120,6 +121,13 @@ def parse(
         print(configuration.to_yaml(config), end="")
         raise SystemExit(0)
     return Arguments(config, namespace, path, dialect)
+
+
+def _output_as_elsewhere(namespace):
+    """`-o FOLDER`, as GFPGAN's and CodeFormer's programs take it, where a program makes pictures."""
+    words = namespace.overrides or []
+    if len(words) == 1 and "=" not in words[0] and "img" in namespace and namespace.output_dir is None:
+        namespace.output_dir, namespace.overrides = words[0], None
 
 
 def _config_path(argv):

@@ -19,6 +19,7 @@ STRICT = ConfigDict(extra="forbid")
 Blend = Literal["none", "composite", "feather", "poisson", "poisson_mixed"]
 BLENDS = get_args(Blend)
 Fit = Literal["stretch", "crop", "pad"]
+Template = Literal["", "ffhq", "gpen"]
 Level = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -73,6 +74,7 @@ class Exported:
         delete_passes: Paddle Inference passes that are wrong for this graph.
         hole: of a graph that fills holes; None: it fills none.
         fit: how a picture of another aspect ratio becomes one of the graph's: "stretch", "crop", its centre, or "pad".
+        template: where it wants the five points of a face, of deploy.photo.TEMPLATES; "": not said.
     """
 
     layer: Any
@@ -82,6 +84,7 @@ class Exported:
     delete_passes: tuple[str, ...] = ()
     hole: Hole | None = None
     fit: Fit = "stretch"
+    template: Template = ""
 
     def built(self) -> Any:
         """The layer, in evaluation mode."""

@@ -284,6 +284,7 @@ class GFPGAN(System):
         return {
             "": Exported(
                 layer=partial(ExportedGFPGAN, generator),
+                template="ffhq",
                 inputs=[Port("image", shape)],
                 outputs=[Port("restored", shape)],
                 reference=lambda image: self.restore(generator, image),

@@ -42,6 +42,7 @@ class GPEN(System):
 
         `discriminator_narrow` is the discriminator's width where it is not the generator's. `stddev_group`:
         neighbours in a batch whose deviation the discriminator sees; null: the whole batch of a process.
+        `template`: how faces of whole photos are placed for the network: as FFHQ's, or as GPEN's own program does.
         """
 
         size: int = Field(gt=0)
@@ -65,6 +66,7 @@ class GPEN(System):
         path_weight: float = Field(ge=0)
         path_every: int = Field(ge=0)
         path_decay: float = Field(gt=0, le=1)
+        template: Literal["ffhq", "gpen"] = "gpen"
 
     averaged = ("generator",)
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
@@ -234,6 +236,7 @@ class GPEN(System):
         return {
             "": Exported(
                 layer=partial(ExportedGPEN, generator),
+                template=self.config.template,
                 inputs=[Port("image", (-1, 3, side, side))],
                 outputs=[Port("restored", (-1, 3, c.size, c.size))],
                 reference=lambda image: self.restore(generator, image),

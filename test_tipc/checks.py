@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from deploy import inference
 from deploy.contract import read_contract
 from deploy.files import output_files
+from deploy.samples import find_samples, named_files
 from engine import images
 from engine.errors import InputError
 from engine.weights.files import read_weights
@@ -148,8 +148,8 @@ def check_infer(stage, text, began):
     try:
         contract = contract_of(stage.output)
         masks = dict(re.findall(r"--(mask)[= ](\S+)", stage.command))
-        given = inference.named_files(contract, **masks)
-        samples = inference.find_samples(contract, stage.facts["images"] or None, given)
+        given = named_files(contract, **masks)
+        samples = find_samples(contract, stage.facts["images"] or None, given)
     except InputError as error:
         return [str(error)], {}
     reasons = [f"no result printed for {sample.name}" for sample in samples if sample.name not in results]

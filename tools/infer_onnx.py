@@ -18,6 +18,7 @@ from engine.cli import Flag, at_least, boolean, choice, guarded, read
 from engine.errors import InputError
 from engine.images import left_out
 from deploy.onnx import OnnxPredictor
+from deploy.samples import find_samples, named_files
 
 
 FLAGS = {
@@ -39,9 +40,7 @@ def main(argv=None):
     if (args.onnx_file is None) == (args.model_dir is None):
         raise InputError("give the model with either --onnx_file or --model_dir")
     predictor = OnnxPredictor(args.onnx_file or args.model_dir / "inference.onnx", args.cpu_threads)
-    samples = inference.find_samples(
-        predictor.contract, args.image_dir, inference.named_files(predictor.contract, mask=args.mask)
-    )
+    samples = find_samples(predictor.contract, args.image_dir, named_files(predictor.contract, mask=args.mask))
     inference.warm_up(predictor, args.batch_size)
     watch, count = inference.Stopwatch(), 0
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch):

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from deploy.files import output_files
-from deploy.inference import Stopwatch, find_samples, named_files, numbers, read, run, warm_up
+from deploy.inference import Stopwatch, numbers, read, run, warm_up
+from deploy.samples import find_samples, named_files
 from deploy.session import Session
 from engine import images
 from engine.errors import InputError

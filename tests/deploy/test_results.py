@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from deploy.files import Files, output_files
-from deploy.inference import Stopwatch, find_samples, run
+from deploy.inference import Stopwatch, run
 from deploy.results import WRITERS
-from deploy.samples import Sample
+from deploy.samples import Sample, find_samples
 from engine import images
 from engine.errors import InputError
 from tests.deploy.contracts import contract, filler, image

