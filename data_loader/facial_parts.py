@@ -21,6 +21,7 @@ PARTS = {"left_eye": slice(36, 42), "right_eye": slice(42, 48), "mouth": slice(4
 ENLARGED = np.array([1.4, 1.4, 1.0])  # half sides of the boxes, in circles' halves
 SMALLEST_HALF_AT_512 = 16.0
 FARTHEST = 1e6  # pixels; no picture is larger
+EYE_HALF, EYE_RISE, MOUTH_DROP = 0.228, -0.031, 0.051  # of the distance of the eyes; means of drawn faces
 TABLE = "a table of facial parts, see tools/make_part_boxes.py"
 
 
@@ -36,6 +37,19 @@ def circles_of(landmarks, size):
         half = max(np.ptp(points, axis=0).max() / 2, smallest) if np.isfinite(points).all() else np.nan
         circles.append([*points.mean(axis=0), half] if np.isfinite(half) else [np.nan] * 3)
     return np.array(circles)
+
+
+def circles_of_five(points, size):
+    """Circles [3, 3] of five points [5, 2] (eyes, nose, mouth corners), where 68 are not known.
+
+    An eye's circle is as large as the eyes' distance makes it on average, a mouth's reaches from corner to corner.
+    """
+    points, smallest = np.asarray(points, np.float64), SMALLEST_HALF_AT_512 * size / 512
+    across = points[1] - points[0]
+    down = np.array([-across[1], across[0]])
+    eyes = [[*(eye + EYE_RISE * down), max(EYE_HALF * np.hypot(*across), smallest)] for eye in points[:2]]
+    half = max(np.hypot(*(points[4] - points[3])) / 2, smallest)
+    return np.array([*eyes, [*(points[3:].mean(axis=0) + MOUTH_DROP * down), half]])
 
 
 def flipped(circles, size):

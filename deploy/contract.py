@@ -59,7 +59,7 @@ class Contract(Settings):
         system, config, config_hash, weights, paddle: where the graph is from.
         inputs, outputs: in the graph's order.
         hole: of a graph that fills holes.
-        template: where it wants the five points of a face, of deploy.photo.TEMPLATES; "": not said.
+        template: where it wants the five points of a face, of engine.face_alignment.TEMPLATES; "": not said.
         precision: of its weights.
         delete_passes: Paddle Inference passes that are wrong for this graph.
         files: file name -> bytes.

@@ -9,21 +9,9 @@ from deploy.contract import Contract
 from deploy.session import Session
 from engine import images
 from engine.errors import InputError
-from engine.face_alignment import TEMPLATE, umeyama
+from engine.face_alignment import alignment
 from engine.face_detection import Face, warped
 
-TEMPLATES = {
-    "ffhq": np.array(
-        [
-            (192.98138, 239.94708),
-            (318.90277, 240.1936),
-            (256.63416, 314.01935),
-            (201.26117, 371.41043),
-            (313.08905, 371.15118),
-        ]
-    ),
-    "gpen": (TEMPLATE + (36, 28)) * 512 / 168,
-}  # five points in a crop of 512 px; sources: facexlib's face template, GPEN's align_faces.py with a padding of 0.25
 INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all of it further inside
 PASTES = ("difference", "replace")
 
@@ -40,11 +28,6 @@ def restores(contract: Contract) -> bool:
     shape = contract.inputs[0].shape
     kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
     return kinds == ["image", "image"] and shape[2] == shape[3] and shape[2] > 0
-
-
-def alignment(points: np.ndarray, side: int, template: str = "ffhq") -> np.ndarray:
-    """[2, 3] from the photo to a crop of `side`: the similarity that brings five points to the template's places."""
-    return umeyama(points, (TEMPLATES[template] + 0.5) * side / 512 - 0.5)
 
 
 def paste(picture: np.ndarray, change: np.ndarray, matrix: np.ndarray, replaces: bool = False) -> None:

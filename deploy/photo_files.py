@@ -27,6 +27,7 @@ from deploy.samples import Sample
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
+from engine.face_alignment import TEMPLATES
 from engine.face_detection import warped
 from engine.files import check_writable, write_text
 from engine.picture_files import Picture
@@ -152,7 +153,7 @@ class Photos:
 
     def _stands_right(self, found, side):
         """Whether the one face of a square picture is where the network wants it."""
-        wanted = (photo.TEMPLATES[self.contract.template or "ffhq"] + 0.5) * side / 512 - 0.5
+        wanted = (TEMPLATES[self.contract.template or "ffhq"] + 0.5) * side / 512 - 0.5
         return len(found) == 1 and float(np.hypot(*(found[0].points - wanted).T).mean()) < NEAR * side
 
     def _finished(self, shots):

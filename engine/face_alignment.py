@@ -21,6 +21,18 @@ TEMPLATE_SIZE = (112, 96)  # height, width
 TEMPLATE = np.array(  # left eye, right eye, nose tip, mouth corners
     [(30.2946, 51.6963), (65.5318, 51.5014), (48.0252, 71.7366), (33.5493, 92.3655), (62.7299, 92.2041)]
 )
+TEMPLATES = {  # of whole faces: five points in a crop of 512 px
+    "ffhq": np.array(
+        [
+            (192.98138, 239.94708),
+            (318.90277, 240.1936),
+            (256.63416, 314.01935),
+            (201.26117, 371.41043),
+            (313.08905, 371.15118),
+        ]
+    ),
+    "gpen": (TEMPLATE + (36, 28)) * 512 / 168,
+}  # sources: facexlib's face template; GPEN's align_faces.py with an inner padding of 0.25
 FINEST = 2.0  # pixels a template pixel at which a picture is sampled at least, then averaged
 
 
@@ -72,6 +84,11 @@ def umeyama(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     rotation = u @ np.diag(signs) @ vt
     linear = rotation * (singular @ signs) / a.var(0).sum()
     return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
+
+
+def alignment(points: np.ndarray, side: int, template: str = "ffhq") -> np.ndarray:
+    """[2, 3] from the photo to a crop of `side`: the similarity that brings five points to the template's places."""
+    return umeyama(points, (TEMPLATES[template] + 0.5) * side / 512 - 0.5)
 
 
 def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -165,6 +165,7 @@ class Finder:
         except cv2.error as error:
             raise InputError(f"--detector {self.file}: OpenCV cannot run it as YuNet") from error
         rows = np.zeros((0, 15)) if rows is None else rows.astype(np.float64)
+        rows = rows[np.isfinite(rows).all(axis=1)]
         return [
             Face(row[4:14].reshape(5, 2), np.concatenate([row[:2], row[:2] + row[2:4]]), float(row[14])) for row in rows
         ]

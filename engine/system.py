@@ -74,7 +74,7 @@ class Exported:
         delete_passes: Paddle Inference passes that are wrong for this graph.
         hole: of a graph that fills holes; None: it fills none.
         fit: how a picture of another aspect ratio becomes one of the graph's: "stretch", "crop", its centre, or "pad".
-        template: where it wants the five points of a face, of deploy.photo.TEMPLATES; "": not said.
+        template: where it wants the five points of a face, of engine.face_alignment.TEMPLATES; "": not said.
     """
 
     layer: Any

@@ -116,6 +116,8 @@ def test_a_picture_that_is_stretched_is_named(tmp_path):
     write_image(tmp_path / "square.png", np.zeros((48, 48, 3), np.float32))
     weights = ROOT / "weights/lite/gpen_lite.pdparams"
     words = ["-c", ROOT / "configs/gpen_lite.yaml", "--pretrained", weights, "--output_dir", tmp_path / "out"]
-    found = [call("predict", *words, "--aligned", "--img", tmp_path / name).stderr for name in ("wide.png", "square.png")]
+    found = [
+        call("predict", *words, "--aligned", "--img", tmp_path / name).stderr for name in ("wide.png", "square.png")
+    ]
     line = "wide.png: 60 x 40 is stretched to 64 x 64; to restore the faces of a whole photo"
     assert line in found[0] and "stretched" not in found[1]

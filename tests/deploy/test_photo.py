@@ -13,7 +13,7 @@ from deploy.files import returned
 from deploy.session import Session
 from engine import images
 from engine.errors import InputError
-from engine.face_alignment import five_of_68
+from engine.face_alignment import TEMPLATES, alignment, five_of_68
 from engine.face_detection import warped
 from engine.picture_files import Picture
 from tests.deploy.contracts import contract, image
@@ -57,8 +57,8 @@ def group():
 def test_alignment_undoes_a_known_similarity():
     angle, scale = 0.4, 1.7
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    template = (photo.TEMPLATES["ffhq"] + 0.5) / 2 - 0.5
-    matrix = photo.alignment(template @ turn.T + (30, -8), 256)
+    template = (TEMPLATES["ffhq"] + 0.5) / 2 - 0.5
+    matrix = alignment(template @ turn.T + (30, -8), 256)
     assert np.allclose(matrix[:, :2] @ turn, np.eye(2))
     assert np.allclose(matrix @ (30, -8, 1), 0)
 
@@ -85,7 +85,7 @@ def test_a_network_that_changes_nothing_gives_the_photo(dtype):
 @pytest.mark.parametrize("side", [64, 128])
 def test_a_change_lands_on_the_point_it_was_made_for(upscale, side):
     _, points = group()
-    nose = (photo.TEMPLATES["ffhq"][2] + 0.5) * side / 512 - 0.5
+    nose = (TEMPLATES["ffhq"][2] + 0.5) * side / 512 - 0.5
 
     def spotted(crops):
         distance = np.hypot(*(np.mgrid[:side, :side][::-1] - nose[:, None, None]))
@@ -95,7 +95,7 @@ def test_a_change_lands_on_the_point_it_was_made_for(upscale, side):
     result = restored(np.zeros((300, 600, 3), np.float32), points[:1], 64, spotted, made=side, upscale=upscale)[..., 0]
     rows, columns = np.mgrid[: 300 * upscale, : 600 * upscale]
     middle = np.array([(columns * result).sum(), (rows * result).sum()]) / result.sum()
-    back = cv2.invertAffineTransform(photo.alignment(points[0], side))
+    back = cv2.invertAffineTransform(alignment(points[0], side))
     expected = (back @ (*nose, 1) + 0.5) * upscale - 0.5
     assert np.abs(middle - expected).max() < 0.1
 
@@ -106,7 +106,7 @@ def test_nothing_outside_the_crops_changes_and_strength_scales():
     half = restored(pixels * 0.5, points[1:2], 64, lambda crops: [one + 0.2 for one in crops], strength=0.5)
     change = whole - pixels * 0.5
     assert np.allclose(change, 2 * (half - pixels * 0.5), atol=1e-6) and change.max() == pytest.approx(0.2, abs=1e-5)
-    x, y = photo.alignment(points[1], 64) @ np.stack([*np.mgrid[:300, :600][::-1].reshape(2, -1), np.ones(180000)])
+    x, y = alignment(points[1], 64) @ np.stack([*np.mgrid[:300, :600][::-1].reshape(2, -1), np.ones(180000)])
     outside = ((x < 0.5) | (y < 0.5) | (x > 62.5) | (y > 62.5)).reshape(300, 600)
     assert not change[outside].any()
 
@@ -129,7 +129,7 @@ def test_the_contract_names_the_template():
         photo.restore(np.random.default_rng(0).random((300, 600, 3), np.float32), [given(points[0])], Session(graph))
         crops[template] = seen[0]
     assert np.array_equal(crops[""], crops["ffhq"]) and not np.allclose(crops["gpen"], crops["ffhq"])
-    eyes = photo.TEMPLATES["gpen"][:2]
+    eyes = TEMPLATES["gpen"][:2]
     assert np.allclose(eyes, [(202.04, 242.88), (309.43, 242.29)], atol=0.01)  # GPEN, align_faces.py, at 512
 
 
