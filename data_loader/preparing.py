@@ -49,6 +49,8 @@ def prepare(photos, folder, settings, workers) -> Iterator[dict]:
     count = Counter(os.path.splitext(name)[0] for name in names)
     head = json.dumps({"settings": settings | {"photos": os.path.abspath(photos)}})
     done = _done(folder, head)
+    for path in folder.rglob(".*.tmp"):  # of a process that was killed
+        path.unlink()
     left = [name for name in names if name not in done]
     stems = [stem if count[stem := os.path.splitext(name)[0]] == 1 else name for name in left]
     work = partial(one, photos=Path(photos), folder=folder, settings=settings)
