@@ -28,6 +28,7 @@ FLAGS = {
     "precision": Flag("number format", choice(*PRECISIONS), default="fp32", metavar="|".join(PRECISIONS)),
     "benchmark": Flag("print times in TIPC's form", boolean, default=False),
     "save_log_path": Flag("file for what --benchmark prints", metavar="FILE"),
+    "compare": Flag("do a picture and another, or those of a folder, show one person", metavar="FILE", many=True),
     **photo_flags.FLAGS,
     **inference.FLAGS,
 }
@@ -48,15 +49,24 @@ def main():
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
     folder = predictor.program_file.parent
+    if args.compare:
+        from deploy.comparing import compared
+
+        for line in compared(predictor, args):
+            print(line)
+        if remark := inference.remark(predictor):
+            print(remark)
+        return 0
     samples, styles, left_out = gathered(
         predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
     )
     if args.aligned is False and args.benchmark:
         raise InputError("--benchmark: is not for whole photos; leave it out")
     if photo_flags.is_road(predictor.contract, args) and not args.benchmark:
-        print(f"{photo_files.run(predictor, samples, args, signs=True)}{left_out}; results in {args.output_dir}")
-        if remark := inference.remark(predictor):
-            print(remark)
+        count = photo_files.run(predictor, samples, args, signs=True)
+        closing = f"{count}{left_out}; results in {args.output_dir}"
+        for line in filter(None, (styles, closing, inference.remark(predictor))):
+            print(line)
         return 0
     photo_flags.refuse_flags(args)
     if args.benchmark:

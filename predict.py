@@ -31,6 +31,7 @@ FLAGS = {
     ),
     "to": Flag("what to make, an output of a system that translates several ways", metavar="NAME"),
     "output_dir": Flag("where results go", aliases=("--output",), default="results/predict", metavar="DIR"),
+    "compare": Flag("do a picture and another, or those of a folder, show one person", metavar="FILE", many=True),
     **photo_flags.FLAGS,
     **inference.FLAGS,
 }
@@ -55,6 +56,14 @@ def main():
     system = build_system(config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
+    if args.compare:
+        from deploy.comparing import compared
+
+        for line in compared(graph, args):
+            print(line)
+        if remark := inference.remark(graph):
+            logger.info(remark)
+        return 0
     samples, styles, left_out = gathered(
         graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )
@@ -64,9 +73,10 @@ def main():
     if args.aligned is False and wants_pairs:
         raise InputError("--stacks, --degrade: are not for whole photos; leave them out")
     if photo_flags.is_road(graph.contract, args) and not wants_pairs:
-        logger.info(f"{photo_files.run(graph, samples, args)}{left_out}; results in {args.output_dir}")
-        if remark := inference.remark(graph):
-            logger.info(remark)
+        count = photo_files.run(graph, samples, args)
+        closing = f"{count}{left_out}; results in {args.output_dir}"
+        for line in filter(None, (styles, closing, inference.remark(graph))):
+            logger.info(line)
         return 0
     photo_flags.refuse_flags(args)
     if args.stacks:

@@ -101,13 +101,13 @@ def one(name, stem, photos, folder, settings) -> dict:
     if not found:
         return entry | {"rejected": ["no face"]}
     for number, face in enumerate(found):
-        matrix = alignment(face.points, size, settings["template"])
+        matrix = alignment(face.points, (size, size), settings["template"])
         enlarged = float(np.hypot(*matrix[:, 0]))
         if enlarged > settings["enlarge"]:
             entry["rejected"].append(f"face {number} would be enlarged {enlarged:.1f} times")
             continue
         file = f"{stem}_{number}.png"
-        write_image(folder / file, warped(pixels, matrix, size))
+        write_image(folder / file, warped(pixels, matrix, (size, size)))
         entry["files"].append(file)
         entry["points"].append(moved(matrix, face.points).round(2).tolist())
     return entry

@@ -59,7 +59,8 @@ class Contract(Settings):
         system, config, config_hash, weights, paddle: where the graph is from.
         inputs, outputs: in the graph's order.
         hole: of a graph that fills holes.
-        template: where it wants the five points of a face, of engine.face_alignment.TEMPLATES; "": not said.
+        template: where it wants the five points of a face, see engine.face_alignment.template_points; "": not said.
+        threshold: of a recogniser, the cosine from which two faces are taken for one person's; None: not known.
         precision: of its weights.
         delete_passes: Paddle Inference passes that are wrong for this graph.
         files: file name -> bytes.
@@ -76,6 +77,7 @@ class Contract(Settings):
     postprocessing: Postprocessing = Postprocessing()
     hole: Hole | None = None
     template: Template = ""
+    threshold: FiniteFloat | None = None
     precision: str = "fp32"
     delete_passes: tuple[str, ...] = ()
     paddle: str = ""
@@ -128,6 +130,7 @@ def contract_of(exported: Exported, **facts: Any) -> Contract:
         preprocessing=Preprocessing(fit=exported.fit),
         hole=exported.hole,
         template=exported.template,
+        threshold=exported.threshold,
         delete_passes=tuple(exported.delete_passes),
         **facts,
     )

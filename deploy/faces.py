@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from engine.errors import InputError
+from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, Finder, detector_file
 
-__all__ = ["Face", "Finder", "detector_file", "given", "read_boxes", "read_points", "selected"]
+__all__ = ["Face", "Finder", "covered", "detector_file", "given", "read_boxes", "read_points", "selected"]
 
 
 def selected(faces: Sequence[Face], size: Sequence[int], which: str) -> list[Face]:
@@ -38,6 +40,16 @@ def given(points: np.ndarray) -> Face:
     points = np.asarray(points, np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
     return Face(points, np.concatenate([low - (high - low) / 2, high + (high - low) / 2]))
+
+
+def covered(found: Sequence[Face], size: Sequence[int], template: str) -> np.ndarray:
+    """[H, W, 1], 1 in the lower part of each face of a photo of (height, width): `images.face_box`, brought there."""
+    mask = np.zeros((*size, 1), np.float32)
+    for face in found:
+        back = cv2.invertAffineTransform(alignment(face.points, (512, 512), template))
+        corners = np.array([(127.5, 255.5), (383.5, 255.5), (383.5, 511.5), (127.5, 511.5)])
+        cv2.fillConvexPoly(mask[..., 0], moved(back, corners).round().astype(np.int32), 1.0)
+    return mask
 
 
 def read_points(path: str | Path) -> dict[str, list[Face]]:

@@ -37,7 +37,7 @@ FLAGS = {  # of every program that runs on pictures and writes pictures
     "img": Flag("one picture", metavar="FILE"),
     "image_dir": Flag("folder of pictures, searched to any depth, or of the folders image, mask, style", metavar="DIR"),
     "mask": Flag("mask picture, white where it is to be filled, for models that take one; or a folder of them, named "
-                 "like the pictures", metavar="FILE"),
+                 "like the pictures; auto: the lower face of every face found", metavar="FILE|auto"),
     "white_means": Flag("what white is in a mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
     "blend": Flag("how a filled hole gets into its picture; default: the model's", choice(*BLENDS),
                   metavar="|".join(BLENDS)),

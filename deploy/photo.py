@@ -9,18 +9,11 @@ from deploy.contract import Contract
 from deploy.session import Session
 from engine import images
 from engine.errors import InputError
-from engine.face_alignment import alignment
+from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, warped
 
 INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all of it further inside
 PASTES = ("difference", "replace")
-
-
-def crop_side(contract: Contract) -> int:
-    """The side of the crops that a network takes which makes a face of one face. InputError: this one does not."""
-    if not restores(contract):
-        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
-    return contract.inputs[0].shape[2]
 
 
 def restores(contract: Contract) -> bool:
@@ -30,18 +23,28 @@ def restores(contract: Contract) -> bool:
     return kinds == ["image", "image"] and shape[2] == shape[3] and shape[2] > 0
 
 
+def crop_size(contract: Contract) -> tuple[int, int]:
+    """(height, width) of the crops a network takes; its template, where none is named, is FFHQ's."""
+    return contract.picture.shape[2], contract.picture.shape[3]
+
+
+def template(contract: Contract) -> str:
+    """How faces are placed for a network; FFHQ's way where its contract does not say."""
+    return contract.template or "ffhq"
+
+
 def paste(picture: np.ndarray, change: np.ndarray, matrix: np.ndarray, replaces: bool = False) -> None:
     """Add a crop's change to a picture, in place, softly towards the crop's edge.
 
     Args:
         picture: [H, W, 3].
-        change: [S, S, 3], restored less crop.
+        change: [h, w, 3], restored less crop.
         matrix: [2, 3] from the picture to the crop.
         replaces: `change` is a crop that takes the picture's place.
     """
-    side, back = len(change), cv2.invertAffineTransform(matrix)
-    corners = np.array([(-0.5, -0.5), (side - 0.5, -0.5), (-0.5, side - 0.5), (side - 0.5, side - 0.5)])
-    reach = corners @ back[:, :2].T + back[:, 2]
+    (height, width), back = change.shape[:2], cv2.invertAffineTransform(matrix)
+    corners = np.array([(x - 0.5, y - 0.5) for x in (0, width) for y in (0, height)])
+    reach = moved(back, corners)
     left, top = np.maximum(np.floor(reach.min(axis=0)).astype(int), 0)
     right, bottom = np.minimum(np.ceil(reach.max(axis=0)).astype(int) + 1, picture.shape[1::-1])
     if left >= right or top >= bottom:
@@ -50,18 +53,18 @@ def paste(picture: np.ndarray, change: np.ndarray, matrix: np.ndarray, replaces:
     local[:, 2] += matrix[:, :2] @ (left, top)
     rows, columns = np.mgrid[: bottom - top, : right - left]
     x, y = (a * columns + b * rows + c for a, b, c in local)
-    depth = np.minimum(np.minimum(x, side - 1 - x), np.minimum(y, side - 1 - y)) + 0.5
-    ramp = np.clip((depth / side - INSET) / SOFT, 0, 1)
+    depth = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)) + 0.5
+    ramp = np.clip((depth / min(height, width) - INSET) / SOFT, 0, 1)
     mask = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)[..., None]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(change, local, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    change = cv2.warpAffine(change, local, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     place = picture[top:bottom, left:right]
-    place += mask * (moved - place if replaces else moved)
+    place += mask * (change - place if replaces else change)
 
 
-def matrices(faces: Sequence[Face], side: int, template: str = "ffhq") -> list[np.ndarray]:
-    """`alignment` of each face, larger faces last, as they are pasted."""
-    found = [alignment(face.points, side, template) for face in faces]
+def matrices(faces: Sequence[Face], contract: Contract) -> list[np.ndarray]:
+    """[2, 3] from the photo to the crop of each face, larger faces last, as they are pasted."""
+    found = [alignment(face.points, crop_size(contract), template(contract)) for face in faces]
     return sorted(found, key=lambda matrix: -float(np.hypot(*matrix[:, 0])))
 
 
@@ -78,7 +81,7 @@ def pasted(
 
     Args:
         pixels: [H, W, 3] RGB in [0, 1].
-        crops: what the network was shown, [S, S, 3] each.
+        crops: what the network was shown, [h, w, 3] each.
         results: what it made of them, of any one size.
         places: of `matrices`, photo to crop.
         strength: share of the network's change that is pasted.
@@ -124,8 +127,9 @@ def restore(
         strength, upscale, paste: see `pasted`.
     """
     contract = session.contract
-    side = crop_side(contract)
-    places = matrices(faces, side, contract.template or "ffhq")
-    crops = [warped(pixels, matrix, side) for matrix in places]
+    if not restores(contract):
+        raise InputError("this model does not make one face of one face; expected one of GPEN or GFP-GAN")
+    places = matrices(faces, contract)
+    crops = [warped(pixels, matrix, crop_size(contract)) for matrix in places]
     results = session.apply({contract.picture.name: crops})[contract.outputs[0].name] if crops else []
     return pasted(pixels, crops, results, places, strength, upscale, paste)

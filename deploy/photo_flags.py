@@ -5,6 +5,7 @@ from typing import Any
 
 from deploy import photo
 from deploy.contract import Contract
+from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, choice, refuse
 
 
@@ -36,23 +37,29 @@ FLAGS = {
     "upscale": Flag("enlarge photos this many times", at_least(1), aliases=("-s",), default=1, metavar="N"),
     "bg_upsampler": Flag("how what is no face is enlarged: both names mean Lanczos", choice("none", "lanczos"),
                          default="lanczos", metavar="none|lanczos"),
-    "paste": Flag("what goes into the photo: the network's change, or the restored face as it is",
-                  choice(*photo.PASTES), default="difference", metavar="|".join(photo.PASTES)),
+    "paste": Flag("what goes into the photo: the network's change, the default of models that restore or fill, or the "
+                  "made face as it is; SATNet's faces go into the photo only with this flag",
+                  choice(*photo.PASTES), metavar="|".join(photo.PASTES)),
     "save_faces": Flag("also write each face before and after, below faces/", boolean, default=False),
     "draw_boxes": Flag("also write each photo with its faces numbered, NAME_boxes.png", boolean, default=False),
 }  # fmt: skip
-WHY = "is for models that restore faces, without --aligned, --benchmark, --stacks and --degrade; leave it out"
+WHY = "is for models that make a face of a face, without --aligned, --benchmark, --stacks and --degrade; leave it out"
 
 
 def is_road(contract: Contract, args: Any) -> bool:
-    """Whether pictures take this road: the model restores faces and --aligned was not given; --aligned=False insists.
+    """Whether pictures take the road of photos: for models that restore or that look at one aligned face, unless
+    --aligned says otherwise; for models that fill holes, with --mask auto.
 
     Raises:
         InputError: --aligned=False for another model.
     """
-    if args.aligned is False:
-        photo.crop_side(contract)
-    return args.aligned is not True and photo.restores(contract)
+    if contract.hole:
+        takes_photos = args.mask == "auto"
+    else:
+        takes_photos = photo.restores(contract) or contract.template == "sphereface"
+    if args.aligned is False and not takes_photos:
+        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
+    return takes_photos and (args.aligned is not True or args.mask == "auto")
 
 
 def refuse_flags(args: Any) -> None:

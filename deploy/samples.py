@@ -33,7 +33,11 @@ class Sample:
 
 
 def find_samples(
-    contract: Contract, image_dir: str | Path | None = None, files: dict | None = None, white_means: str = "hole"
+    contract: Contract,
+    image_dir: str | Path | None = None,
+    files: dict | None = None,
+    white_means: str = "hole",
+    has_mask: bool = True,
 ) -> list[Sample]:
     """What to run on, from a folder or from single files.
 
@@ -46,6 +50,7 @@ def find_samples(
         image_dir: folder, or None.
         files: input name -> file or, but for the first input, folder; those given.
         white_means: see Sample.
+        has_mask: the contract's mask comes from a file; else it is made where the picture is read.
 
     Raises:
         InputError: nothing to run on, an input without file, or a file for an input the model does not have.
@@ -67,7 +72,8 @@ def find_samples(
     else:
         raise InputError("no picture given; expected --image_dir FOLDER or --img FILE")
     folders = {name: _by_stem(path) for name, path in files.items() if path.is_dir()}
-    optional = [port.name for port in ports if port.kind == "mask" and contract.hole and contract.hole.default]
+    has_own = not has_mask or bool(contract.hole and contract.hole.default)
+    optional = [port.name for port in ports if port.kind == "mask" and has_own]
     given = [name for name in names[1:] if name in files or name not in optional]
     return [
         Sample(name, {first: path, **{other: _partner(other, name, files, folders) for other in given}}, white_means)
@@ -112,12 +118,15 @@ def gathered(
                 f"--input {args.input}: is the picture or the folder itself; leave --img and --image_dir out"
             )
         img, image_dir = (None, args.input) if Path(args.input).is_dir() else (args.input, None)
-    given = named_files(contract, img, args.mask, args.style)
+    has_mask = args.mask != "auto"
+    if not has_mask and not contract.hole:
+        raise InputError("--mask auto: this model fills no holes; leave it out")
+    given = named_files(contract, img, args.mask if has_mask else None, args.style)
     left_out = images.left_out(*([image_dir] if image_dir else []))
     if not contract.of_kind("vector"):
         if args.num_style > 1:
             raise InputError(f"--num_style {args.num_style}: nothing is drawn here; expected 1")
-        return find_samples(contract, image_dir, given, args.white_means), "", left_out
+        return find_samples(contract, image_dir, given, args.white_means, has_mask), "", left_out
     from deploy import style_codes
 
     vectors = style_codes.from_pictures(contract, given, open_graph)

@@ -86,9 +86,20 @@ def umeyama(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
 
 
-def alignment(points: np.ndarray, side: int, template: str = "ffhq") -> np.ndarray:
-    """[2, 3] from the photo to a crop of `side`: the similarity that brings five points to the template's places."""
-    return umeyama(points, (TEMPLATES[template] + 0.5) * side / 512 - 0.5)
+def template_points(name: str, size: Sequence[int]) -> np.ndarray:
+    """[5, 2] where a template wants the points of a face in a crop of size = (height, width).
+
+    Args:
+        name: of TEMPLATES, for square crops, or "sphereface", for crops of 7 : 6.
+    """
+    if name == "sphereface":
+        return (TEMPLATE + 0.5) * size[1] / TEMPLATE_SIZE[1] - 0.5
+    return (TEMPLATES[name] + 0.5) * size[1] / 512 - 0.5
+
+
+def alignment(points: np.ndarray, size: Sequence[int], template: str = "ffhq") -> np.ndarray:
+    """[2, 3] from a photo to a crop of size = (height, width): the similarity that brings five points to a template."""
+    return umeyama(points, template_points(template, size))
 
 
 def moved(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -65,20 +65,22 @@ def detector_file(given: str | Path | None = None) -> Path:
     return path
 
 
-def warped(pixels: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-    """[side, side, 3] of a picture, mirrored beyond its border, area-averaged where it is reduced.
+def warped(pixels: np.ndarray, matrix: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """[height, width, 3] of a picture, mirrored beyond its border, area-averaged where it is reduced.
 
     Args:
         pixels: [H, W, 3] in [0, 1].
         matrix: [2, 3] similarity from the picture to the crop.
+        size: (height, width).
     """
-    times = int(np.clip(np.ceil(1 / np.hypot(*matrix[:, 0]) - 1e-6), 1, max(1, LARGEST // side)))
+    height, width = size
+    times = int(np.clip(np.ceil(1 / np.hypot(*matrix[:, 0]) - 1e-6), 1, max(1, LARGEST // max(size))))
     finer = matrix * times
     finer[:, 2] += (times - 1) / 2
     large = cv2.warpAffine(
-        pixels, finer, (side * times, side * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        pixels, finer, (width * times, height * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
-    return np.clip(images.resize(large, (side, side), "area"), 0, 1)
+    return np.clip(images.resize(large, size, "area"), 0, 1)
 
 
 class Finder:
@@ -140,7 +142,7 @@ class Finder:
         middle = (CROP - 1) / 2
         target = (MEAN_POINTS - 0.5) * (0.765 * CROP * SHARE, CROP * SHARE) + middle
         matrix = umeyama(face.points, target)
-        crop, found = warped(pixels, matrix, CROP), []
+        crop, found = warped(pixels, matrix, (CROP, CROP)), []
         for quarters in sides:
             around = self._detected(np.ascontiguousarray(np.rot90(crop, quarters)), threshold)
             found += [_turned_back(one, quarters, (CROP, CROP)) for one in around]

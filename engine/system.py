@@ -19,7 +19,7 @@ STRICT = ConfigDict(extra="forbid")
 Blend = Literal["none", "composite", "feather", "poisson", "poisson_mixed"]
 BLENDS = get_args(Blend)
 Fit = Literal["stretch", "crop", "pad"]
-Template = Literal["", "ffhq", "gpen"]
+Template = Literal["", "ffhq", "gpen", "sphereface"]
 Level = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -74,7 +74,8 @@ class Exported:
         delete_passes: Paddle Inference passes that are wrong for this graph.
         hole: of a graph that fills holes; None: it fills none.
         fit: how a picture of another aspect ratio becomes one of the graph's: "stretch", "crop", its centre, or "pad".
-        template: where it wants the five points of a face, of engine.face_alignment.TEMPLATES; "": not said.
+        template: where it wants the five points of a face, see engine.face_alignment.template_points; "": not said.
+        threshold: of a recogniser, the cosine from which two faces are taken for one person's; None: not known.
     """
 
     layer: Any
@@ -85,6 +86,7 @@ class Exported:
     hole: Hole | None = None
     fit: Fit = "stretch"
     template: Template = ""
+    threshold: float | None = None
 
     def built(self) -> Any:
         """The layer, in evaluation mode."""

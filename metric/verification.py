@@ -85,14 +85,15 @@ def fold_figures(folds, accepted=acceptance_rate):
 
     Returns:
         name -> list with one number a fold: tar_far_0.1, tar_far_1, auc, and accuracy at the threshold that is best
-        on the other folds (absent with a single fold).
+        on the other folds, and that threshold (absent with a single fold).
     """
     figures = {name: [accepted(*fold, rate) for fold in folds] for name, rate in FALSE_RATES.items()}
     figures["auc"] = [area_under_curve(*fold) for fold in folds]
     for i, fold in enumerate(folds) if len(folds) > 1 else ():
         others = [scores for j, scores in enumerate(folds) if j != i]
         positive, negative = (np.concatenate(parts) for parts in zip(*others, strict=True))
-        figures.setdefault("accuracy", []).append(accuracy(*fold, best_threshold(positive, negative)))
+        figures.setdefault("threshold", []).append(best_threshold(positive, negative))
+        figures.setdefault("accuracy", []).append(accuracy(*fold, figures["threshold"][-1]))
     return figures
 
 

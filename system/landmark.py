@@ -273,6 +273,7 @@ class LandmarkInpainting(System):
                 outputs=[Port("composite", (-1, 3, side, side))],
                 hole=Hole("poisson", tuple(self.fill.mean_pixel.flatten().tolist()), "face_box"),
                 reference=completed,
+                template="ffhq",
             )
         }
 

@@ -213,6 +213,7 @@ class PartialConv(System):
                 inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1), "mask")],
                 outputs=[Port("composite", (-1, 3, -1, -1))],
                 hole=Hole(kernels=self._kernels(networks["generator"])),
+                template="ffhq",
             )
         }
 

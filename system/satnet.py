@@ -285,6 +285,7 @@ class SATNet(System):
             outputs=[Port(domain, shape)],
             reference=lambda image, style: self.translate(networks, domain, image, style),
             fit="crop",
+            template="sphereface",
         )
 
     def _exported_style(self, networks, domain):
@@ -295,4 +296,5 @@ class SATNet(System):
             outputs=[Port("style", (-1, self.config.generator.style_dim), "vector")],
             reference=lambda image: generator.enc_style(self.network_input(image)).flatten(1),
             fit="crop",
+            template="sphereface",
         )

@@ -30,6 +30,7 @@ class SphereFace(System):
 
         `trained_from`: first stage of convolutions that is trained; 1 is everything, 4 the fine-tuning's choice.
         `flip_average`: embeddings are sums over the picture and its mirror image.
+        `threshold`: cosine from which two faces are taken for one person's; null: not known.
         """
 
         image_size: tuple[Side, Side]
@@ -42,6 +43,7 @@ class SphereFace(System):
         annealing_floor: float = Field(ge=0)
         trained_from: int = Field(default=1, ge=1, le=5)
         flip_average: bool = False
+        threshold: float | None = Field(default=None, ge=-1, le=1)
 
     static = ("recognizer",)
     needed = ("recognizer",)
@@ -124,5 +126,7 @@ class SphereFace(System):
                 outputs=[Port("embedding", (-1, c.embedding_size), kind="vector", range=(-1.0, 1.0))],
                 reference=lambda image: self.embed(networks["recognizer"], image),
                 fit="crop",
+                template="sphereface",
+                threshold=c.threshold,
             )
         }

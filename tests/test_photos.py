@@ -76,7 +76,7 @@ def test_aligned_settles_it(photos, tmp_path):
 def test_a_wrong_flag_is_one_line(tmp_path):
     words = ["predict", *WEIGHTS, "--img", tmp_path / "none.png", "--output_dir", tmp_path / "out"]
     for more, expected in (
-        (["--aligned", "--upscale=2"], "--upscale: is for models that restore faces, without --aligned"),
+        (["--aligned", "--upscale=2"], "--upscale: is for models that make a face of a face, without --aligned"),
         (["--aligned=False", "--detector", tmp_path / "no.onnx"], "no.onnx: no such file"),
         (["--points", tmp_path / "no.json"], "no.json: cannot be read as JSON"),
         (["--strength=2"], "--strength: found 2, expected a number from 0 to 1"),
@@ -88,3 +88,62 @@ def test_a_wrong_flag_is_one_line(tmp_path):
         result = call(*words, *more)
         assert result.returncode == 2 and expected in result.stderr, (more, result.stderr)
         assert result.stderr.count("\n") == 1
+
+
+def lite(name, *words):
+    return call("predict", "-c", f"configs/{name}.yaml", f"--pretrained=weights/lite/{name}.pdparams", *words)
+
+
+@pytest.fixture
+def points(photos, tmp_path):
+    """The group's points as a file, so that no detector is asked."""
+    (tmp_path / "points.json").write_text(json.dumps({"group.png": group()[1].tolist()}))
+    return ["-i", photos / "more" / "group.png", "--points", tmp_path / "points.json", "-o", tmp_path / "out"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["landmark_lite", "partialconv_lite"])
+def test_mask_auto_covers_the_lower_faces(points, tmp_path, name):
+    result = lite(name, *points, "--mask", "auto")
+    assert result.returncode == 0 and "group.png: 3 faces, " in result.stdout, result.stderr
+    before, after = group()[0], images.read_image(tmp_path / "out" / "group_predict.png")
+    changed = np.abs(after - before).max(axis=2) > 2 / 255
+    for face in group()[1][:2]:
+        eyes, mouth = face[:2].mean(axis=0), face[3:].mean(axis=0)
+        brow, mouth = (eyes - 0.3 * (mouth - eyes)).astype(int), mouth.astype(int)
+        assert changed[mouth[1] - 5 : mouth[1] + 5, mouth[0] - 5 : mouth[0] + 5].mean() > 0.8
+        assert not changed[brow[1] - 3 : brow[1] + 3, brow[0] - 3 : brow[0] + 3].any()
+    assert not changed[:40].any()
+
+
+@pytest.mark.slow
+def test_a_caricature_of_a_photo(points, tmp_path):
+    result = lite("satnet_lite", *points)
+    assert result.returncode == 0 and "group.png: 3 faces, 1 restored" in result.stdout, result.stderr
+    assert images.read_image(tmp_path / "out" / "group_predict.png").shape == (56, 48, 3)
+    result = lite("satnet_lite", *points, "--paste=replace", "--faces=0,1")
+    assert result.returncode == 0 and "style: drawn, seed 0" in result.stdout
+    before, after = group()[0], images.read_image(tmp_path / "out" / "group_predict.png")
+    changed = [np.abs(after - before)[y, x].max() > 0.02 for x, y in group()[1].mean(axis=1).astype(int)]
+    assert after.shape == before.shape and changed == [True, True, False]
+
+
+@pytest.mark.slow
+def test_whether_two_pictures_show_one_person(tmp_path):
+    for name, identity, variant in (("a", 7, 0), ("b", 7, 1), ("c", 8, 0)):
+        images.write_image(tmp_path / f"{name}.png", render(identity, variant, 128).image)
+    images.write_image(tmp_path / "more" / "d.png", render(9, 0, 128).image)
+    result = lite("sphereface_lite", "--compare", tmp_path / "a.png", tmp_path / "a.png")
+    assert result.returncode == 0 and "a.png  a.png  cosine 1.000, threshold 0.479: same" in result.stdout
+    result = lite("sphereface_lite", "--compare", tmp_path / "a.png", tmp_path)
+    assert "a.png  c.png  cosine " in result.stdout and "a.png  more/d.png  cosine " in result.stdout
+    cosines = {line.split("  ")[1]: float(line.split("cosine ")[1][:5]) for line in result.stdout.splitlines()[1:5]}
+    assert cosines["b.png"] > max(cosines["c.png"], cosines["more/d.png"])
+    assert "was trained on drawn faces only" in result.stdout
+    for name, words, expected in (
+        ("sphereface_lite", [tmp_path / "a.png"], "expected a picture and a picture or folder"),
+        ("sphereface_lite", [tmp_path, tmp_path / "a.png"], "is a folder; expected a picture first"),
+        ("gpen_lite", [tmp_path / "a.png", tmp_path / "b.png"], "--compare: this model does not tell faces apart"),
+    ):
+        result = lite(name, "--compare", *words)
+        assert result.returncode == 2 and expected in result.stderr

@@ -65,7 +65,7 @@ def main(argv=None):
         trained = protocols.trained_people(args.trained, config.data.train, fold if per_fold else None)
         protocols.refuse_leak(trained, tested, fold)
 
-    print(f"{'':22s}  TAR @ FAR 0.1 %  TAR @ FAR 1 %  AUC  accuracy %")
+    print(f"{'':22s}  TAR @ FAR 0.1 %  TAR @ FAR 1 %  AUC  accuracy %  threshold")
     for rule in face_pairs.RULES if args.protocol == "both" else (args.protocol,):
         if args.root is None:
             dataset = build_dataset(config.data.validation, config.seed, training=False)

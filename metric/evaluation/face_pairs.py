@@ -143,4 +143,4 @@ def line(name: str, figures: dict[str, float]) -> str:
         return f"{figures[key] * scale:.{digits}f} +- {figures[f'{key}_std'] * scale:.{digits}f}"
 
     cells = [f"{name:22s}", *(shown(key, 100, 2) for key in ("tar_far_0.1", "tar_far_1"))]
-    return "  ".join([*cells, shown("auc", 1, 3), shown("accuracy", 100, 2)])
+    return "  ".join([*cells, shown("auc", 1, 3), shown("accuracy", 100, 2), shown("threshold", 1, 3)])

@@ -58,7 +58,7 @@ def test_alignment_undoes_a_known_similarity():
     angle, scale = 0.4, 1.7
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     template = (TEMPLATES["ffhq"] + 0.5) / 2 - 0.5
-    matrix = alignment(template @ turn.T + (30, -8), 256)
+    matrix = alignment(template @ turn.T + (30, -8), (256, 256))
     assert np.allclose(matrix[:, :2] @ turn, np.eye(2))
     assert np.allclose(matrix @ (30, -8, 1), 0)
 
@@ -66,7 +66,7 @@ def test_alignment_undoes_a_known_similarity():
 @pytest.mark.parametrize("scale", [0.25, 3])
 def test_crops_lie_where_the_matrix_says(scale):
     ramp = np.repeat(np.mgrid[:400, :400][1][..., None].astype(np.float32) / 400, 3, axis=2)
-    found = warped(ramp, np.array([[scale, 0, -20.0], [0, scale, -20.0]]), 64)
+    found = warped(ramp, np.array([[scale, 0, -20.0], [0, scale, -20.0]]), (64, 64))
     expected = (np.arange(64) + 20) / scale / 400
     assert np.abs(found[32, :, 0] - expected)[1:-1].max() < 1e-4
 
@@ -95,7 +95,7 @@ def test_a_change_lands_on_the_point_it_was_made_for(upscale, side):
     result = restored(np.zeros((300, 600, 3), np.float32), points[:1], 64, spotted, made=side, upscale=upscale)[..., 0]
     rows, columns = np.mgrid[: 300 * upscale, : 600 * upscale]
     middle = np.array([(columns * result).sum(), (rows * result).sum()]) / result.sum()
-    back = cv2.invertAffineTransform(alignment(points[0], side))
+    back = cv2.invertAffineTransform(alignment(points[0], (side, side)))
     expected = (back @ (*nose, 1) + 0.5) * upscale - 0.5
     assert np.abs(middle - expected).max() < 0.1
 
@@ -106,7 +106,7 @@ def test_nothing_outside_the_crops_changes_and_strength_scales():
     half = restored(pixels * 0.5, points[1:2], 64, lambda crops: [one + 0.2 for one in crops], strength=0.5)
     change = whole - pixels * 0.5
     assert np.allclose(change, 2 * (half - pixels * 0.5), atol=1e-6) and change.max() == pytest.approx(0.2, abs=1e-5)
-    x, y = alignment(points[1], 64) @ np.stack([*np.mgrid[:300, :600][::-1].reshape(2, -1), np.ones(180000)])
+    x, y = alignment(points[1], (64, 64)) @ np.stack([*np.mgrid[:300, :600][::-1].reshape(2, -1), np.ones(180000)])
     outside = ((x < 0.5) | (y < 0.5) | (x > 62.5) | (y > 62.5)).reshape(300, 600)
     assert not change[outside].any()
 

@@ -84,6 +84,7 @@ def test_best_threshold_is_the_largest_of_the_best():
 def test_accuracy_uses_the_threshold_of_the_other_folds():
     folds = [(np.array([0.9, 0.8]), np.array([0.1, 0.45])), (np.array([0.5, 0.4]), np.array([-0.5, -0.4]))]
     figures = fold_figures(folds)
+    assert figures["threshold"] == [pytest.approx(0.4), pytest.approx(0.8)]
     assert figures["accuracy"] == [pytest.approx(0.75), pytest.approx(0.5)]  # the thresholds are 0.4 and 0.8
     assert figures["auc"] == [1, 1]
     assert "accuracy" not in fold_figures(folds[:1])
