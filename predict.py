@@ -9,7 +9,7 @@ Systems may add flags and words of the project they are from: predict.py -c YAML
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference, photo_files, photo_flags
+from deploy import comparing, inference, photo_files, photo_flags
 from deploy.contract import DynamicGraph
 from deploy.files import Files
 from deploy.results import WRITERS
@@ -57,13 +57,7 @@ def main():
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
     if args.compare:
-        from deploy.comparing import compared
-
-        for line in compared(graph, args):
-            print(line)
-        if remark := inference.remark(graph):
-            logger.info(remark)
-        return 0
+        return comparing.run(graph, args)
     samples, styles, left_out = gathered(
         graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from deploy.contract import Contract, Graph
+from deploy.inference import remark
 from deploy.photo_files import Photos
 from deploy.samples import find_samples
 from engine.errors import InputError
@@ -45,6 +46,13 @@ def compared(graph: Graph, args: Any) -> Iterator[str]:
         if threshold is not None:
             verdict = f"threshold {threshold:.3f}: {'same' if cosine >= threshold else 'different'}"
         yield f"{first[0]}  {name}  cosine {cosine:.3f}, {verdict}"
+
+
+def run(graph: Graph, args: Any) -> int:
+    """Print what `compared` finds; exit status 0."""
+    for line in filter(None, (*compared(graph, args), remark(graph))):
+        print(line)
+    return 0
 
 
 def _vectors(graph, path, args):
