@@ -1,7 +1,10 @@
 """Speed of a graph in Paddle Inference against the machine's limit."""
 
+import io
 import tempfile
+from argparse import Namespace
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,16 +12,57 @@ from typing import Any
 import numpy as np
 import paddle
 
+from deploy import inference, photo_files, photo_flags
 from deploy.export import describe, save, seeded_inputs, write_contract
 from deploy.predictor import Predictor, keep_memory
+from deploy.samples import find_samples
+from engine import images
+from engine.face_detection import Finder
 from engine.measuring import Limit, Row, dense_gflop, measure
 from engine.system import Exported
 
+PHOTOS = 4
 VARIANTS: dict[str, dict[str, Any]] = {
     "fp32 oneDNN": {},
     "bf16 oneDNN": {"precision": "bf16"},
     "fp32 without oneDNN": {"use_mkldnn": False},
 }
+
+
+def photo_rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int) -> Iterator[Row]:
+    """A row for a whole photo, from its file to the restored one's, and one for the network's share of it.
+
+    Args:
+        exported: of a system that restores faces.
+        title: how the rows begin.
+        pixels: [H, W, 3] RGB in [0, 1], a photo with faces that the detector finds.
+        repeats: of each measurement.
+    """
+    keep_memory()
+    limit = Limit()
+    with tempfile.TemporaryDirectory() as folder:
+        base, photos = Path(folder) / "model" / "inference", Path(folder) / "photos"
+        base.parent.mkdir()
+        save(exported, base, legacy=False)
+        write_contract(base, describe(exported, base))
+        for number in range(PHOTOS):
+            images.write_image(photos / f"{number}.png", pixels)
+        predictor = Predictor(base.with_suffix(".json"))
+        flags = {name: flag.default for name, flag in {**photo_flags.FLAGS, **inference.FLAGS}.items()}
+        args = Namespace(**flags | {"output_dir": f"{folder}/out", "aligned": False})
+        samples = find_samples(predictor.contract, photos)
+
+        def whole():
+            with redirect_stdout(io.StringIO()):
+                photo_files.run(predictor, samples, args)
+
+        faces = len(Finder().find(pixels))
+        port = predictor.contract.picture
+        crops = [{port.name: np.zeros((1, *port.shape[1:]), np.float32)}] * (faces * PHOTOS)
+        for name, work in (("photos", whole), ("their network alone", lambda: [predictor.run(crop) for crop in crops])):
+            timing = measure(limit, work, repeats, warm_up=1)
+            note = f"{60 * PHOTOS / timing.seconds:.0f} photos of {faces} faces a minute"
+            yield Row("photos", f"{title}: {PHOTOS} {name}", timing, None, note)
 
 
 def rows(exported: Exported, title: str, reference: Callable, repeats: int) -> Iterator[Row]:

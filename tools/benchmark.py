@@ -17,7 +17,10 @@ import engine  # noqa: F401, I001  thread environment before Paddle
 import paddle
 
 from data_loader import benchmark as data_rows
+from data_loader.drawn_faces.group import group_photo
 from deploy import benchmark as deploy_rows
+from engine import config as configuration
+from engine.build import build_system
 from engine.cli import Flag, at_least, choice, guarded, read
 from engine.measuring import dense_gflop, rows_of_process, table, write_rows
 from engine.system import Exported, Port
@@ -65,6 +68,14 @@ def metrics(repeats):
     yield from metric_rows.rows(network)
 
 
+def photos(repeats):
+    """A photo of three drawn faces through GPEN-256 and GFPGAN-512 with random weights: time, not beauty."""
+    for name in ("gpen_256", "gfpgan_512"):
+        system = build_system(configuration.load(CONFIGS / f"{name}.yaml"))
+        exported = next(iter(system.inference(system.networks).values()))
+        yield from deploy_rows.photo_rows(exported, name, group_photo(960, 1280)[0], max(1, repeats // 5))
+
+
 GROUPS = {
     "inference": inference,
     "training": training,
@@ -72,6 +83,7 @@ GROUPS = {
     "reader": data_rows.reader_rows,
     "renderer": data_rows.renderer_rows,
     "metrics": metrics,
+    "photos": photos,
 }
 FLAGS = {
     "only": Flag("one group", choice(*GROUPS), metavar="|".join(GROUPS)),

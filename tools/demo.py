@@ -10,9 +10,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
+
+from data_loader.drawn_faces.group import group_photo
+from engine import config as configuration
 from engine import images
 from engine.cli import guarded, read
 from engine.errors import InputError
+from engine.files import write_text
 from test_tipc.checks import METRIC
 from test_tipc.closing_table import SUMMARY, stage_of, table
 
@@ -31,8 +36,8 @@ def scores_of(weights, evaluation):
     return {name: float(value) for name, value in METRIC.findall(run.stdout)}
 
 
-def write_sheet(restored_folder):
-    """Degraded input, output of the exported model and original side by side; returns the file."""
+def write_sheet(restored_folder, photo):
+    """Degraded input, output of the exported model and original side by side, `photo` below; returns the file."""
     rows = []
     for degraded in images.list_images(DATA / "lq")[:SHEET_ROWS]:
         restored = images.read_image(restored_folder / f"{degraded.stem}_predict.png")
@@ -41,9 +46,25 @@ def write_sheet(restored_folder):
             for path in (degraded, DATA / "hq" / degraded.name)
         )
         rows.append([before, restored, original])
+    faces = images.picture_grid(rows, labels=["degraded", "restored", "original"])
+    below = images.resize(photo, (round(len(photo) * faces.shape[1] / photo.shape[1]), faces.shape[1]), "area")
     path = FOLDER / "before_after.png"
-    images.write_image(path, images.picture_grid(rows, labels=["degraded", "restored", "original"]))
+    images.write_image(path, np.concatenate([faces, below]))
     return path
+
+
+def whole_photo(model):
+    """A drawn photo of three people, degraded as in training, and what the exported model makes of it, side by side."""
+    photo, points = group_photo(320, 480)
+    ranges = configuration.load("configs/gpen_lite.yaml").data.validation.degradation
+    before = ranges.degraded(photo, np.random.default_rng(5))
+    images.write_image(FOLDER / "photo.png", before)
+    write_text(FOLDER / "points.json", json.dumps({"photo.png": points.tolist()}))
+    words = ["--model_dir", model, "--img", FOLDER / "photo.png", "--points", FOLDER / "points.json", "-o", FOLDER]
+    run = subprocess.run([sys.executable, "infer.py", *map(str, words)], capture_output=True, text=True)
+    if run.returncode:
+        raise InputError(f"restoring {FOLDER / 'photo.png'} failed: {run.stderr.strip()}")
+    return images.picture_grid([[before, images.read_image(FOLDER / "photo_predict.png")]])
 
 
 def main(argv=None):
@@ -57,7 +78,8 @@ def main(argv=None):
         return 1
     start = stage_of(report, "train")["facts"]["start"]
     before = scores_of(start, stage_of(report, "eval")) if start else {}
-    sheet = write_sheet(Path(stage_of(report, "infer")["facts"]["folder"]))
+    photo = whole_photo(stage_of(report, "export")["facts"]["folder"])
+    sheet = write_sheet(Path(stage_of(report, "infer")["facts"]["folder"]), photo)
     print("\n".join(["", *table(report, before, sheet)]))
     return 0
 

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from data_loader.drawn_faces.group import group_photo
 from engine import images
 from engine.errors import InputError
 from test_tipc.closing_table import SUMMARY, table
+from tests.script_calls import call
 from tools import demo
 
 SCORES = {"psnr/degraded": 20.0, "psnr/restored": 23.0, "ssim/degraded": 0.5, "ssim/restored": 0.75}
@@ -33,6 +35,12 @@ def report(tmp_path, monkeypatch):
     return {"ok": True, "stages": stages}
 
 
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch):
+    """The whole photo of the demonstration needs an exported model; `make demo` has one."""
+    monkeypatch.setattr(demo, "whole_photo", lambda folder: np.ones((200, 600, 3), np.float32))
+
+
 def write(report):
     SUMMARY.parent.mkdir(parents=True, exist_ok=True)
     SUMMARY.write_text(json.dumps(report))
@@ -49,8 +57,10 @@ def test_table_of_a_run_from_random_weights(report, capsys):
     assert any("random weights" in line for line in lines)
     assert any(line.startswith("images per second") and "9.0 (infer_fast" in line for line in lines)
     sheet = images.read_image("results/demo/before_after.png")
-    columns = [float(np.median(part)) for part in np.array_split(sheet[-6:], 3, axis=1)]
+    below = round(sheet.shape[1] / 3)
+    columns = [float(np.median(part)) for part in np.array_split(sheet[-below - 6 : -below], 3, axis=1)]
     assert columns[0] < columns[1] < columns[2]
+    assert sheet[-below:].min() == 1  # where the photo of three stands
 
 
 def test_table_names_the_starting_weights_and_both_scores(report):
@@ -71,3 +81,19 @@ def test_no_chain_is_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="run make demo"):
         demo.main([])
+
+
+@pytest.mark.slow
+def test_a_whole_photo_is_restored(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    words = ["-c", "configs/gpen_lite.yaml", "--pretrained=weights/lite/gpen_lite.pdparams"]
+    assert call("export_model", *words, "--save_inference_dir", tmp_path / "model").returncode == 0
+    monkeypatch.setattr(demo, "FOLDER", tmp_path)
+    found = demo.whole_photo(tmp_path / "model")
+    photo, points = group_photo(320, 480)
+    before, after = (images.read_image(tmp_path / name) for name in ("photo.png", "photo_predict.png"))
+    assert found.shape[1] >= 960 and after.shape == photo.shape
+    for face in points:  # nearer to the original on every face
+        (left, top), (right, bottom) = face.min(axis=0).astype(int), face.max(axis=0).astype(int)
+        errors = [np.square(one - photo)[top:bottom, left:right].mean() for one in (before, after)]
+        assert errors[1] < errors[0]
