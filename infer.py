@@ -7,7 +7,7 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import comparing, inference, photo_files, photo_flags
+from deploy import comparing, inference, photo_files, photo_flags, video
 from deploy.files import Files
 from deploy.predictor import PRECISIONS, Predictor, keep_memory
 from deploy.samples import gathered
@@ -49,8 +49,8 @@ def main():
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
     folder = predictor.program_file.parent
-    if args.compare:
-        return comparing.run(predictor, args)
+    if args.compare or args.video:
+        return (comparing if args.compare else video).run(predictor, args)
     samples, styles, left_out = gathered(
         predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
     )

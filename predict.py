@@ -9,7 +9,7 @@ Systems may add flags and words of the project they are from: predict.py -c YAML
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import comparing, inference, photo_files, photo_flags
+from deploy import comparing, inference, photo_files, photo_flags, video
 from deploy.contract import DynamicGraph
 from deploy.files import Files
 from deploy.results import WRITERS
@@ -56,8 +56,8 @@ def main():
     system = build_system(config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
-    if args.compare:
-        return comparing.run(graph, args)
+    if args.compare or args.video:
+        return (comparing if args.compare else video).run(graph, args)
     samples, styles, left_out = gathered(
         graph.contract, args, lambda path: DynamicGraph(graphs[path.removeprefix("../")]), config.seed
     )

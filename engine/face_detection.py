@@ -106,6 +106,11 @@ class Finder:
                 found += [_turned_back(face, quarters, pixels.shape[:2]) for face in turned]
         return [face for face in _best(found) if np.max(face.box[2:] - face.box[:2]) >= self.min_face]
 
+    def again(self, pixels: np.ndarray, face: Face) -> Face | None:
+        """A face of the picture before, found again where it was; None where it is not there."""
+        found, turn = self._again(pixels, face, THRESHOLD)
+        return found if turn < 180 else None
+
     def face_in(self, pixels: np.ndarray, box: Sequence[float]) -> Face:
         """The face inside a box x0, y0, x1, y1 that is known to hold one; where none is found, a mean face's points."""
         corner, size = np.array(box[:2], float), np.array(box[2:], float) - box[:2]
