@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from data_loader.drawn_faces.group import group_photo
 from data_loader.drawn_faces.rendering import render
+from data_loader.group_photo import group_photo
 from deploy.tracking import Tracker
 from engine.face_alignment import alignment
 from engine.face_detection import Finder

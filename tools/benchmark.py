@@ -17,7 +17,7 @@ import engine  # noqa: F401, I001  thread environment before Paddle
 import paddle
 
 from data_loader import benchmark as data_rows
-from data_loader.drawn_faces.group import group_photo
+from data_loader.group_photo import group_photo
 from deploy import benchmark as deploy_rows
 from engine import config as configuration
 from engine.build import build_system

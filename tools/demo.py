@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from data_loader.drawn_faces.group import group_photo
+from data_loader.group_photo import group_photo
 from engine import config as configuration
 from engine import images
 from engine.cli import guarded, read

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data_loader.drawn_faces.group import group_photo
+from data_loader.group_photo import group_photo
 from engine import images
 from engine.errors import InputError
 from test_tipc.closing_table import SUMMARY, table
