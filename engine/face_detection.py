@@ -28,6 +28,7 @@ CROP = 320  # px of the crop in which a face is found again
 SHARE = 0.7  # of the crop that the face is high
 SETTLED = 5.0  # degrees by which the eye line of a settled face may still turn
 LARGEST = 8192  # px a crop may have before it is averaged; larger faces are sampled
+FAINT = 0.02  # score from which a face counts where the score itself is asked for
 SURE = 0.3  # score from which a face counts inside a box that is known to hold one
 
 
@@ -105,6 +106,12 @@ class Finder:
                 turned, _ = self._found(np.ascontiguousarray(np.rot90(pixels, quarters)))
                 found += [_turned_back(face, quarters, pixels.shape[:2]) for face in turned]
         return [face for face in _best(found) if np.max(face.box[2:] - face.box[:2]) >= self.min_face]
+
+    def score(self, pixels: np.ndarray) -> float:
+        """How sure the detector is, 0 to 1, that a picture [H, W, 3] which a face would fill holds one."""
+        kernel = "area" if min(pixels.shape[:2]) > CROP else "linear"
+        found = self._detected(images.resize(pixels, (CROP, CROP), kernel), FAINT)
+        return max((face.score for face in found), default=0.0)
 
     def again(self, pixels: np.ndarray, face: Face) -> Face | None:
         """A face of the picture before, found again where it was; None where it is not there."""

@@ -8,40 +8,30 @@ Differs: a face that is not found counts as 0; the project does not say what it 
 
 import cv2
 import numpy as np
-import skimage.data
-from skimage.feature import Cascade
 
-SMALLEST_SIDE = 64  # smaller pictures are enlarged: the cascade's window has 24 pixels
-SMALLEST_FACE = 0.4  # of the side
+from engine.errors import InputError
+from engine.face_detection import Finder
+from metric.scorer import Missing
 
 
-class CascadeDetector:
-    """scikit-image's bundled frontal-face cascade of local binary patterns; it knows yes and no: 1 or 0.
+class YuNetDetector:
+    """YuNet, the detector that finds the faces of whole photos; its own score.
 
-    Source: Liao et al. 2007 (multi-block local binary patterns); OpenCV's lbpcascade_frontalface.
+    Source: Wu et al. 2023 (YuNet).
     """
 
-    name = "frontal-face cascade of scikit-image"
+    name = "YuNet 2023mar"
 
     def __init__(self):
-        """Read the cascade from the package."""
-        self.cascade = Cascade(skimage.data.lbp_frontal_face_cascade_filename())
+        """Open the detector; Missing says what to install."""
+        try:
+            self.finder = Finder()
+        except InputError as error:
+            raise Missing(str(error)) from error
 
     def __call__(self, pictures):
-        """[N, H, W, 3] uint8 -> [N] float, 1 where a face is found."""
-        return np.float64([self._finds(picture) for picture in pictures])
-
-    def _finds(self, picture):
-        factor = max(1.0, SMALLEST_SIDE / min(picture.shape[:2]))
-        if factor > 1:
-            picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
-        side = min(picture.shape[:2])
-        least = int(SMALLEST_FACE * side)
-        return bool(
-            self.cascade.detect_multi_scale(
-                img=picture, scale_factor=1.1, step_ratio=1, min_size=(least, least), max_size=(side, side)
-            )
-        )
+        """[N, H, W, 3] uint8 -> [N] float in [0, 1]."""
+        return np.float64([self.finder.score(np.float32(picture) / 255) for picture in pictures])
 
 
 class SCRFDDetector:

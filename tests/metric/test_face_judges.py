@@ -16,9 +16,9 @@ from metric.scorer import Missing
 
 
 def test_names():
-    assert open_detector("cascade").name == "frontal-face cascade of scikit-image"
+    assert open_detector("yunet").name == "YuNet 2023mar"
     assert open_detector("none") is None and open_recogniser("none") is None
-    with pytest.raises(InputError, match="--detector haar: expected one of cascade, insightface:FILE, none"):
+    with pytest.raises(InputError, match="--detector haar: expected one of yunet, insightface:FILE, none"):
         open_detector("haar")
     with pytest.raises(InputError, match="--recogniser cascade: expected one of the NAME of a configs"):
         open_recogniser("cascade")
