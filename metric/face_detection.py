@@ -9,30 +9,6 @@ Differs: a face that is not found counts as 0; the project does not say what it 
 import cv2
 import numpy as np
 
-from engine.errors import InputError
-from engine.face_detection import Finder
-from metric.scorer import Missing
-
-
-class YuNetDetector:
-    """YuNet, the detector that finds the faces of whole photos; its own score.
-
-    Source: Wu et al. 2023 (YuNet).
-    """
-
-    name = "YuNet 2023mar"
-
-    def __init__(self):
-        """Open the detector; Missing says what to install."""
-        try:
-            self.finder = Finder()
-        except InputError as error:
-            raise Missing(str(error)) from error
-
-    def __call__(self, pictures):
-        """[N, H, W, 3] uint8 -> [N] float in [0, 1]."""
-        return np.float64([self.finder.score(np.float32(picture) / 255) for picture in pictures])
-
 
 class SCRFDDetector:
     """InsightFace's SCRFD as an ONNX file, through onnxruntime: the highest score of all its anchors.

@@ -21,10 +21,11 @@ from engine import config as configuration
 from engine.build import build_system
 from engine.errors import InputError
 from engine.face_alignment import TEMPLATE, face_crop, five_of_68, placed_template
+from engine.face_detection import Finder
 from engine.flags import Flag, at_least
 from engine.images import to_chw
 from engine.weights.networks import trained_networks
-from metric.face_detection import SCRFDDetector, YuNetDetector
+from metric.face_detection import SCRFDDetector
 from metric.identification import ArcFaceFeatures
 from metric.scorer import Missing
 
@@ -36,6 +37,26 @@ FLAGS = {
     "gallery_pictures": Flag("pictures of each drawn person in the gallery", at_least(1), default=3, metavar="N"),
     "detector": Flag("yunet, insightface:FILE or none", default="yunet", metavar="NAME"),
 }
+
+
+class YuNetDetector:
+    """YuNet, the detector that finds the faces of whole photos; its own score.
+
+    Source: Wu et al. 2023 (YuNet).
+    """
+
+    name = "YuNet 2023mar"
+
+    def __init__(self) -> None:
+        """Open the detector; Missing says what to install."""
+        try:
+            self.finder = Finder()
+        except InputError as error:
+            raise Missing(str(error)) from error
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """[N, H, W, 3] uint8 -> [N] float in [0, 1]."""
+        return np.float64([self.finder.score(np.float32(picture) / 255) for picture in pictures])
 
 
 class Recogniser:

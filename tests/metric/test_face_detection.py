@@ -7,7 +7,8 @@ import pytest
 
 from data_loader.drawn_faces.rendering import render
 from engine.images import resize, to_uint8
-from metric.face_detection import SCRFDDetector, YuNetDetector
+from metric.evaluation.face_judges import YuNetDetector
+from metric.face_detection import SCRFDDetector
 from metric.scorer import Missing
 
 needs_detector = pytest.mark.skipif(
