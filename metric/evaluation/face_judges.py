@@ -56,7 +56,7 @@ class YuNetDetector:
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """[N, H, W, 3] uint8 -> [N] float in [0, 1]."""
-        return np.float64([self.finder.score(np.float32(picture) / 255) for picture in pictures])
+        return np.array([self.finder.score(np.asarray(picture, np.float32) / 255) for picture in pictures])
 
 
 class Recogniser:
