@@ -67,13 +67,14 @@ def detector_file(given: str | Path | None = None) -> Path:
     return path
 
 
-def warped(pixels: np.ndarray, matrix: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """[height, width, 3] of a picture, mirrored beyond its border, area-averaged where it is reduced.
+def warped(pixels: np.ndarray, matrix: np.ndarray, size: Sequence[int], mirrors: bool = True) -> np.ndarray:
+    """[height, width, 3] of a picture, area-averaged where it is reduced.
 
     Args:
         pixels: [H, W, 3] in [0, 1].
         matrix: [2, 3] similarity from the picture to the crop.
         size: (height, width).
+        mirrors: what lies beyond the picture's border is its mirror image; False: grey.
     """
     height, width = size
     if max(pixels.shape[:2]) >= WARPED:
@@ -81,9 +82,9 @@ def warped(pixels: np.ndarray, matrix: np.ndarray, size: Sequence[int]) -> np.nd
     times = int(np.clip(np.ceil(1 / np.hypot(*matrix[:, 0]) - 1e-6), 1, max(1, LARGEST // max(size))))
     finer = matrix * times
     finer[:, 2] += (times - 1) / 2
-    large = cv2.warpAffine(
-        pixels, finer, (width * times, height * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
+    border = cv2.BORDER_REFLECT_101 if mirrors else cv2.BORDER_CONSTANT
+    finer_size, grey = (width * times, height * times), (0.5,) * 3
+    large = cv2.warpAffine(pixels, finer, finer_size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=grey)
     return np.clip(images.resize(large, size, "area"), 0, 1)
 
 
@@ -170,7 +171,8 @@ class Finder:
         middle = (CROP - 1) / 2
         target = (MEAN_POINTS - 0.5) * (0.765 * CROP * SHARE, CROP * SHARE) + middle
         matrix = umeyama(face.points, target)
-        crop, found = warped(pixels, matrix, (CROP, CROP)), []
+        crop = warped(pixels, matrix, (CROP, CROP), mirrors=False)  # a cut face and its mirror image look like a face
+        found = []
         for quarters in sides:
             around = self._detected(np.ascontiguousarray(np.rot90(crop, quarters)), threshold)
             found += [_turned_back(one, quarters, (CROP, CROP)) for one in around]
