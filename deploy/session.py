@@ -136,6 +136,11 @@ class Session:
             outputs += [self._filled_in_parts(one) for one in group] if in_parts else self._run(group)
         return outputs
 
+    def run_arrays(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        """The graph itself on arrays [N, ...] of its own inputs, for whoever has tensors."""
+        with self._turn:
+            return self.graph.run(arrays)
+
     def _run(self, group):
         """`run` of pictures of one size."""
         with self._turn:

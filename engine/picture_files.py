@@ -43,6 +43,10 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")  # remarks on damaged tags,
 Image.MAX_IMAGE_PIXELS = None  # `max_pixels` decides, for every format and before anything is decoded
 
 
+class TooManyPixels(InputError):
+    """A picture is larger than `max_pixels`."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A picture as its file has it, upright.
@@ -144,10 +148,13 @@ def decode(content: bytes, name: str | Path, least: int | None = None) -> Pictur
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as file:
             if (pixels := _pixels(file)) > limit:
-                raise ValueError(f"{pixels} pixels, at most {limit}; --max_pixels or {LIMIT} allows more")
+                reason = f"{pixels} pixels, at most {limit}; --max_pixels or {LIMIT} allows more"
+                raise TooManyPixels(f"{name}: not a readable image ({reason})")
             if least is not None:
                 file.draft(None, (least, least))
             return replace(_decoded(file, content), name=str(name))
+    except TooManyPixels:
+        raise
     except Image.UnidentifiedImageError as error:
         kind = "a TIFF of a kind that is not read" if content[:2] in (b"II", b"MM") else f"none of {', '.join(FORMATS)}"
         raise InputError(f"{name}: not a readable image ({kind})") from error

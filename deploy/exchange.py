@@ -1,0 +1,93 @@
+"""What comes with a request and what goes back: pictures as parts or base64 texts, pictures or JSON as asked."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from deploy.files import encoded
+from engine import picture_files
+from engine.errors import InputError
+from engine.picture_files import Picture
+
+PARTS = ("image", "mask", "style", "second")
+MEDIA = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".tif": "image/tiff"}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {name: {"type": "string", "format": "binary"} for name in PARTS},
+                }
+            },
+            "application/json": {
+                "schema": {"type": "object", "required": ["image"],
+                           "properties": {name: {"type": "string", "format": "byte"} for name in PARTS}},
+                "example": {"image": "iVBORw0KGgo..."},
+            },
+        },
+    }
+}  # fmt: skip
+ERRORS: dict[int | str, dict[str, Any]] = {
+    code: {"description": text, "content": {"application/json": {"example": {"error": text}}}}
+    for code, text in {
+        401: "the token is missing", 404: "no such model", 408: "the body did not come in time",
+        413: "the body or the picture is too large", 415: "another content type",
+        422: "a picture or an option that cannot be taken, in one line", 503: "the queue is full; see Retry-After",
+        504: "no answer in time",
+    }.items()
+}  # fmt: skip
+
+
+def picture_of(parts: dict[str, bytes], name: str) -> Picture:
+    """A part of a request as a picture. InputError: it is missing or cannot be read."""
+    if name not in parts:
+        raise InputError(f"{name}: is missing; expected a picture as a part of that name")
+    return picture_files.decode(parts[name], name)
+
+
+async def parts_of(request: Request) -> dict[str, bytes]:
+    """The pictures of a request: parts of multipart/form-data, or base64 texts of a JSON object."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        try:
+            async with request.form(max_files=len(PARTS), max_fields=len(PARTS)) as form:
+                found = {name: value for name, value in form.multi_items() if isinstance(value, UploadFile)}
+                return {name: await value.read() for name, value in found.items() if name in PARTS}
+        except (MultiPartException, HTTPException) as error:
+            raise InputError(f"body: is no multipart form ({getattr(error, 'detail', error)})") from None
+    if kind == "application/json":
+        try:
+            content = json.loads(await request.body())
+            texts = {name: content[name] for name in PARTS if name in content}
+            return {name: base64.b64decode(text, validate=True) for name, text in texts.items()}
+        except (ValueError, TypeError, RecursionError, binascii.Error):
+            raise InputError('body: expected JSON such as {"image": "BASE64"}') from None
+    raise HTTPException(415, f"content type '{kind}'; expected multipart/form-data or application/json")
+
+
+def faces_of(shot_faces: Any) -> list[dict[str, Any]]:
+    """Faces as JSON: box, points, score."""
+    return [
+        {"box": face.box.round(2).tolist(), "points": face.points.round(2).tolist(), "score": round(face.score, 4)}
+        for face in shot_faces or []
+    ]
+
+
+def answered(request: Request, picture: Picture, found: list[dict], ext: str) -> Response:
+    """A picture, or with Accept: application/json its base64 text beside the faces."""
+    content = encoded(picture, ext)
+    if "application/json" in request.headers.get("accept", ""):
+        text = base64.b64encode(content).decode()
+        return Response(
+            json.dumps({"image": text, "media_type": MEDIA[ext], "faces": found}), media_type="application/json"
+        )
+    return Response(content, media_type=MEDIA[ext], headers={"X-Faces": str(len(found))})

@@ -1,0 +1,91 @@
+"""Limits of the service, and the layer that holds bodies and tokens to them before anything is read."""
+
+import hmac
+import json
+from dataclasses import dataclass
+from typing import Any
+
+OPEN = ("/v2/health/",)  # answered without a token
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may cost.
+
+    Attributes:
+        body: bytes of a request.
+        pixels: of a picture.
+        seconds: from the queue to the answer.
+        token: what "Authorization: Bearer" has to say; "": nothing.
+    """
+
+    body: int = 20_000_000
+    pixels: int = 50_000_000
+    seconds: float = 60.0
+    token: str = ""
+
+
+def limited(app: Any, limits: Limits) -> Any:
+    """The application `app` with a layer that answers 401 and 413 by itself; `app` is given back."""
+    app.add_middleware(_Layer, limits=limits)
+    return app
+
+
+class _Layer:
+    """ASGI: counts the bytes of a body as they come."""
+
+    def __init__(self, app, limits):
+        self.app, self.limits = app, limits
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if not self._is_allowed(scope["path"], headers):
+            await _answer(send, 401, "the token is missing or wrong; expected Authorization: Bearer TOKEN")
+            return
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self.limits.body:
+            await _answer(send, 413, self._too_large())
+            return
+        taken, is_answered, is_over = 0, False, False
+
+        async def counted():
+            nonlocal taken, is_over
+            message = await receive()
+            taken += len(message.get("body", b""))
+            is_over = is_over or message["type"] == "http.disconnect"
+            if taken <= self.limits.body:
+                return message
+            if not (is_answered or is_over):
+                await _answer(send, 413, self._too_large())
+            is_over = True
+            return {"type": "http.disconnect"}
+
+        async def noted(message):
+            nonlocal is_answered
+            if not is_over:
+                is_answered = True
+                await send(message)
+
+        try:
+            await self.app(scope, counted, noted)
+        except Exception:
+            if not is_over:  # otherwise the application has been told that its client is gone
+                raise
+
+    def _too_large(self):
+        return f"the body has more than {self.limits.body} bytes"
+
+    def _is_allowed(self, path, headers):
+        wanted = f"Bearer {self.limits.token}".encode()
+        is_free = not self.limits.token or path.startswith(OPEN)
+        return is_free or hmac.compare_digest(headers.get(b"authorization", b""), wanted)
+
+
+async def _answer(send, status, error):
+    body = json.dumps({"error": error}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,118 @@
+"""The Open Inference Protocol (KServe's /v2) over HTTP: tensors in, tensors out, by the model's own contract.
+
+Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md, and its binary tensor extension.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from deploy.contract import fits
+from deploy.limits import Limits
+from deploy.served import Models, Served
+from engine.errors import InputError
+
+HEADER = "inference-header-content-length"
+BODY = {
+    "schema": {"type": "object", "required": ["inputs"]},
+    "example": {"inputs": [{"name": "image", "shape": [1, 3, 64, 64], "datatype": "FP32", "data": [0.5]}]},
+}
+
+
+def add(app: FastAPI, models: Models, limits: Limits) -> None:
+    """Add the routes of /v2."""
+
+    def served(name: str) -> Served:
+        if name not in models.names():
+            raise HTTPException(404, f"model {name}: is not served; expected one of {', '.join(models.names())}")
+        return models.get(name)
+
+    @app.get("/v2/health/live")
+    def live() -> dict[str, bool]:
+        """The process answers."""
+        return {"live": True}
+
+    @app.get("/v2/health/ready")
+    def ready() -> dict[str, bool]:
+        """The models are loaded."""
+        return {"ready": True}
+
+    @app.get("/v2/models/{name}")
+    def metadata(name: str) -> dict[str, Any]:
+        """Inputs and outputs of a model; -1 is any size."""
+        contract = served(name).contract
+        ports = {"inputs": contract.inputs, "outputs": contract.outputs}
+        described = {
+            side: [{"name": port.name, "datatype": "FP32", "shape": list(port.shape)} for port in found]
+            for side, found in ports.items()
+        }
+        return {"name": name, "versions": ["1"], "platform": "paddle", **described}
+
+    @app.get("/v2/models/{name}/ready")
+    def model_ready(name: str) -> dict[str, Any]:
+        """The model is loaded."""
+        return {"name": served(name).name, "ready": True}
+
+    described = {"requestBody": {"required": True, "content": {"application/json": BODY}}}
+
+    @app.post("/v2/models/{name}/infer", openapi_extra=described)
+    async def infer(name: str, request: Request) -> Response:
+        """Run a model on tensors; the binary extension is understood both ways."""
+        one, body = served(name), await request.body()
+        content, arrays = read_request(body, request.headers.get(HEADER), one)
+        results = await run_in_threadpool(one.session.run_arrays, arrays)
+        return written(content, name, results)
+
+
+def read_request(body: bytes, header: str | None, served: Served) -> tuple[dict, dict[str, np.ndarray]]:
+    """(the JSON part, input name -> array) of a request. InputError: it is not one for this model."""
+    if header is not None and not (header.isascii() and header.isdigit() and int(header) <= len(body)):
+        raise InputError(f"{HEADER}: {header[:40]}; expected the number of bytes of the JSON part")
+    end = len(body) if header is None else int(header)
+    try:
+        content, rest = json.loads(body[:end]), body[end:]
+        entries = {entry["name"]: entry for entry in content["inputs"]}
+        arrays = {}
+        for name, entry in entries.items():
+            shape = [int(size) for size in entry["shape"]]
+            if entry["datatype"] != "FP32" or any(size < 0 for size in shape):
+                raise InputError(f"input {name}: {entry['datatype']} {shape}; expected FP32 of sizes from 0")
+            size = (entry.get("parameters") or {}).get("binary_data_size")
+            if size is None:
+                flat = np.array(entry["data"], np.float32).ravel()
+            else:
+                flat, rest = np.frombuffer(rest[: int(size)], "<f4"), rest[int(size) :]
+            arrays[name] = flat.reshape(shape)
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(f"body: is no inference request ({type(error).__name__}: {str(error)[:100]})") from None
+    for port in served.contract.inputs:
+        if port.name not in arrays or not fits(port.shape, arrays[port.name].shape):
+            found = list(arrays[port.name].shape) if port.name in arrays else "nothing"
+            raise InputError(f"input {port.name}: is {found}; expected {list(port.shape)}")
+        if not arrays[port.name].size or not np.isfinite(arrays[port.name]).all():
+            raise InputError(f"input {port.name}: expected finite numbers")
+    return content, {port.name: arrays[port.name] for port in served.contract.inputs}
+
+
+def written(content: dict, name: str, results: dict[str, np.ndarray]) -> Response:
+    """The answer: JSON numbers, or the binary extension where the request asks for it."""
+    asked = content.get("parameters")
+    is_binary = bool(asked.get("binary_data_output")) if isinstance(asked, dict) else False
+    outputs, tail = [], b""
+    for key, array in results.items():
+        entry: dict[str, Any] = {"name": key, "datatype": "FP32", "shape": list(array.shape)}
+        if is_binary:
+            data = np.ascontiguousarray(array, "<f4").tobytes()
+            entry["parameters"], tail = {"binary_data_size": len(data)}, tail + data
+        else:
+            entry["data"] = array.ravel().tolist()
+        outputs.append(entry)
+    head = json.dumps({"model_name": name, "model_version": "1", "outputs": outputs}).encode()
+    if not is_binary:
+        return Response(head, media_type="application/json")
+    return Response(head + tail, media_type="application/octet-stream", headers={HEADER: str(len(head))})

@@ -1,0 +1,149 @@
+"""The models a server holds, and one worker for each that runs requests of several clients together."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy import photo
+from deploy.contract import Contract, Graph
+from deploy.predictor import Predictor
+from deploy.session import Prepared, Session
+from engine.errors import InputError
+
+LARGEST_BATCH, WAIT = 8, 0.010  # pictures that share a run; seconds a picture waits for others
+
+
+class Busy(Exception):
+    """The queue of a model is full."""
+
+
+def kind_of(contract: Contract) -> str:
+    """What a model is for, read off its ports: restore, inpaint, translate, verify or points."""
+    if contract.hole:
+        return "inpaint"
+    if photo.restores(contract):
+        return "restore"
+    first = contract.outputs[0].kind
+    return {"image": "translate", "vector": "verify", "points": "points"}.get(first, "other")
+
+
+class Served:
+    """A model with its worker."""
+
+    def __init__(self, name: str, graph: Graph, places: int, encoders: Mapping[str, Graph] | None = None) -> None:
+        """`places`: requests that may wait; `encoders`: vector input -> the graph that takes it from a picture."""
+        self.encoders = {port: Session(encoder) for port, encoder in (encoders or {}).items()}
+        self.name, self.contract, self.kind = name, graph.contract, kind_of(graph.contract)
+        self.session = Session(graph, LARGEST_BATCH)
+        self.waiting: queue.Queue[tuple[list[Prepared], Future]] = queue.Queue(places)
+        self._ended = threading.Event()
+        self._worker = threading.Thread(target=self._work, name=f"model {name}", daemon=True)
+        self._worker.start()
+
+    def run(self, prepared: Sequence[Prepared], seconds: float) -> list[dict[str, Any]]:
+        """The results of prepared pictures, see `Session.results`.
+
+        Raises:
+            Busy: the queue is full. TimeoutError: no answer within `seconds`. InputError: an output is not finite.
+        """
+        if not prepared:
+            return []
+        future: Future = Future()
+        try:
+            self.waiting.put_nowait((list(prepared), future))
+        except queue.Full:
+            raise Busy(self.name) from None
+        return self.session.results(prepared, future.result(seconds))
+
+    def vectors(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """What the encoders take from a picture, for `Session.prepared`. InputError: the model has none."""
+        if not self.encoders:
+            raise InputError(f"style: model {self.name} takes none from a picture")
+        return {
+            port: encoder.apply({encoder.contract.picture.name: pixels})[encoder.contract.outputs[0].name]
+            for port, encoder in self.encoders.items()
+        }
+
+    def _work(self):
+        """Take what waits, at most LARGEST_BATCH pictures that come within WAIT, and run it together."""
+        while not self._ended.is_set() or not self.waiting.empty():
+            try:
+                batch = [self.waiting.get(timeout=0.2)]
+            except queue.Empty:
+                continue
+            end = time.monotonic() + WAIT
+            while sum(len(prepared) for prepared, _ in batch) < LARGEST_BATCH:
+                try:
+                    batch.append(self.waiting.get(timeout=max(0.0, end - time.monotonic())))
+                except queue.Empty:
+                    break
+            self._run(batch)
+
+    def _run(self, batch):
+        """Run several requests at once; if that fails, each alone, so that one client's fault is its own."""
+        try:
+            outputs = iter(self.session.run([one for prepared, _ in batch for one in prepared]))
+            for prepared, future in batch:
+                future.set_result([next(outputs) for _ in prepared])
+        except Exception as error:
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            for one in batch:
+                self._run([one])
+
+    def end(self) -> None:
+        """Finish what waits, then stop the worker."""
+        self._ended.set()
+        self._worker.join(timeout=60)
+
+
+class Models:
+    """Models by name."""
+
+    def __init__(self, served: Iterable[Served]) -> None:
+        """The models, each with its name."""
+        self.served = {one.name: one for one in served}
+
+    @classmethod
+    def open(cls, folders: Mapping[str, str | Path], places: int = 64, **options: Any) -> "Models":
+        """The exported models of folders by name; a sub-folder `to_*` is the other direction of its model.
+
+        Args:
+            folders: name -> folder of an exported model.
+            options: of deploy.predictor.Predictor.
+        """
+        found = []
+        for name, folder in folders.items():
+            places_of = {name: Path(folder)} | {f"{name}_{one.name}": one for one in sorted(Path(folder).glob("to_*"))}
+            for each, place in places_of.items():
+                graph = Predictor(place, **options)
+                ports = [port for port in graph.contract.inputs if port.encoder]
+                encoders = {port.name: Predictor(place / port.encoder, **options) for port in ports}
+                found.append(Served(each, graph, places, encoders))
+        return cls(found)
+
+    def names(self) -> list[str]:
+        """All names."""
+        return list(self.served)
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Names of the models of a kind, see `kind_of`."""
+        return [name for name, one in self.served.items() if one.kind == kind]
+
+    def get(self, name: str) -> Served:
+        """A model. InputError where there is none of that name."""
+        if name not in self.served:
+            raise InputError(f"model {name}: is not served; expected one of {', '.join(self.served) or 'none'}")
+        return self.served[name]
+
+    def end(self) -> None:
+        """Finish what waits for every model."""
+        for one in self.served.values():
+            one.end()

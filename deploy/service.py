@@ -1,0 +1,259 @@
+"""The HTTP service: pictures in, pictures back (/v1), health, metrics, and its own description.
+
+A request's work is done in threads; pictures of several requests share the network's batches (deploy.served). Nothing
+of a request is written to disk.
+"""
+
+import json
+import logging
+import time
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import prometheus_client as prometheus
+import swagger_ui_bundle
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
+from starlette.staticfiles import StaticFiles
+
+from deploy import inference, open_inference, photo_flags
+from deploy.exchange import BODY, ERRORS, answered, faces_of, parts_of, picture_of
+from deploy.faces import Finder, selected
+from deploy.files import encoded, returned
+from deploy.limits import Limits, limited
+from deploy.photo_road import Road, Shot
+from deploy.photo_sheet import drawn
+from deploy.samples import Sample
+from deploy.served import Busy, Models, Served
+from engine import picture_files
+from engine.errors import InputError
+from engine.picture_files import Picture, TooManyPixels
+
+DEFAULTS = {name: flag.default for name, flag in {**photo_flags.FLAGS, **inference.FLAGS}.items()}
+logger = logging.getLogger("kintsugi")
+
+
+@dataclass
+class Service:
+    """What every route needs."""
+
+    models: Models
+    limits: Limits
+    registry: prometheus.CollectorRegistry
+    finder: Finder | None
+
+    def model(self, kind: str, name: str | None, makes: str | None = None) -> Served:
+        """The model of a request: the one named, else the first of its kind, which makes `makes` if that is asked."""
+        fitting = [self.models.get(one) for one in self.models.of_kind(kind)]
+        if name is not None:
+            if name not in self.models.names():
+                known = ", ".join(self.models.names())
+                raise HTTPException(404, f"model {name}: is not served; expected one of {known}")
+            fitting = [one for one in fitting if one.name == name]
+            if not fitting:
+                raise InputError(f"model {name}: is not for this route; expected one that can {kind}")
+        if makes is not None:
+            known = ", ".join(one.contract.outputs[0].name for one in fitting)
+            fitting = [one for one in fitting if one.contract.outputs[0].name == makes]
+            if not fitting:
+                raise InputError(f"to={makes}: no model makes that; expected one of {known}")
+        if not fitting:
+            raise HTTPException(404, f"no model that can {kind} is served")
+        return fitting[0]
+
+    def shot(self, served: Served, picture: Picture, options: dict, vectors: dict, seed: int) -> Shot:
+        """A picture taken down the road of photos."""
+        road = Road(served.session, Namespace(**DEFAULTS | options), needs_faces=False)
+        road.finder = None if options.get("aligned") else self.finder
+        shot = road.begun(Sample(picture.name, {}, seed=seed, vectors=vectors), picture)
+        road.finish(shot, served.run(road.prepared(shot), self.limits.seconds))
+        return shot
+
+
+Model = Annotated[str | None, Query(description="name of a model; default: the first that fits")]
+Ext = Annotated[str, Query(pattern=r"^\.?(png|jpg|webp|tif)$", description="container of the answer")]
+Which = Annotated[str, Query(pattern=r"^(all|center|largest|\d{1,4}(,\d{1,4}){0,99})$", description="as --faces")]
+Strength = Annotated[float, Query(ge=0, le=1)]
+Scale = Annotated[int, Query(ge=1, le=4)]
+Seed = Annotated[int, Query(ge=0, le=2**31)]
+
+
+def make_app(models: Models, limits: Limits | None = None) -> FastAPI:
+    """The application that serves models.
+
+    Args:
+        models: opened; whoever opened them ends them.
+        limits: see deploy.limits.
+    """
+    limits = limits or Limits()
+    MultiPartParser.spool_max_size = limits.body + 2**16  # a part stays in memory
+    picture_files.allow(limits.pixels)
+    try:
+        finder = Finder()
+    except InputError as error:
+        logger.warning(f"{error}; pictures are taken as one face each")
+        finder = None
+    service = Service(models, limits, prometheus.CollectorRegistry(), finder)
+    app = FastAPI(title="Kintsugi", docs_url=None, redoc_url=None, description=__doc__)
+    app.openapi_version = "3.0.2"
+    _watch(app, service)
+    for add in (_restoring, _translating, _finding):
+        add(app, service)
+    open_inference.add(app, models, limits)
+    _describe(app)
+    return limited(app, limits)
+
+
+def _describe(app):
+    """/docs from files of a package; FastAPI's own page would ask another machine for them."""
+    folder = next(Path(next(iter(swagger_ui_bundle.__path__)), "vendor").glob("swagger-ui-*"))
+    app.mount("/docs/files", StaticFiles(directory=folder))
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title=app.title,
+            swagger_js_url="/docs/files/swagger-ui-bundle.js",
+            swagger_css_url="/docs/files/swagger-ui.css",
+            swagger_favicon_url="/docs/files/favicon-32x32.png",
+        )
+
+
+def _watch(app, service):
+    """Metrics, and what becomes of errors."""
+    labels = ["route", "status"]
+    requests = prometheus.Counter("kintsugi_requests", "answered", labels, registry=service.registry)
+    seconds = prometheus.Histogram("kintsugi_seconds", "per request", ["route"], registry=service.registry)
+    app.state.faces = prometheus.Counter("kintsugi_faces", "found", registry=service.registry)
+    waiting = prometheus.Gauge("kintsugi_queue", "requests that wait", ["model"], registry=service.registry)
+    for name in service.models.names():
+        waiting.labels(name).set_function(service.models.get(name).waiting.qsize)
+
+    def said(status: int, error: object, **headers: str) -> Response:
+        return Response(json.dumps({"error": str(error)}), status, headers, "application/json")
+
+    @app.middleware("http")
+    async def counted(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        began = time.perf_counter()
+        answer = await call_next(request)
+        route = getattr(request.scope.get("route"), "path", "other")
+        requests.labels(route, answer.status_code).inc()
+        seconds.labels(route).observe(time.perf_counter() - began)
+        return answer
+
+    app.add_exception_handler(TooManyPixels, lambda _, error: said(413, error))
+    app.add_exception_handler(InputError, lambda _, error: said(422, error))
+    app.add_exception_handler(Busy, lambda _, error: said(503, f"{error}: its queue is full", **{"Retry-After": "1"}))
+    app.add_exception_handler(TimeoutError, lambda _, error: said(504, f"no answer within {service.limits.seconds} s"))
+    app.add_exception_handler(HTTPException, lambda _, error: said(error.status_code, error.detail))
+
+    @app.get("/metrics", response_class=Response)
+    def metrics() -> Response:
+        """Prometheus: requests, seconds, faces, queue."""
+        return Response(prometheus.generate_latest(service.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
+
+
+def _restoring(app, service):
+    """/v1/restore and /v1/inpaint."""
+
+    @app.post("/v1/restore", responses=ERRORS, openapi_extra=BODY)
+    async def restore(request: Request, model: Model = None, strength: Strength = 1.0, scale: Scale = 1,
+                      faces: Which = "all", aligned: bool | None = None, ext: Ext = "png") -> Response:  # fmt: skip
+        """Restore the faces of a photo, or one aligned face."""
+        parts, served = await parts_of(request), service.model("restore", model)
+        options = {"strength": strength, "upscale": scale, "faces": faces, "aligned": aligned}
+
+        def work():
+            shot = service.shot(served, picture_of(parts, "image"), options, {}, 0)
+            made = returned(shot.picture, shot.made, "kept", shot.shown)
+            app.state.faces.inc(len(shot.found or []))
+            return answered(request, made, faces_of(shot.found), f".{ext.lstrip('.')}")
+
+        return await run_in_threadpool(work)
+
+    @app.post("/v1/inpaint", responses=ERRORS, openapi_extra=BODY)
+    async def inpaint(request: Request, model: Model = None, ext: Ext = "png") -> Response:
+        """Fill a hole: white in the part `mask`, of the picture's size; without it the lower face of every face."""
+        parts, served = await parts_of(request), service.model("inpaint", model)
+
+        def work():
+            picture = picture_of(parts, "image")
+            if "mask" not in parts:
+                if service.finder is None:
+                    raise InputError("mask: is missing, and no face detector is installed to find what to cover")
+                shot = service.shot(served, picture, {"mask": "auto"}, {}, 0)
+                return answered(request, returned(shot.picture, shot.made), faces_of(shot.found), f".{ext.lstrip('.')}")
+            mask = picture_of(parts, "mask").pixels()[..., :1].round()
+            names = {port.kind: port.name for port in served.contract.inputs}
+            given = {names["image"]: picture.pixels(), names["mask"]: mask}
+            (result,) = served.run([served.session.prepared(given, name="image")], service.limits.seconds)
+            made = returned(picture, result[served.contract.outputs[0].name])
+            return answered(request, made, [], f".{ext.lstrip('.')}")
+
+        return await run_in_threadpool(work)
+
+
+def _translating(app, service):
+    """/v1/translate."""
+
+    @app.post("/v1/translate", responses=ERRORS, openapi_extra=BODY)
+    async def translate(request: Request, to: str | None = None, model: Model = None, seed: Seed = 0,
+                        paste: bool = False, faces: Which = "all", ext: Ext = "png") -> Response:  # fmt: skip
+        """Translate the largest face, or with `paste` every face in its place; the style is drawn from `seed`."""
+        parts, served = await parts_of(request), service.model("translate", model, to)
+        options = {"paste": "replace" if paste else None, "faces": faces}
+
+        def work():
+            vectors = served.vectors(picture_of(parts, "style").pixels()) if "style" in parts else {}
+            shot = service.shot(served, picture_of(parts, "image"), options, vectors, seed)
+            made = returned(shot.picture, shot.made, "kept", shot.shown)
+            return answered(request, made, faces_of(shot.found), f".{ext.lstrip('.')}")
+
+        return await run_in_threadpool(work)
+
+
+def _finding(app, service):
+    """/v1/verify and /v1/detect."""
+
+    @app.post("/v1/verify", responses=ERRORS, openapi_extra=BODY)
+    async def verify(request: Request, model: Model = None) -> dict[str, Any]:
+        """Whether `image` and `second` show one person: the cosine, the model's threshold, same or not."""
+        parts, served = await parts_of(request), service.model("verify", model)
+
+        def work():
+            shots = [service.shot(served, picture_of(parts, name), {}, {}, 0) for name in ("image", "second")]
+            one, other = (shot.results[0][served.contract.outputs[0].name] for shot in shots)
+            cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-9))
+            threshold = served.contract.threshold
+            return {
+                "cosine": cosine,
+                "threshold": threshold,
+                "same": None if threshold is None else cosine >= threshold,
+            }
+
+        return await run_in_threadpool(work)
+
+    @app.post("/v1/detect", responses=ERRORS, openapi_extra=BODY)
+    async def detect(request: Request, faces: Which = "all") -> Response:
+        """The faces of a photo as JSON, or with Accept: image/png drawn into it."""
+        parts = await parts_of(request)
+
+        def work():
+            if service.finder is None:
+                raise InputError("no face detector is installed; expected pip install -r requirements-photos.txt")
+            pixels = picture_of(parts, "image").pixels()
+            found = selected(service.finder.find(pixels), pixels.shape[:2], faces)
+            app.state.faces.inc(len(found))
+            if "image/png" in request.headers.get("accept", ""):
+                return Response(encoded(Picture(drawn(pixels, found)), ".png"), media_type="image/png")
+            return Response(json.dumps({"faces": faces_of(found)}), media_type="application/json")
+
+        return await run_in_threadpool(work)

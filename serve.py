@@ -1,0 +1,104 @@
+"""Serve exported models over HTTP: restore, inpaint, translate, detect, verify, and the Open Inference Protocol.
+
+python serve.py
+python serve.py --model gfpgan=inference/gfpgan --model gpen=inference/gpen_256 --port 8000
+
+Without --model the small weights that are shipped are exported once, into the cache folder, and served. The service is
+for this machine alone unless --host says otherwise, which needs --token. docs/serving.md has the routes.
+"""
+
+import hashlib
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import engine  # noqa: F401  thread environment before Paddle
+from deploy.limits import Limits
+from deploy.predictor import keep_memory
+from deploy.served import Models
+from engine.errors import InputError
+from engine.flags import Flag, at_least, guarded, read
+from engine.weights.fetch import cache_folder
+
+ROOT = Path(__file__).resolve().parent
+SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FLAGS = {
+    "model": Flag("an exported model and its name here", metavar="NAME=DIR", many=True),
+    "host": Flag("address to listen at", default="127.0.0.1", metavar="HOST"),
+    "port": Flag("port to listen at; 0: any that is free", at_least(0), default=8000, metavar="N"),
+    "token": Flag("what Authorization: Bearer has to say", metavar="TEXT"),
+    "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
+    "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
+    "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
+    "max_seconds": Flag("from the queue to the answer", float, default=Limits.seconds, metavar="S"),
+    "max_waiting": Flag("requests that may wait for each model", at_least(1), default=64, metavar="N"),
+}
+
+
+def shipped(cache):
+    """Name -> folder of the small models, exported by export_model.py where that was not done for these weights."""
+    found = {}
+    for config in SHIPPED:
+        weights = ROOT / "weights" / "lite" / f"{config}.pdparams"
+        folder = cache / "served" / f"{config}-{hashlib.sha256(weights.read_bytes()).hexdigest()[:12]}"
+        found[config.removesuffix("_lite")] = folder
+        if (folder / "inference.yaml").is_file():
+            continue
+        print(f"exporting {config} into {folder}, once", flush=True)
+        words = ["-c", f"configs/{config}.yaml", f"--pretrained={weights}", f"--save_inference_dir={folder}"]
+        run = subprocess.run([sys.executable, "export_model.py", *words], cwd=ROOT, capture_output=True, text=True)
+        if run.returncode:
+            raise InputError(f"exporting {config} failed: {run.stderr.strip() or run.stdout.strip()}")
+    return found
+
+
+def named(words):
+    """Name -> folder of words NAME=DIR. InputError for another word."""
+    for word in words:
+        if not all(word.partition("=")):
+            raise InputError(f"--model {word}: expected NAME=DIR")
+    return {name: folder for name, _, folder in (word.partition("=") for word in words)}
+
+
+@contextmanager
+def ended_by_signals(server):
+    """SIGINT and SIGTERM let a server finish what it has begun; uvicorn's own way dies of the signal afterwards."""
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main():
+    """Open the models, say where the service is, serve until SIGINT or SIGTERM."""
+    args = read(__doc__, FLAGS)
+    if args.host not in LOOPBACK and not args.token:
+        raise InputError(f"--host {args.host}: other machines can ask; expected --token TEXT beside it")
+    folders = named(args.model)
+    try:
+        import uvicorn
+
+        from deploy.service import make_app
+    except ImportError as error:
+        raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
+    keep_memory()
+    options = {"cpu_threads": args.cpu_threads} if args.cpu_threads else {}
+    models = Models.open(folders or shipped(cache_folder()), args.max_waiting, **options)
+    limits = Limits(args.max_body, args.max_pixels, args.max_seconds, args.token or "")
+    config = uvicorn.Config(make_app(models, limits), args.host, args.port, log_level="warning", server_header=False)
+    socket = config.bind_socket()
+    print(f"serving {', '.join(models.names())} at http://{args.host}:{socket.getsockname()[1]}", flush=True)
+    server = uvicorn.Server(config)
+    server.capture_signals = lambda: ended_by_signals(server)
+    server.run([socket])
+    models.end()
+    return 0
+
+
+if __name__ == "__main__":
+    guarded(main)
