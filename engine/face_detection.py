@@ -27,6 +27,7 @@ MEAN_POINTS = np.array([(0.269, 0.386), (0.721, 0.390), (0.490, 0.590), (0.300, 
 CROP = 320  # px of the crop in which a face is found again
 SHARE = 0.7  # of the crop that the face is high
 SETTLED = 5.0  # degrees by which the eye line of a settled face may still turn
+WARPED = 32767  # px of a picture's side from which OpenCV warps it no more
 LARGEST = 8192  # px a crop may have before it is averaged; larger faces are sampled
 FAINT = 0.02  # score from which a face counts where the score itself is asked for
 SURE = 0.3  # score from which a face counts inside a box that is known to hold one
@@ -66,22 +67,38 @@ def detector_file(given: str | Path | None = None) -> Path:
     return path
 
 
-def warped(pixels: np.ndarray, matrix: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """[height, width, 3] of a picture, mirrored beyond its border, area-averaged where it is reduced.
+def warped(pixels: np.ndarray, matrix: np.ndarray, size: Sequence[int], mirrors: bool = True) -> np.ndarray:
+    """[height, width, 3] of a picture, area-averaged where it is reduced.
 
     Args:
         pixels: [H, W, 3] in [0, 1].
         matrix: [2, 3] similarity from the picture to the crop.
         size: (height, width).
+        mirrors: what lies beyond the picture's border is its mirror image; False: grey.
     """
     height, width = size
+    if max(pixels.shape[:2]) >= WARPED:
+        pixels, matrix = _near(pixels, matrix, size)
     times = int(np.clip(np.ceil(1 / np.hypot(*matrix[:, 0]) - 1e-6), 1, max(1, LARGEST // max(size))))
     finer = matrix * times
     finer[:, 2] += (times - 1) / 2
-    large = cv2.warpAffine(
-        pixels, finer, (width * times, height * times), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
+    border = cv2.BORDER_REFLECT_101 if mirrors else cv2.BORDER_CONSTANT
+    finer_size, grey = (width * times, height * times), (0.5,) * 3
+    large = cv2.warpAffine(pixels, finer, finer_size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=grey)
     return np.clip(images.resize(large, size, "area"), 0, 1)
+
+
+def _near(pixels, matrix, size):
+    """The part of a picture that a crop shows, with as much again on every side to mirror, and the matrix from it."""
+    height, width = size
+    reach = moved(cv2.invertAffineTransform(matrix), np.array([(x, y) for x in (0, width) for y in (0, height)]))
+    low, high = np.floor(reach.min(axis=0)), np.ceil(reach.max(axis=0)) + 1
+    limits = np.array(pixels.shape[1::-1])
+    left, top = np.clip(2 * low - high, 0, limits - 1).astype(int)
+    right, bottom = np.clip(2 * high - low, 1, limits).astype(int)
+    shifted = matrix.copy()
+    shifted[:, 2] += matrix[:, :2] @ (left, top)
+    return pixels[top : max(bottom, top + 1), left : max(right, left + 1)], shifted
 
 
 class Finder:
@@ -154,7 +171,8 @@ class Finder:
         middle = (CROP - 1) / 2
         target = (MEAN_POINTS - 0.5) * (0.765 * CROP * SHARE, CROP * SHARE) + middle
         matrix = umeyama(face.points, target)
-        crop, found = warped(pixels, matrix, (CROP, CROP)), []
+        crop = warped(pixels, matrix, (CROP, CROP), mirrors=False)  # a cut face and its mirror image look like a face
+        found = []
         for quarters in sides:
             around = self._detected(np.ascontiguousarray(np.rot90(crop, quarters)), threshold)
             found += [_turned_back(one, quarters, (CROP, CROP)) for one in around]

@@ -71,6 +71,17 @@ def test_crops_lie_where_the_matrix_says(scale):
     assert np.abs(found[32, :, 0] - expected)[1:-1].max() < 1e-4
 
 
+@pytest.mark.parametrize("left", [300, 32600, 32880])  # px; the last reaches beyond the border and is mirrored there
+def test_photos_wider_than_opencv_warps_give_the_same_crops(left):
+    wide = np.random.default_rng(0).random((60, 33000, 3), np.float32)
+    cut = max(0, left - 1000)
+    turn = np.array([[0.4, 0.3, 0.0], [-0.3, 0.4, 8.0]])
+    turn[:, 2] -= turn[:, :2] @ (left, 0)
+    beside = turn.copy()
+    beside[:, 2] += turn[:, :2] @ (cut, 0)
+    assert np.allclose(warped(wide, turn, (64, 64)), warped(wide[:, cut : cut + 2000], beside, (64, 64)), atol=1e-3)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_network_that_changes_nothing_gives_the_photo(dtype):
     pixels, points = group()

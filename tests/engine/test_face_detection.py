@@ -36,6 +36,19 @@ def test_faces_are_found_however_they_are_turned(degrees, tilted):
     assert sum(error > 0.2 for error in errors) <= 1, errors  # taken for upside down: over 1
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_face_cut_by_the_border_keeps_its_points(side):
+    finder, errors = Finder(), []
+    for identity in range(5):
+        picture, points = drawn(identity, 0)
+        low, high = points[:, 0].min(), points[:, 0].max()
+        eyes = high - low
+        left, right = (int(low - eyes / 4), 400) if side == "left" else (0, int(high + eyes / 4))
+        found = finder.find(np.ascontiguousarray(picture[:, left:right]))
+        errors += [np.hypot(*(face.points + (left, 0) - points).T).mean() / eyes for face in found]
+    assert len(errors) == 5 and sum(error > 0.2 for error in errors) <= 1, errors  # beside its mirror image: 0.4 to 1
+
+
 def test_boxes_are_around_the_points_and_small_faces_are_left_out():
     picture, points = drawn(3, 0, side=128)
     (face,) = Finder().find(picture)
