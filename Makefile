@@ -12,7 +12,7 @@ MODE := lite_train_lite_infer
 MODEL ?=
 CHAIN ?= lite
 
-.PHONY: demo test check lint mutate tipc venv clean
+.PHONY: demo test check lint mutate tipc pictures venv clean
 .DEFAULT_GOAL := demo
 
 demo: export PATH := $(BIN):$(PATH)
@@ -38,6 +38,10 @@ mutate: $(DEVELOPING)
 tipc: export PATH := $(BIN):$(PATH)
 tipc: venv
 	python -m test_tipc.suite $(MODEL) --chain=$(CHAIN)
+
+pictures: venv
+	$(BIN)/python tools/make_lite_data.py
+	$(BIN)/python tools/make_pictures.py
 
 venv: $(INSTALLED)
 

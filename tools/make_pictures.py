@@ -1,0 +1,86 @@
+"""Make the picture of the README from drawn faces and the shipped weights: docs/pictures/before_after.jpg.
+
+python tools/make_pictures.py
+
+Needs lite_data/ (tools/make_lite_data.py). `make pictures` does both.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from data_loader.group_photo import group_photo
+from engine import config as configuration
+from engine import images
+from engine.cli import Flag, guarded, read
+from engine.errors import InputError
+from engine.files import write_text
+
+FLAGS = {"output": Flag("picture to write", default="docs/pictures/before_after.jpg", metavar="FILE")}
+DATA = Path("lite_data/val")
+RESTORED, HOLED, DRAWN = "face_100001.png", "face_100004.png", "face_100007.png"
+SIDE = 240
+
+
+def predicted(name, picture, folder, *words):
+    """What predict.py makes of the file `picture` with the shipped weights of configuration `name`."""
+    weights = f"weights/lite/{name}.pdparams"
+    command = ["predict.py", "-c", f"configs/{name}.yaml", "--pretrained", weights, "--img", picture, "-o", folder]
+    run = subprocess.run([sys.executable, *map(str, [*command, *words])], capture_output=True, text=True)
+    if run.returncode:
+        raise InputError(f"{name}: {run.stderr.strip()}")
+    return images.read_image(next(Path(folder).glob(f"{picture.stem}_*predict*.png")))
+
+
+def row(*shown):
+    """The pictures [H, W, 3] side by side at one height, enlarged smoothly."""
+    return np.concatenate([images.resize(x, (SIDE, round(x.shape[1] * SIDE / len(x))), "cubic") for x in shown], 1)
+
+
+def photo_row(folder):
+    """A drawn photo of three people, degraded, and with its faces restored."""
+    drawn, points = group_photo(SIDE, SIDE * 2)
+    ranges = configuration.load("configs/gfpgan_lite.yaml").data.validation.degradation
+    before, photo = ranges.degraded(drawn, np.random.default_rng(5)), folder / "photo.png"
+    images.write_image(photo, before)
+    write_text(folder / "points.json", json.dumps({photo.name: points.tolist()}))
+    after = predicted("gfpgan_lite", photo, folder / "photo", "--points", folder / "points.json")
+    return row(before, after)
+
+
+def faces_row(folder):
+    """Before and after of a restored face, of a filled hole and of a caricature."""
+    sitter, hole = DATA / "hq" / HOLED, images.read_image(DATA / "mask" / HOLED)
+    holed = np.where(hole > 0.5, 1, images.read_image(sitter))
+    filled = predicted("partialconv_lite", sitter, folder / "hole", "--mask", DATA / "mask" / HOLED)
+    restored = predicted("gfpgan_lite", DATA / "lq" / RESTORED, folder / "face")
+    portrait = DATA / "hq" / DRAWN
+    caricature = predicted("satnet_lite", portrait, folder / "caricature", "--to", "caricature")
+    return (
+        row(images.read_image(DATA / "lq" / RESTORED), restored),
+        row(holed, filled),
+        row(images.read_image(portrait), caricature),
+    )
+
+
+def main(argv=None):
+    """Restore a face and a photo, fill a hole, draw a caricature; write all of them into one picture."""
+    args = read(__doc__, FLAGS, argv)
+    if not DATA.is_dir():
+        raise InputError(f"{DATA}: not there; run python tools/make_lite_data.py")
+    with tempfile.TemporaryDirectory() as name:
+        faces, photo = np.concatenate(faces_row(Path(name)), 1), photo_row(Path(name))
+    width = faces.shape[1]
+    photo = images.resize(photo, (round(len(photo) * width / photo.shape[1]), width), "cubic")
+    images.write_image(args.output, np.concatenate([faces, photo]))
+    print(f"written: {args.output}")
+
+
+if __name__ == "__main__":
+    guarded(main)
