@@ -9,6 +9,7 @@ for this machine alone unless --host says otherwise, which needs --token. docs/s
 
 import hashlib
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -63,6 +64,19 @@ def named(words):
     return {name: folder for name, _, folder in (word.partition("=") for word in words)}
 
 
+def bound(host, port):
+    """A listening socket. asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        raise InputError(f"--host {host} --port {port}: cannot be listened at ({error.strerror})") from None
+    return listener
+
+
 @contextmanager
 def ended_by_signals(server):
     """SIGINT and SIGTERM let a server finish what it has begun; uvicorn's own way dies of the signal afterwards."""
@@ -91,11 +105,11 @@ def main():
     models = Models.open(folders or shipped(cache_folder()), args.max_waiting, **options)
     limits = Limits(args.max_body, args.max_pixels, args.max_seconds, args.token or "")
     config = uvicorn.Config(make_app(models, limits), args.host, args.port, log_level="warning", server_header=False)
-    socket = config.bind_socket()
-    print(f"serving {', '.join(models.names())} at http://{args.host}:{socket.getsockname()[1]}", flush=True)
+    listener = bound(args.host, args.port)
+    print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)
     server = uvicorn.Server(config)
     server.capture_signals = lambda: ended_by_signals(server)
-    server.run([socket])
+    server.run([listener])
     models.end()
     return 0
 

@@ -126,19 +126,22 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
     found: dict[str, list] = {}
     pairs: list[list[np.ndarray]] = []
     count, makes_pictures = 0, bool(graph.contract.of_kind("image", outputs=True))
-    for shot in Photos(graph, samples, args).run():
-        name, count = shot.sample.name, count + 1
-        told = "one face, as it stands" if shot.found is None else _told(shot)
-        signed = not makes_pictures or (signs and shot.found is None)
-        print(f"{name}\t{json.dumps(shot.numbers)}" if signed else f"{name}: {told}, {shot.seconds:.1f} s", flush=True)
-        if shot.found is not None:
-            found[name] = [face.points.round(2).tolist() for face in shot.found]
-            if makes_pictures and len(pairs) < SHEET_ROWS:
-                pairs.append([photo_sheet.small(shot.shown), photo_sheet.small(shot.made)])
-    if found:
-        write_text(Path(args.output_dir) / "faces.json", json.dumps(found) + "\n")
-    if pairs:
-        images.write_image(Path(args.output_dir) / "before_after.png", photo_sheet.sheet(pairs))
+    try:
+        for shot in Photos(graph, samples, args).run():
+            name, count = shot.sample.name, count + 1
+            told = "one face, as it stands" if shot.found is None else _told(shot)
+            is_signed = not makes_pictures or (signs and shot.found is None)
+            line = f"{name}\t{json.dumps(shot.numbers)}" if is_signed else f"{name}: {told}, {shot.seconds:.1f} s"
+            print(line, flush=True)
+            if shot.found is not None:
+                found[name] = [face.points.round(2).tolist() for face in shot.found]
+                if makes_pictures and len(pairs) < SHEET_ROWS:
+                    pairs.append([photo_sheet.small(shot.shown), photo_sheet.small(shot.made)])
+    finally:  # also of a run that is ended early
+        if found:
+            write_text(Path(args.output_dir) / "faces.json", json.dumps(found) + "\n")
+        if pairs:
+            images.write_image(Path(args.output_dir) / "before_after.png", photo_sheet.sheet(pairs))
     kinds = f" ({len(found)} of them whole photos)" if found else ""
     return f"{count} pictures{kinds}, {len(samples) - count} skipped"
 

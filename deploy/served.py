@@ -3,8 +3,9 @@
 import queue
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ class Served:
         self.encoders = {port: Session(encoder) for port, encoder in (encoders or {}).items()}
         self.name, self.contract, self.kind = name, graph.contract, kind_of(graph.contract)
         self.session = Session(graph, LARGEST_BATCH)
+        self.coming = 0  # requests on their way; one that is alone waits for nobody
+        self._count = threading.Lock()
         self.waiting: queue.Queue[tuple[list[Prepared], Future]] = queue.Queue(places)
         self._ended = threading.Event()
         self._worker = threading.Thread(target=self._work, name=f"model {name}", daemon=True)
@@ -61,6 +64,17 @@ class Served:
             raise Busy(self.name) from None
         return self.session.results(prepared, future.result(seconds))
 
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """The block is a request that will ask this model."""
+        with self._count:
+            self.coming += 1
+        try:
+            yield
+        finally:
+            with self._count:
+                self.coming -= 1
+
     def vectors(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """What the encoders take from a picture, for `Session.prepared`. InputError: the model has none."""
         if not self.encoders:
@@ -78,7 +92,7 @@ class Served:
             except queue.Empty:
                 continue
             end = time.monotonic() + WAIT
-            while sum(len(prepared) for prepared, _ in batch) < LARGEST_BATCH:
+            while len(batch) < self.coming and sum(len(prepared) for prepared, _ in batch) < LARGEST_BATCH:
                 try:
                     batch.append(self.waiting.get(timeout=max(0.0, end - time.monotonic())))
                 except queue.Empty:

@@ -70,6 +70,10 @@ class Service:
 
     def shot(self, served: Served, picture: Picture, options: dict, vectors: dict, seed: int) -> Shot:
         """A picture taken down the road of photos."""
+        with served.expected():
+            return self._shot(served, picture, options, vectors, seed)
+
+    def _shot(self, served, picture, options, vectors, seed):
         road = Road(served.session, Namespace(**DEFAULTS | options), needs_faces=False)
         road.finder = None if options.get("aligned") else self.finder
         shot = road.begun(Sample(picture.name, {}, seed=seed, vectors=vectors), picture)

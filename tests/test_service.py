@@ -187,7 +187,7 @@ def bad_requests(content):
 
 @pytest.mark.slow
 def test_a_load_of_good_broken_and_hostile_requests(server, photo):
-    """Every good one gets the same bytes, every bad one its status; memory stays; a cut connection hurts nobody."""
+    """Every good one gets the same picture, every bad one its status; memory stays; a cut connection hurts nobody."""
     content, draw = photo.read_bytes(), random.Random(0)
     wanted, bad = ask(server, "/v1/restore", image=content).content, bad_requests(content)
 
@@ -201,7 +201,9 @@ def test_a_load_of_good_broken_and_hostile_requests(server, photo):
 
     def one(kind):
         if kind == "good":
-            assert ask(server, "/v1/restore", image=content).content == wanted
+            found = decoded(ask(server, "/v1/restore", image=content).content).astype(int)
+            difference = np.abs(found - decoded(wanted))  # a batch of several rounds its sums in another order
+            assert difference.max() <= 1 and (difference > 0).mean() < 0.005
         elif kind == "cut":
             host, port = server[0].removeprefix("http://").split(":")
             with socket.create_connection((host, int(port))) as connection:
@@ -223,11 +225,13 @@ def test_a_load_of_good_broken_and_hostile_requests(server, photo):
     kinds = [*range(len(bad)), "chunked", "cut"]
     for kind in kinds:
         one(kind)
-    before = memory()
-    with ThreadPoolExecutor(16) as clients:
-        asked = [draw.choice(["good", "good", *kinds]) for _ in range(REQUESTS)]
-        list(clients.map(one, asked))
-    assert memory() - before < 300_000, (before, memory())
+    taken = []
+    for _ in range(2):  # the first half fills the threads' pools
+        with ThreadPoolExecutor(16) as clients:
+            list(clients.map(one, [draw.choice(["good", "good", *kinds]) for _ in range(REQUESTS // 2)]))
+        taken.append(memory())
+    print(f"memory {taken} KiB")
+    assert taken[1] - taken[0] < 200_000, taken
     text = httpx.get(f"{server[0]}/metrics").text
     assert 'kintsugi_requests_total{route="/v1/restore",status="200"}' in text and "kintsugi_queue" in text
 

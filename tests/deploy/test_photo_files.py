@@ -136,3 +136,21 @@ def test_faces_of_neighbouring_photos_share_a_batch(tmp_path):
     graph = Changed(64, lambda crops: sizes.append(len(list(crops))) or crops)
     run(graph, tmp_path / "in", tmp_path / "out", points=tmp_path / "points.json", batch_size=4)
     assert sizes == [4, 2]
+
+
+def test_a_run_that_is_ended_early_keeps_what_it_found(tmp_path):
+    _, points = group()
+    for name in "abc":
+        images.write_image(tmp_path / "in" / f"{name}.png", group()[0])
+    (tmp_path / "points.json").write_text(json.dumps({f"{name}.png": points[:1].tolist() for name in "abc"}))
+    left = iter([1, 1])
+
+    def interrupted(crops):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return crops
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Changed(64, interrupted), tmp_path / "in", tmp_path / "out", points=tmp_path / "points.json", batch_size=1)
+    assert sorted(json.loads((tmp_path / "out" / "faces.json").read_text())) == ["a.png", "b.png"]
+    assert (tmp_path / "out" / "before_after.png").exists() and not (tmp_path / "out" / "c_predict.png").exists()
