@@ -92,5 +92,5 @@ def test_mutated_files_end_in_one_line(originals, tmp_path, name):
             except InputError as error:
                 refused += 1
                 assert "\n" not in str(error) and str(path.parent) in str(error), number
-            assert time.monotonic() - began < 5, number
+            assert time.monotonic() - began < 20, number
     assert refused or name == "metrics.jsonl"

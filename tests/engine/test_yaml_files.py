@@ -35,7 +35,7 @@ def test_one_line_and_soon(tmp_path, text, line):
     with pytest.raises(ConfigError, match=line) as caught:
         read_yaml(tmp_path / "a.yaml")
     assert str(caught.value).startswith(str(tmp_path / "a.yaml")) and "\n" not in str(caught.value)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 30
 
 
 def test_aliases_and_merges_of_a_usual_size_are_read(tmp_path):
