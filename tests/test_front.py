@@ -34,3 +34,10 @@ def test_wrong_webcaricature_folder_names_the_right_one(tmp_path):
     assert (status, err.count("\n")) == (2, 1)
     assert f"{tmp_path}: has no folder EvaluationProtocols/" in err
     assert "--root data/WebCaricature" in err
+
+
+def test_training_without_a_configuration_says_which_it_takes(tmp_path):
+    words = ["--data_dir", str(tmp_path / "nowhere"), "--output_dir", str(tmp_path / "run")]
+    status, out, err = ended("train.py", *words)
+    assert status == 2
+    assert (out + err).startswith("no -c: system.gpen.GPEN, configs/gpen_256.yaml; for another: -c configs/NAME.yaml")
