@@ -286,6 +286,13 @@ def test_a_missing_file_names_its_command(published, tmp_path, monkeypatch, capl
     assert fetch_hint(place) == ""
 
 
+def test_a_missing_published_file_names_its_command():
+    command = "; `python tools/fetch_weights.py gfpgan_v1_4` brings it into the cache and prints its path"
+    with pytest.raises(InputError, match="No such file or directory") as caught:
+        read_weights("elsewhere/GFPGANv1.4.pth")
+    assert str(caught.value).endswith(command)
+
+
 def test_the_cache_folder(monkeypatch, tmp_path):
     for name in ("KINTSUGI_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
