@@ -3,6 +3,8 @@
 Importing this package sets the thread environment and imports Paddle, so it comes before any other import of Paddle.
 """
 
+__version__ = "0.1.0"
+
 from engine import runtime
 
 runtime.prepare()

@@ -107,6 +107,7 @@ def parse(
     described = {name: Flag(f"sets {', '.join(keys)}", metavar="VALUE") for name, keys in declared.items()}
     places = {name: replace(table[name], metavar=f"[{name.upper()}]") for name in dialect.places}
     parser = Parser(description, CONFIGURATION | table | described, places)
+    parser.elsewhere = _taken_by
     namespace, words = parser.read(argv)
     _output_as_elsewhere(namespace)
     dialect.place(parser, namespace, words, system.__name__)
@@ -134,6 +135,14 @@ def _config_path(argv):
     """The YAML named by -c or --config, found before the real parse since it declares flags of its own."""
     finder = Parser("", {"config": CONFIGURATION["config"]}, add_help=False)
     return Path(finder.parse_known_args(argv)[0].config or default_config())
+
+
+def _taken_by(word):
+    """Which YAML beside the default one declares the unknown flag, as the end of a sentence, or nothing."""
+    for path in sorted(DEFAULT.parent.glob("*.yaml")):
+        if word.lstrip("-") in (yaml_files.read_yaml(path).get("flags") or {}):
+            return f"; {path} takes it: add -c {path}."
+    return ""
 
 
 def _declared_flags(path):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import peers, yaml_files
+from engine import __version__, peers, yaml_files
 from engine.config import did_you_mean
 from engine.errors import ConfigError, InputError
 from engine.picture_files import MAX_PIXELS, allow
@@ -134,6 +134,8 @@ class Parser(argparse.ArgumentParser):
             **options,
         )
         self.table, self.places = table, places or {}
+        self.elsewhere: Callable[[str], str] = lambda word: ""  # who else takes an unknown flag, for its message
+        self.add_argument("--version", action="version", version=f"Kintsugi {__version__}", help="print it and stop")
         for name, flag in table.items():
             self._add(name, flag)
 
@@ -184,7 +186,7 @@ class Parser(argparse.ArgumentParser):
         if flags_unknown := [word for word in unknown if word.startswith("-") and word != "-"]:
             word = flags_unknown[0].split("=")[0]
             hint = did_you_mean(word, self.known_flags()) or "."
-            raise ConfigError(f"{self.prog}: unknown flag '{word}'{hint} See --help")
+            raise ConfigError(f"{self.prog}: unknown flag '{word}'{self.elsewhere(word) or hint} See --help")
         return namespace, unknown
 
     def complete(self, namespace: argparse.Namespace) -> None:

@@ -1,0 +1,28 @@
+"""The first minute of a newcomer: what mistakes answer, and what the version is."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import engine
+from tests.test_command_lines import ended
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("program", ["train.py", "infer.py", "tools/make_lite_data.py"])
+def test_version(program):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert ended(program, "--version") == (0, f"Kintsugi {project['version']}\n", "")
+    assert engine.__version__ == project["version"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]
+    assert f"## {project['version']} - " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_flag_of_another_configuration_names_it():
+    """The landmark project's command without -c."""
+    status, _, err = ended("train.py", "--model_G", "./demo/model_cn", "--phase1", "8")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "unknown flag '--model_G'; configs/landmark.yaml takes it: add -c configs/landmark.yaml." in err
