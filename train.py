@@ -88,6 +88,8 @@ def main():
     )
     distributed.start(args.device)
     to_console()
+    if args.flags.config is None:
+        logger.info(f"no -c: {args.config.system}, {args.config_path}; for another: -c configs/NAME.yaml")
     with ExitStack() as held:
         return run(args, held)
 

@@ -116,7 +116,7 @@ class TrainingBatches:
         Args:
             dataset: object with `__len__` and `__getitem__((epoch, index))`.
             seed: of the order; the dataset has its own.
-            batch_size: samples a step and process.
+            batch_size: samples per step and process.
             num_workers: processes that prepare samples; None picks a number, 0 works in this process.
             rank: this process.
             world: number of processes.

@@ -18,6 +18,11 @@ def fold_sets(root, image_size, check=None):
     Yields:
         (number from 1, LabelledFaces, (matched, mismatched) pairs of the restricted setting).
     """
+    if not (Path(root) / "EvaluationProtocols").is_dir():
+        raise InputError(
+            f"{root}: has no folder EvaluationProtocols/; expected WebCaricature's folder, which also holds "
+            "OriginalImages/, FacialPoints/ and Filenames/, such as --root data/WebCaricature"
+        )
     people, pairs = files.view2_people(root), files.view2_pairs(root)
     for fold, (tested, listed) in enumerate(zip(people, pairs, strict=True), 1):
         if check:

@@ -52,7 +52,7 @@ def export(
         dict of check ("Paddle 3, oneDNN on, batch 1") -> largest absolute difference.
 
     Raises:
-        InputError: the folder cannot be written, or the network cannot be said in the legacy format.
+        InputError: the folder cannot be written, or the legacy format has no operator for a part of the network.
         ExportMismatch: a difference above TOLERANCE, or not a number.
     """
     folder = Path(folder)

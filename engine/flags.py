@@ -107,7 +107,7 @@ STANDING = {
     "output_dir": Flag("the run folder itself", key="output.dir", metavar="DIR"),
     "pretrained": Flag("weights to start from or to use", metavar="FILE"),
     "iters": Flag("number of training steps", int, key="train.steps", metavar="N"),
-    "batch_size": Flag("samples a step and process", int, key="data.batch_size", metavar="N"),
+    "batch_size": Flag("samples per step and process", int, key="data.batch_size", metavar="N"),
     "precision": Flag("number format of the forward passes", key="train.precision", metavar="fp32|fp16|bf16"),
     "to_static": Flag("capture the networks a system names as static graphs", boolean, key="train.to_static"),
     "seed": Flag("seed of weights, data order, noise and degradations", int, key="seed", metavar="N"),

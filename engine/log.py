@@ -140,7 +140,7 @@ class RunLog:
             epoch: passes through the data begun.
             scalars: name -> mean since the last record.
             rates: optimizer name -> learning rate.
-            timing: dict with reader_cost and batch_cost in seconds, samples a step.
+            timing: dict with reader_cost and batch_cost in seconds, samples per step.
         """
         if not distributed.is_main():
             return

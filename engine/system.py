@@ -135,7 +135,7 @@ class System:
         static: names of networks whose forward may be captured by `train.to_static`: first gradients only.
         scored: pictures, of the batch or of `generate`, that are compared with the batch's `image`.
         shown: columns of a preview, left to right; none: no preview.
-        needed: names of networks that have to be in the weights of whoever does not train.
+        needed: names of networks that a weights file must hold for every use but training.
         costly: those of `measures` that a validation computes only where `train.measures` names them.
         begun: where names and random draws stood when the networks were built; engine.build notes it.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.

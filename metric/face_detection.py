@@ -1,4 +1,4 @@
-"""Does a detector still find a face? A score in [0, 1] a picture, 0 where none is found; the mean is what tables show.
+"""Score how surely a detector still finds a face: in [0, 1] per picture, 0 where none is found; tables show the mean.
 
 A detector takes [N, H, W, 3] uint8 RGB pictures, each of one face that fills most of it, and gives [N] scores.
 

@@ -1,4 +1,4 @@
-"""Whose face is it? Probes against a gallery of other pictures: is the right person the nearest, or among the nearest?
+"""Identify faces: how often the right person of a gallery is the nearest to a probe, or among the nearest.
 
 Source: the landmark inpainting project, table 3 (Top-1 and Top-5 of face identification); Phillips et al. 2000 (FERET)
 for probe, gallery and rank.

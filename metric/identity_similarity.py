@@ -1,4 +1,4 @@
-"""Is a made face still the person of its source? Cosines of a face recognition network's embeddings.
+"""Measure whether a made face is still the person of its source. Cosines of a face recognition network's embeddings.
 
 Source: the seed's trainer.py at a612e62 (made against its own source); Huo et al. 2018 (area under the curve).
 """

@@ -1,4 +1,4 @@
-"""Face verification: does a score tell pairs of one person from pairs of two?
+"""Verify faces: how well a score tells pairs of one person from pairs of two.
 
 Scores are cosines of embeddings; figures are means over folds with their spread (population standard deviation).
 

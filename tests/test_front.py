@@ -26,3 +26,18 @@ def test_flag_of_another_configuration_names_it():
     status, _, err = ended("train.py", "--model_G", "./demo/model_cn", "--phase1", "8")
     assert (status, err.count("\n")) == (2, 1)
     assert "unknown flag '--model_G'; configs/landmark.yaml takes it: add -c configs/landmark.yaml." in err
+
+
+def test_wrong_webcaricature_folder_names_the_right_one(tmp_path):
+    words = ["-c", "configs/sphereface_lite.yaml", "--pretrained", "weights/lite/sphereface_lite.pdparams"]
+    status, _, err = ended("tools/verify_faces.py", *words, "--root", str(tmp_path))
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"{tmp_path}: has no folder EvaluationProtocols/" in err
+    assert "--root data/WebCaricature" in err
+
+
+def test_training_without_a_configuration_says_which_it_takes(tmp_path):
+    words = ["--data_dir", str(tmp_path / "nowhere"), "--output_dir", str(tmp_path / "run")]
+    status, out, err = ended("train.py", *words)
+    assert status == 2
+    assert (out + err).startswith("no -c: system.gpen.GPEN, configs/gpen_256.yaml; for another: -c configs/NAME.yaml")

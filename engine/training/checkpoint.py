@@ -197,7 +197,7 @@ def _write_files(folder, step, networks, ema, train_state, meta):
 
 
 def _put_in_place(saving, folder):
-    """Rename; a folder of the same step steps aside first, under a name by which it is still found."""
+    """Rename; a folder of the same step is first renamed, to a name under which it is still found."""
     if folder.exists():
         aside = folder.with_name(folder.name.replace("step_", "replaced_"))
         shutil.rmtree(aside, ignore_errors=True)

@@ -82,6 +82,9 @@ def published_as(digest: str) -> str:
 def fetch_hint(path: str | Path) -> str:
     """The command that brings a missing weights file, as the end of a message; "" where the manifest has none."""
     for name, entry in read_manifest().items() if MANIFEST.exists() else ():
+        brought = f"; `python tools/fetch_weights.py {name}` brings it"
         if entry.place and Path(entry.place).name == Path(path).name:
-            return f"; `python tools/fetch_weights.py {name}` brings it to {entry.place}"
+            return f"{brought} to {entry.place}"
+        if entry.url and entry.file == Path(path).name:
+            return f"{brought} into the cache and prints its path"
     return ""

@@ -62,7 +62,7 @@ class IdentificationScorer(Scorer):
         self.recogniser, self.gallery, self.find, self.person = recogniser, gallery, find, person
 
     def update(self, batch: dict[str, Any], pictures: dict[str, Any]) -> dict[str, Any]:
-        """0 or 100 a picture and kind."""
+        """0 or 100 per picture and kind."""
         true = true_points(batch, pictures, self.find)
         found: dict[str, list[float]] = {}
         people = [self.person(name) for name in batch["name"]]

@@ -286,6 +286,13 @@ def test_a_missing_file_names_its_command(published, tmp_path, monkeypatch, capl
     assert fetch_hint(place) == ""
 
 
+def test_a_missing_published_file_names_its_command():
+    command = "; `python tools/fetch_weights.py gfpgan_v1_4` brings it into the cache and prints its path"
+    with pytest.raises(InputError, match="No such file or directory") as caught:
+        read_weights("elsewhere/GFPGANv1.4.pth")
+    assert str(caught.value).endswith(command)
+
+
 def test_the_cache_folder(monkeypatch, tmp_path):
     for name in ("KINTSUGI_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -332,11 +339,11 @@ def test_mistakes_in_a_manifest(tmp_path, text, line):
 
 def test_nothing_else_opens_connections():
     """What could open a connection is imported by the download, by the processes of one run that talk to each other
-    (peers.py), and by what asks for this machine's name (owner.py)."""
+    (peers.py), by what asks for this machine's name (owner.py), and by the server, which only listens (serve.py)."""
     pattern = r"^\s*(import|from) (urllib|http|socket|ftplib|requests|aiohttp|httpx)\b"
     places = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in (".venv", "tests")]
     found = {path.name for path in places if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)}
-    assert found == {"download.py", "owner.py", "peers.py"}
+    assert found == {"download.py", "owner.py", "peers.py", "serve.py"}
 
 
 @pytest.mark.slow

@@ -148,12 +148,12 @@ def test_the_seeds_protocol_is_named_leaky(command, root, capsys, monkeypatch):
     assert "seed (leaky)" in capsys.readouterr().out
 
 
-def test_a_single_fold_has_no_accuracy():
+def test_a_single_fold_has_no_accuracy_and_no_threshold():
     shown = face_pairs.line(
         "network", {f"{key}{end}": 0.5 for key in ("tar_far_0.1", "tar_far_1", "auc") for end in ("", "_std")}
     )
     found = [part.strip() for part in shown.split("  ") if part.strip()]
-    assert found[1:] == ["50.00 +- 50.00", "50.00 +- 50.00", "0.500 +- 0.500", "-"]
+    assert found[1:] == ["50.00 +- 50.00", "50.00 +- 50.00", "0.500 +- 0.500", "-", "-"]
 
 
 def test_trained_people_of_a_fold(command, root):
