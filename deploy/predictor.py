@@ -7,6 +7,7 @@ says what goes in and what comes out (deploy/export.py writes it). The network's
 import ctypes
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -168,6 +169,10 @@ class Predictor:
             self.program_file, self.params_file = model, Path(params_file or model.with_suffix(".pdiparams"))
         else:
             self.program_file, self.params_file = model_files(model)
+        other = self.program_file.with_suffix(".json")
+        if not self.program_file.is_file() and other.is_file():
+            print(f"{self.program_file}: is not there; {other.name}, Paddle 3's form of it, is taken", file=sys.stderr)
+            self.program_file = other
         for path in (self.program_file, self.params_file):
             if not path.is_file():
                 raise InputError(f"{path}: no such file; expected one that export_model.py wrote")

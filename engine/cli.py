@@ -100,7 +100,7 @@ def parse(
     path = _config_path(argv)
     declared, implied = _declared_flags(path)
     system = configuration.system_class(path)
-    dialect = system.dialects.get(Path(sys.argv[0]).stem, Dialect())
+    dialect = _dialect(path)
     table = {name: STANDING[name] for name in standing} | dict(own or {}) | dialect.flags
     taken = {f"--{name}" for name in table} | {spelling for flag in table.values() for spelling in flag.aliases}
     declared = {name: keys for name, keys in declared.items() if f"--{name}" not in taken}
@@ -110,6 +110,7 @@ def parse(
     parser.elsewhere = _taken_by
     namespace, words = parser.read(argv)
     _output_as_elsewhere(namespace)
+    _check_words(words, dialect)
     dialect.place(parser, namespace, words, system.__name__)
     dialect.translate(namespace)
     settings = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
@@ -139,10 +140,23 @@ def _config_path(argv):
 
 def _taken_by(word):
     """Which YAML beside the default one declares the unknown flag, as the end of a sentence, or nothing."""
+    name = word.lstrip("-")
     for path in sorted(DEFAULT.parent.glob("*.yaml")):
-        if word.lstrip("-") in (yaml_files.read_yaml(path).get("flags") or {}):
+        if name in (yaml_files.read_yaml(path).get("flags") or {}) or name in _dialect(path).flags:
             return f"; {path} takes it: add -c {path}."
     return ""
+
+
+def _check_words(words, dialect):
+    """ConfigError where bare words are given that this YAML's system does not take, but another one's does."""
+    for path in sorted(DEFAULT.parent.glob("*.yaml")) if words and not dialect.places else ():
+        if len(_dialect(path).places) == len(words):
+            raise ConfigError(f"unknown word '{words[0]}'; {path} takes such words: add -c {path}")
+
+
+def _dialect(path):
+    """What a YAML's system adds to this script."""
+    return configuration.system_class(path).dialects.get(Path(sys.argv[0]).stem, Dialect())
 
 
 def _declared_flags(path):
@@ -168,7 +182,16 @@ def _declared_overrides(namespace, declared, implied):
         value = None if text is None else yaml_files.parse_value(text)
         if value is not None:
             found += [(key, value, f"--{name}={text}") for key in keys]
-    return [(key, value, f"flags_imply.{key}") for key, value in implied.items()] * bool(found) + found
+    return [(key, value, f"flags_imply.{key}") for key, value in _there(implied).items()] * bool(found) + found
+
+
+def _there(implied):
+    """What flags imply, with the training pictures in the place of a folder for validation that is not there."""
+    wanted, instead = implied.get("data.validation.root"), implied.get("data.train.root")
+    if wanted is None or instead is None or Path(wanted).exists() or not Path(instead).exists():
+        return implied
+    print(f"{wanted}: is not there; {instead} is validated on instead", file=sys.stderr)
+    return implied | {"data.validation.root": instead}
 
 
 def _standing_overrides(namespace, table, program_keys):

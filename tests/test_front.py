@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import engine
+from tests.script_calls import call, draw_faces
 from tests.test_command_lines import ended
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,3 +42,38 @@ def test_training_without_a_configuration_says_which_it_takes(tmp_path):
     status, out, err = ended("train.py", *words)
     assert status == 2
     assert (out + err).startswith("no -c: system.gpen.GPEN, configs/gpen_256.yaml; for another: -c configs/NAME.yaml")
+
+
+def test_words_of_another_configuration_name_it():
+    """The landmark project's commands without -c."""
+    status, _, err = ended("predict.py", "models/phase_3", "config.json", "result")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "unknown word 'models/phase_3'; configs/landmark.yaml takes such words: add -c configs/landmark.yaml" in err
+    status, _, err = ended("predict.py", "--mode", "stack")
+    assert (status, err.count("\n")) == (2, 1) and "unknown flag '--mode'; configs/landmark.yaml takes it" in err
+
+
+@pytest.mark.slow
+def test_landmark_training_names_the_folder_it_wants_and_works_without(tmp_path, monkeypatch):
+    for name in ("configs", "weights"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    draw_faces(tmp_path / "datasets", 3)
+    monkeypatch.chdir(tmp_path)
+    small = ["recipe.width=0.0625", "recipe.landmark=none"]
+    words = ["-c", "configs/landmark.yaml", "--phase1=0", "--phase2=0", "--phase3=1", "--batch_size=2", "-o", *small]
+    status, out, err = ended("train.py", *words)
+    assert status == 0, err
+    assert "test_data: is not there; datasets is validated on instead" in err and "step 1" in out
+
+
+@pytest.mark.slow
+def test_the_program_of_an_older_paddle_is_found_under_its_present_name(tmp_path):
+    """The seed's `--model_file model.pdmodel`, where the export wrote model.json."""
+    words = ["-c", "configs/gpen_lite.yaml", "--pretrained=weights/lite/gpen_lite.pdparams"]
+    assert call("export_model", *words, "--save_inference_dir", tmp_path / "model").returncode == 0
+    draw_faces(tmp_path / "in", 1)
+    program = tmp_path / "model" / "inference.pdmodel"
+    files = ["--model_file", program, "--params_file", program.with_suffix(".pdiparams")]
+    result = call("infer", *files, "--image_dir", tmp_path / "in", "--output_dir", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert f"{program}: is not there; inference.json, Paddle 3's form of it, is taken\n" in result.stderr
