@@ -63,7 +63,7 @@ def test_landmark_training_names_the_folder_it_wants_and_works_without(tmp_path,
     words = ["-c", "configs/landmark.yaml", "--phase1=0", "--phase2=0", "--phase3=1", "--batch_size=2", "-o", *small]
     status, out, err = ended("train.py", *words)
     assert status == 0, err
-    assert "test_data: is not there; datasets is validated on instead" in err and "step 1" in out
+    assert "test_data: is not there; datasets is validated on instead" in err and "iter: 1/1" in out
 
 
 @pytest.mark.slow
