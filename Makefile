@@ -20,6 +20,7 @@ demo: venv
 	bash test_tipc/prepare.sh $(GPEN) $(MODE)
 	bash test_tipc/test_train_inference_python.sh $(GPEN) $(MODE)
 	python tools/demo.py
+	python tools/plot_run.py test_tipc/output/norm_train_gpus_0_autocast_fp32 --output results/demo/training.png
 
 test: lint
 	$(BIN)/python -m pytest
