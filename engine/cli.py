@@ -110,7 +110,7 @@ def parse(
     parser.elsewhere = _taken_by
     namespace, words = parser.read(argv)
     _output_as_elsewhere(namespace)
-    _check_words(words, dialect)
+    _check_words(words, dialect, system.__name__)
     dialect.place(parser, namespace, words, system.__name__)
     dialect.translate(namespace)
     settings = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
@@ -147,11 +147,12 @@ def _taken_by(word):
     return ""
 
 
-def _check_words(words, dialect):
+def _check_words(words, dialect, system):
     """ConfigError where bare words are given that this YAML's system does not take, but another one's does."""
     for path in sorted(DEFAULT.parent.glob("*.yaml")) if words and not dialect.places else ():
         if len(_dialect(path).places) == len(words):
-            raise ConfigError(f"unknown word '{words[0]}'; {path} takes such words: add -c {path}")
+            said = f"unknown word '{words[0]}'; {system} takes flags only"
+            raise ConfigError(f"{said}, {path} takes such words: -c {path}")
 
 
 def _dialect(path):

@@ -48,7 +48,7 @@ def test_words_of_another_configuration_name_it():
     """The landmark project's commands without -c."""
     status, _, err = ended("predict.py", "models/phase_3", "config.json", "result")
     assert (status, err.count("\n")) == (2, 1)
-    assert "unknown word 'models/phase_3'; configs/landmark.yaml takes such words: add -c configs/landmark.yaml" in err
+    assert "unknown word 'models/phase_3'; GPEN takes flags only, configs/landmark.yaml takes such words" in err
     status, _, err = ended("predict.py", "--mode", "stack")
     assert (status, err.count("\n")) == (2, 1) and "unknown flag '--mode'; configs/landmark.yaml takes it" in err
 
