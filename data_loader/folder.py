@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+from engine.errors import InputError
 from engine.images import listing, read_fitted
 
 logger = logging.getLogger("kintsugi")
@@ -36,6 +37,9 @@ class ImageFolder:
 
     def __init__(self, folder, size, kernel):  # noqa: D107
         self.folder, self.size, self.kernel = Path(folder), size, kernel
+        if not self.folder.exists():
+            hint = "--data_dir DIR names one, python tools/make_lite_data.py draws lite_data"
+            raise InputError(f"{folder}: no such folder; expected one of images ({hint})")
         listed = listing(folder)
         self.paths = listed.paths
         if listed.left_out:

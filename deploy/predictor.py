@@ -86,7 +86,7 @@ def model_files(folder: str | Path) -> tuple[Path, Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one with inference.json and inference.pdiparams")
+        raise InputError(f"{folder}: no such folder; expected one that export_model.py --save_inference_dir wrote")
     for suffix in PROGRAM_SUFFIXES:
         programs = sorted(path for path in folder.glob(f"*{suffix}") if path.with_suffix(".pdiparams").is_file())
         programs = [path for path in programs if path.stem == "inference"] or programs

@@ -1,8 +1,10 @@
 """The first minute of a newcomer: what mistakes answer, and what the version is."""
 
+import subprocess
 import tomllib
 from pathlib import Path
 
+import paddle
 import pytest
 import yaml
 
@@ -77,3 +79,41 @@ def test_the_program_of_an_older_paddle_is_found_under_its_present_name(tmp_path
     result = call("infer", *files, "--image_dir", tmp_path / "in", "--output_dir", tmp_path / "out")
     assert result.returncode == 0, result.stderr
     assert f"{program}: is not there; inference.json, Paddle 3's form of it, is taken\n" in result.stderr
+
+
+LITE_CONFIG, LITE_FILE = ["-c", "configs/gpen_lite.yaml"], "--pretrained=weights/lite/gpen_lite.pdparams"
+LARGE = ["-c", "configs/gpen_256.yaml"]
+MISTAKES = [  # what a newcomer does: program, words ({} is an empty folder), what the line says of the next step
+    ("predict.py", [*LARGE, "--pretrained=GPEN-BFR-256.pth", "--img=a.png"], "tools/fetch_weights.py gpen_bfr_256"),
+    ("predict.py", [*LITE_CONFIG, "--img=a.png"], "weights/lite/gpen_lite.pdparams"),
+    ("predict.py", [*LARGE, LITE_FILE, "--img=a.png"], "size 64"),
+    ("predict.py", [*LITE_CONFIG, LITE_FILE], "expected --image_dir FOLDER or --img FILE"),
+    (
+        "predict.py",
+        [*LITE_CONFIG, LITE_FILE, "--img={}/a.png", "--output_dir=/proc/x"],
+        "/proc/x: output folder cannot",
+    ),
+    (
+        "train.py",
+        [*LARGE, "--data_dir={}/none", "--output_dir={}/run"],
+        "python tools/make_lite_data.py draws lite_data",
+    ),
+    ("train.py", [*LARGE, "--data_dir={}", "--output_dir={}/run"], "holds no image; expected files ending in"),
+    ("train.py", [*LITE_CONFIG, "-o", "train.step=3"], "Did you mean 'steps'?"),
+    ("infer.py", ["--model_dir={}/none", "--img=a.png"], "export_model.py --save_inference_dir"),
+    ("predict.py", [*LITE_CONFIG, LITE_FILE, "--img=a.png", "--device=gpu"], "expected a GPU or --device cpu"),
+]
+
+
+@pytest.mark.parametrize(("program", "words", "expected"), MISTAKES)
+def test_first_mistakes_name_the_next_step(tmp_path, program, words, expected):
+    if "--device=gpu" in words and paddle.is_compiled_with_cuda():
+        pytest.skip("there is a GPU")
+    status, _, err = ended(program, *(word.replace("{}", str(tmp_path)) for word in words))
+    assert (status, err.count("\n")) == (2, 1) and expected in err, err
+
+
+def test_a_tipc_script_called_from_elsewhere_says_where_to_go(tmp_path):
+    words = ["bash", ROOT / "test_tipc" / "prepare.sh", "x", "lite_train_lite_infer"]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 2 and "is not the project folder; cd to it" in result.stderr
