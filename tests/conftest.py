@@ -1,6 +1,7 @@
 """Shared fixtures. Importing `engine` first sets the thread environment before Paddle is imported."""
 
 import logging
+import signal
 
 import pytest
 
@@ -15,3 +16,9 @@ def unused_log():
     yield
     logger.handlers[:], logger.propagate = before[0], before[2]
     logger.setLevel(before[1])
+
+
+@pytest.fixture(autouse=True)
+def broken_pipes_are_exceptions():
+    """As Python starts; tools/convert_weights.py, run in this process, lets a closed pipe end it."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
