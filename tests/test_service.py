@@ -75,6 +75,12 @@ def photo(tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    """Requests to this machine go to this machine."""
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
 def ask(server, route, **parts):
     files = {name: (f"{name}.png", content) for name, content in parts.items()}
     return httpx.post(f"{server[0]}{route}", files=files, timeout=120)
