@@ -53,7 +53,7 @@ $(INSTALLED): requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	@touch $@
 
-$(DEVELOPING): requirements-dev.txt $(INSTALLED)
+$(DEVELOPING): $(wildcard requirements-*.txt) $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
 	@touch $@
 
