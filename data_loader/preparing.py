@@ -82,8 +82,15 @@ def _done(folder, head):
         raise InputError(f"{path}: was begun with {first[:300] or 'nothing'}; expected {head}, or another folder")
     if whole != text:
         write_text(path, whole)
-    entries = [json.loads(line) for line in lines]
-    return {entry["source"]: entry for entry in entries if all((folder / name).is_file() for name in entry["files"])}
+    entries = {}
+    for number, line in enumerate(lines, 2):
+        try:
+            entry = json.loads(line)
+            if all((folder / name).is_file() for name in entry["files"]):
+                entries[entry["source"]] = entry
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise InputError(f"{path}: line {number} is damaged; expected one that prepare_faces.py wrote") from None
+    return entries
 
 
 def one(name, stem, photos, folder, settings) -> dict:

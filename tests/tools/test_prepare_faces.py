@@ -92,6 +92,18 @@ def test_mistakes_are_one_line(tmp_path):
         assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
+def test_a_damaged_manifest_is_one_line(tmp_path):
+    write_image(tmp_path / "in" / "a.png", np.zeros((40, 40, 3), np.float32))
+    words = [tmp_path / "in", tmp_path / "out", "--size=32", "--aligned", "--workers=1"]
+    assert prepare(*words).returncode == 0
+    manifest = tmp_path / "out" / "manifest.jsonl"
+    manifest.write_text(manifest.read_text() + '["source"]\n')
+    result = prepare(*words)
+    assert result.returncode == 2 and f"{manifest}: line 3 is damaged" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_circles_of_five_points_are_about_those_of_68():
     for identity in range(12):
         landmarks = render(identity, 0, 512).landmarks
