@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +27,15 @@ from engine.weights.fetch import cache_folder
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def seconds(text):
+    """A positive number of seconds."""
+    if not 0 < float(text) < 1e6:
+        raise ArgumentTypeError(f"found {text}, expected a number of seconds above 0")
+    return float(text)
+
+
 FLAGS = {
     "model": Flag("an exported model and its name here", metavar="NAME=DIR", many=True),
     "host": Flag("address to listen at", default="127.0.0.1", metavar="HOST"),
@@ -34,8 +44,8 @@ FLAGS = {
     "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
     "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
     "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
-    "max_seconds": Flag("from the queue to the answer", float, default=Limits.seconds, metavar="S"),
-    "max_waiting": Flag("requests that may wait for each model", at_least(1), default=64, metavar="N"),
+    "max_seconds": Flag("from the queue to the answer", seconds, default=Limits.seconds, metavar="S"),
+    "max_requests": Flag("requests at work at one time", at_least(1), default=Limits.requests, metavar="N"),
 }
 
 
@@ -61,6 +71,9 @@ def named(words):
     for word in words:
         if not all(word.partition("=")):
             raise InputError(f"--model {word}: expected NAME=DIR")
+    names = [word.partition("=")[0] for word in words]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--model {twice[0]}: is named twice; expected another name for each")
     return {name: folder for name, _, folder in (word.partition("=") for word in words)}
 
 
@@ -102,8 +115,8 @@ def main():
         raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
     keep_memory()
     options = {"cpu_threads": args.cpu_threads} if args.cpu_threads else {}
-    models = Models.open(folders or shipped(cache_folder()), args.max_waiting, **options)
-    limits = Limits(args.max_body, args.max_pixels, args.max_seconds, args.token or "")
+    models = Models.open(folders or shipped(cache_folder()), **options)
+    limits = Limits(args.max_body, args.max_pixels, args.max_seconds, args.max_requests, args.token or "")
     config = uvicorn.Config(make_app(models, limits), args.host, args.port, log_level="warning", server_header=False)
     listener = bound(args.host, args.port)
     print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)

@@ -16,12 +16,14 @@ class Limits:
         body: bytes of a request.
         pixels: of a picture.
         seconds: from the queue to the answer.
+        requests: at work at one time; further ones are sent away. Fewer than the 40 threads that do the work.
         token: what "Authorization: Bearer" has to say; "": nothing.
     """
 
     body: int = 20_000_000
     pixels: int = 50_000_000
     seconds: float = 60.0
+    requests: int = 32
     token: str = ""
 
 
@@ -35,7 +37,7 @@ class _Layer:
     """ASGI: counts the bytes of a body as they come."""
 
     def __init__(self, app, limits):
-        self.app, self.limits = app, limits
+        self.app, self.limits, self.running = app, limits, 0
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -49,6 +51,17 @@ class _Layer:
         if length.isdigit() and int(length) > self.limits.body:
             await _answer(send, 413, self._too_large())
             return
+        if scope["method"] == "POST" and self.running >= self.limits.requests:
+            await _answer(send, 503, f"{self.running} requests are at work", (b"retry-after", b"1"))
+            return
+        self.running += 1
+        try:
+            await self._counted(scope, receive, send)
+        finally:
+            self.running -= 1
+
+    async def _counted(self, scope, receive, send):
+        """Run the application; a body that grows too large is answered here."""
         taken, is_answered, is_over = 0, False, False
 
         async def counted():
@@ -84,8 +97,8 @@ class _Layer:
         return is_free or hmac.compare_digest(headers.get(b"authorization", b""), wanted)
 
 
-async def _answer(send, status, error):
+async def _answer(send, status, error, *more):
     body = json.dumps({"error": error}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})

@@ -281,10 +281,30 @@ def test_sigterm_finishes_what_it_has_begun_and_tokens_are_asked_for(models, pho
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.slow
+def test_more_requests_than_may_be_at_work_are_sent_away(models, photo, tmp_path):
+    with serving({"gpen": models["gpen"]}, tmp_path / "log", "--max_requests=1") as (address, _):
+        host, port = address.removeprefix("http://").split(":")
+        files = {"image": ("a.png", photo.read_bytes())}
+        assert httpx.post(f"{address}/v1/restore", files=files, timeout=120).status_code == 200
+        with socket.create_connection((host, int(port))) as connection:  # a client that does not end its request
+            head = (
+                b"POST /v1/restore HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n["
+            )
+            connection.sendall(head)
+            end, answer = time.monotonic() + 60, None
+            while (answer is None or answer.status_code != 503) and time.monotonic() < end:
+                answer = httpx.post(f"{address}/v1/restore", files=files, timeout=120)
+            assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+            assert httpx.get(f"{address}/v2/health/live").status_code == 200
+
+
 def test_mistakes_are_one_line(tmp_path):
     for words, expected in (
         (["--host=0.0.0.0"], "--host 0.0.0.0: other machines can ask; expected --token TEXT beside it"),
         (["--model=gpen"], "--model gpen: expected NAME=DIR"),
+        (["--model=a=x", "--model=a=y"], "--model a: is named twice"),
+        (["--max_seconds=0"], "--max_seconds: found 0, expected a number of seconds above 0"),
         ([f"--model=a={tmp_path}"], str(tmp_path)),
     ):
         result = call("serve", *words)
