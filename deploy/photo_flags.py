@@ -39,7 +39,7 @@ FLAGS = {
                          default="lanczos", metavar="none|lanczos"),
     "paste": Flag("what goes into the photo: the network's change, the default of models that restore or fill, or the "
                   "made face as it is; SATNet's faces go into the photo only with this flag",
-                  choice(*photo.PASTES), metavar="|".join(photo.PASTES)),
+                  choice(*photo.PASTES), bare="replace", metavar="|".join(photo.PASTES)),
     "video": Flag("a film instead of pictures (requirements-video.txt)", metavar="FILE"),
     "save_faces": Flag("also write each face before and after, below faces/", boolean, default=False),
     "draw_boxes": Flag("also write each photo with its faces numbered, NAME_boxes.png", boolean, default=False),

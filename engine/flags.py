@@ -85,6 +85,7 @@ class Flag:
         metavar: how help shows its value.
         required: it has to be given.
         many: takes several values; a list, empty where it is not given.
+        bare: value where the flag stands without one.
     """
 
     help: str
@@ -95,6 +96,7 @@ class Flag:
     metavar: str | None = None
     required: bool = False
     many: bool = False
+    bare: str | None = None
 
 
 STANDING = {
@@ -145,7 +147,8 @@ class Parser(argparse.ArgumentParser):
         if flag.many:
             form = {"nargs": "+", "action": "extend"}
         else:
-            form = {"nargs": "?", "const": True} if flag.kind is boolean else {}
+            bare = True if flag.kind is boolean else flag.bare
+            form = {} if bare is None else {"nargs": "?", "const": bare}
             shown += f" (default: {flag.default})" if flag.default not in (None, False, "") else ""
         self.add_argument(
             *(spelling for spelling in flag.aliases if not spelling.startswith("--")),

@@ -121,7 +121,7 @@ def test_a_caricature_of_a_photo(points, tmp_path):
     result = lite("satnet_lite", *points)
     assert result.returncode == 0 and "group.png: 3 faces, 1 restored" in result.stdout, result.stderr
     assert images.read_image(tmp_path / "out" / "group_predict.png").shape == (56, 48, 3)
-    result = lite("satnet_lite", *points, "--paste=replace", "--faces=0,1")
+    result = lite("satnet_lite", *points, "--paste", "--faces=0,1")
     assert result.returncode == 0 and "style: drawn, seed 0" in result.stdout
     before, after = group()[0], images.read_image(tmp_path / "out" / "group_predict.png")
     changed = [np.abs(after - before)[y, x].max() > 0.02 for x, y in group()[1].mean(axis=1).astype(int)]
