@@ -311,9 +311,10 @@ def test_mistakes_are_one_line(tmp_path):
 
 
 def test_a_full_queue_a_late_answer_and_a_fault_of_one_client():
-    gate = threading.Event()
+    gate, entered = threading.Event(), threading.Event()
 
     def slow(crops):
+        entered.set()
         gate.wait(30)
         return crops
 
@@ -321,6 +322,7 @@ def test_a_full_queue_a_late_answer_and_a_fault_of_one_client():
     one = [served.session.prepared({"image": np.zeros((8, 8, 3), np.float32)})]
     with pytest.raises(TimeoutError):
         served.run(one, 0.2)  # the worker holds it
+    assert entered.wait(30)
     with pytest.raises(TimeoutError):
         served.run(one, 0.2)  # it waits
     with pytest.raises(Busy):
