@@ -22,6 +22,11 @@ def check_recognises(contract: Contract) -> None:
         raise InputError("--compare: this model does not tell faces apart; expected SphereFace")
 
 
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Of two vectors [D], -1 to 1."""
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-9))
+
+
 def compared(graph: Graph, args: Any) -> Iterator[str]:
     """A line for each pair: names, cosine, threshold, same or different.
 
@@ -41,11 +46,11 @@ def compared(graph: Graph, args: Any) -> Iterator[str]:
     (first,), others = (list(_vectors(graph, path, args)) for path in args.compare)
     threshold = graph.contract.threshold
     for name, vector in others:
-        cosine = float(first[1] @ vector / (np.linalg.norm(first[1]) * np.linalg.norm(vector) + 1e-9))
+        found = cosine(first[1], vector)
         verdict = "no threshold is known for this model"
         if threshold is not None:
-            verdict = f"threshold {threshold:.3f}: {'same' if cosine >= threshold else 'different'}"
-        yield f"{first[0]}  {name}  cosine {cosine:.3f}, {verdict}"
+            verdict = f"threshold {threshold:.3f}: {'same' if found >= threshold else 'different'}"
+        yield f"{first[0]}  {name}  cosine {found:.3f}, {verdict}"
 
 
 def run(graph: Graph, args: Any) -> int:
@@ -62,8 +67,8 @@ def _vectors(graph, path, args):
     samples = find_samples(graph.contract, path if is_folder else None, files)
     for shot in Photos(graph, samples, Namespace(**{**vars(_namespace(args)), "save_faces": False})).run():
         if shot.found is not None and len(shot.found) > 1:
-            print(f"{shot.sample.name}: {len(shot.found)} faces, the {args.faces} counts".replace("all", "largest"),
-                  file=sys.stderr)  # fmt: skip
+            which = "largest" if args.faces == "all" else args.faces
+            print(f"{shot.sample.name}: {len(shot.found)} faces, the {which} counts", file=sys.stderr)
         yield shot.sample.name, shot.results[0][graph.contract.outputs[0].name]
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import prometheus_client as prometheus
 import swagger_ui_bundle
 from fastapi import FastAPI, Query, Request, Response
@@ -24,6 +23,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.staticfiles import StaticFiles
 
 from deploy import inference, open_inference, photo_flags
+from deploy.comparing import cosine
 from deploy.exchange import BODY, ERRORS, answered, faces_of, parts_of, picture_of
 from deploy.faces import Finder, selected
 from deploy.files import encoded, returned
@@ -235,13 +235,9 @@ def _finding(app, service):
         def work():
             shots = [service.shot(served, picture_of(parts, name), {}, {}, 0) for name in ("image", "second")]
             one, other = (shot.results[0][served.contract.outputs[0].name] for shot in shots)
-            cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) + 1e-9))
-            threshold = served.contract.threshold
-            return {
-                "cosine": cosine,
-                "threshold": threshold,
-                "same": None if threshold is None else cosine >= threshold,
-            }
+            found, threshold = cosine(one, other), served.contract.threshold
+            same = None if threshold is None else found >= threshold
+            return {"cosine": found, "threshold": threshold, "same": same}
 
         return await run_in_threadpool(work)
 

@@ -25,7 +25,6 @@ from engine.log import progress
 SUFFIXES = {".mp4", ".mov", ".mkv", ".m4v"}  # written as they came; every other as .mkv
 BT709, LARGE = 1, 720  # colour space of a film that does not name one, from this height on
 QUALITY = {"crf": "17", "preset": "medium"}
-logger = logging.getLogger("kintsugi")
 
 
 def run(graph: Graph, args: Any) -> int:

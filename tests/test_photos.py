@@ -140,6 +140,11 @@ def test_whether_two_pictures_show_one_person(tmp_path):
     cosines = {line.split("  ")[1]: float(line.split("cosine ")[1][:5]) for line in result.stdout.splitlines()[1:5]}
     assert cosines["b.png"] > max(cosines["c.png"], cosines["more/d.png"])
     assert "was trained on drawn faces only" in result.stdout
+    images.write_image(tmp_path / "wall.png", group()[0])
+    (tmp_path / "points.json").write_text(json.dumps({"wall.png": group()[1].tolist()}))
+    both = [tmp_path / "wall.png", tmp_path / "wall.png"]
+    result = lite("sphereface_lite", "--compare", *both, "--points", tmp_path / "points.json")
+    assert "wall.png: 3 faces, the largest counts" in result.stderr
     for name, words, expected in (
         ("sphereface_lite", [tmp_path / "a.png"], "expected a picture and a picture or folder"),
         ("sphereface_lite", [tmp_path, tmp_path / "a.png"], "is a folder; expected a picture first"),
