@@ -105,7 +105,9 @@ class PartialConv2D(nn.Layer):
         divisor = share * self.window if "window" in self._buffers else share
         y = y * (after / (divisor + (1 - after))).expand_as(y)
         if self.bias is not None:
-            reached = after if self.training else after.expand_as(y)  # oneDNN has no kernel for [C, 1, 1] x [N, 1, H, W]
+            reached = (
+                after if self.training else after.expand_as(y)
+            )  # oneDNN has no kernel for [C, 1, 1] x [N, 1, H, W]
             y = y + self.bias.reshape([-1, 1, 1]) * reached
         return y, after
 
@@ -178,7 +180,8 @@ class PartialConvUNet(nn.Layer):
     def __init__(self, settings):
         """`settings`: UNetSettings."""
         super().__init__()
-        self.settings = s = settings
+        self.settings, self.enlarge = settings, doubled  # exported stages do the latter themselves
+        s = settings
         channels = [s.width * min(2**number, 8) for number in range(s.depth)]
         for number, width in enumerate(channels, 1):
             kernel = KERNELS[number - 1] if number <= len(KERNELS) else SMALL_KERNEL
@@ -249,7 +252,7 @@ class PartialConvUNet(nn.Layer):
             skip, skip_mask = features[number - 1], masks[number - 1]
             if self.settings.skips == "raw" and number > 1:
                 skip_mask = paddle.ones_like(skip_mask)
-            parts = [doubled(feature), skip], [doubled(mask), skip_mask]
+            parts = [self.enlarge(feature), skip], [doubled(mask), skip_mask]
             feature, mask = self.stage("dec", number)(*parts)
         return feature, mask
 
