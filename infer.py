@@ -9,7 +9,8 @@ import json
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import comparing, inference, photo_files, photo_flags, video
 from deploy.files import Files
-from deploy.predictor import PRECISIONS, Predictor, keep_memory
+from deploy.flags import PRECISIONS
+from deploy.predictor import Predictor, keep_memory
 from deploy.samples import gathered
 from engine.errors import InputError
 from engine.files import write_text

@@ -16,8 +16,8 @@ import yaml
 from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError, model_validator
 
 from engine.errors import InputError
+from engine.ports import Exported, Fit, Hole, Port, Template
 from engine.settings import Settings
-from engine.system import Exported, Fit, Hole, Port, Template
 from engine.yaml_files import read_yaml
 
 Arrays = Mapping[str, np.ndarray]

@@ -13,7 +13,6 @@ from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, warped
 
 INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all of it further inside
-PASTES = ("difference", "replace")
 
 
 def restores(contract: Contract) -> bool:
@@ -133,3 +132,17 @@ def restore(
     crops = [warped(pixels, matrix, crop_size(contract)) for matrix in places]
     results = session.apply({contract.picture.name: crops})[contract.outputs[0].name] if crops else []
     return pasted(pixels, crops, results, places, strength, upscale, paste)
+
+
+def is_road(contract: Contract, args: Any) -> bool:
+    """Whether pictures take the road of photos: for models that restore or that look at one aligned face, unless
+    --aligned says otherwise; for models that fill holes, with --mask auto.
+
+    Raises:
+        InputError: --aligned=False for another model.
+    """
+    is_for_faces = restores(contract) or contract.template == "sphereface"
+    takes_photos = args.mask == "auto" if contract.hole else is_for_faces
+    if args.aligned is False and not takes_photos:
+        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
+    return takes_photos and (args.aligned is not True or args.mask == "auto")

@@ -59,7 +59,7 @@ class Road:
 
         Args:
             session: of the model.
-            args: with the flags of deploy.photo_flags, `mask` and `blend`.
+            args: with the flags of deploy.flags, `mask` and `blend`.
             needs_faces: False where the faces of every picture are given.
         """
         self.session, self.contract, self.args = session, session.contract, args

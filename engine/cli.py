@@ -1,7 +1,7 @@
 """The command line of programs that work with a configuration.
 
 A program names the standing flags it takes and its own; a YAML file adds short names for its own keys (section
-`flags`), and only those; a system adds what the command lines of its own project say (`System.dialects`).
+`flags`), and only those; a system adds what the command lines of its own project say (its Config's `dialects`).
 """
 
 import sys
@@ -99,8 +99,8 @@ def parse(
     argv = sys.argv[1:] if argv is None else list(argv)
     path = _config_path(argv)
     declared, implied = _declared_flags(path)
-    system = configuration.system_class(path)
-    dialect = _dialect(path)
+    system, recipe = configuration.system_of(path)
+    dialect = _dialect(recipe)
     table = {name: STANDING[name] for name in standing} | dict(own or {}) | dialect.flags
     taken = {f"--{name}" for name in table} | {spelling for flag in table.values() for spelling in flag.aliases}
     declared = {name: keys for name, keys in declared.items() if f"--{name}" not in taken}
@@ -110,8 +110,8 @@ def parse(
     parser.elsewhere = _taken_by
     namespace, words = parser.read(argv)
     _output_as_elsewhere(namespace)
-    _check_words(words, dialect, system.__name__)
-    dialect.place(parser, namespace, words, system.__name__)
+    _check_words(words, dialect, system)
+    dialect.place(parser, namespace, words, system)
     dialect.translate(namespace)
     settings = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
     config = configuration.load(path, settings)
@@ -142,7 +142,7 @@ def _taken_by(word):
     """Which YAML beside the default one declares the unknown flag, as the end of a sentence, or nothing."""
     name = word.lstrip("-")
     for path in sorted(DEFAULT.parent.glob("*.yaml")):
-        if name in (yaml_files.read_yaml(path).get("flags") or {}) or name in _dialect(path).flags:
+        if name in (yaml_files.read_yaml(path).get("flags") or {}) or name in _dialect_of(path).flags:
             return f"; {path} takes it: add -c {path}."
     return ""
 
@@ -150,14 +150,18 @@ def _taken_by(word):
 def _check_words(words, dialect, system):
     """ConfigError where bare words are given that this YAML's system does not take, but another one's does."""
     for path in sorted(DEFAULT.parent.glob("*.yaml")) if words and not dialect.places else ():
-        if len(_dialect(path).places) == len(words):
+        if len(_dialect_of(path).places) == len(words):
             said = f"unknown word '{words[0]}'; {system} takes flags only"
             raise ConfigError(f"{said}, {path} takes such words: -c {path}")
 
 
-def _dialect(path):
-    """What a YAML's system adds to this script."""
-    return configuration.system_class(path).dialects.get(Path(sys.argv[0]).stem, Dialect())
+def _dialect(recipe):
+    """What a system adds to this script, by its Config."""
+    return getattr(recipe, "dialects", {}).get(Path(sys.argv[0]).stem, Dialect())
+
+
+def _dialect_of(path):
+    return _dialect(configuration.system_of(path)[1])
 
 
 def _declared_flags(path):

@@ -4,14 +4,15 @@ Classes are named by dotted paths under `system.` and `data_loader.`; each class
 are described beside the code that uses them. Every mistake is one line that names file, key and what was expected.
 """
 
-import difflib
 import functools
 import hashlib
 import importlib
+import importlib.util
 import json
 import logging
 import typing
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +20,8 @@ import yaml
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, did_you_mean
 from engine.run_config import RunConfig
-from engine.system import System
 from engine.yaml_files import read_yaml
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
@@ -72,12 +72,23 @@ def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
     return found
 
 
-def system_class(path: str | Path) -> type[System]:
-    """The class a YAML file's `system` names. ConfigError where there is none."""
+def recipe_class(dotted: str, label: str) -> type[BaseModel]:
+    """The Config of the system at a dotted path, out of MODULE_recipe.py where that is there: it needs no Paddle."""
+    module_name, _, class_name = str(current_path(dotted)).rpartition(".")
+    with suppress(ModuleNotFoundError):  # of the packages above; `import_class` names them
+        if module_name.startswith("system.") and importlib.util.find_spec(f"{module_name}_recipe"):
+            recipes = vars(importlib.import_module(f"{module_name}_recipe"))
+            if found := recipes.get(f"{class_name}Recipe"):
+                return found
+    return import_class(dotted, ("system.",), label).Config
+
+
+def system_of(path: str | Path) -> tuple[str, type[BaseModel]]:
+    """(class name, Config) of the system a YAML file names. ConfigError where there is none."""
     content = read_yaml(path)
     if "system" not in content:
         raise ConfigError(f"{path}: key 'system' is missing; expected a class below system.")
-    return import_class(content["system"], ("system.",), f"{path}.system")
+    return str(content["system"]).rpartition(".")[2], recipe_class(content["system"], f"{path}.system")
 
 
 def load(path: str | Path, overrides: Iterable[tuple[str, Any, str]] = ()) -> RunConfig:
@@ -109,9 +120,9 @@ def _typed(content, source, labels):
     """Validate the system's and the datasets' own sections with their classes' Config, then the whole."""
     content = dict(content)
     if "system" in content:
-        system = import_class(content["system"], ("system.",), f"{source}.system")
+        recipe = recipe_class(content["system"], f"{source}.system")
         content["system"] = current_path(content["system"])
-        content["recipe"] = validate(system.Config, content.get("recipe") or {}, source, "recipe", labels)
+        content["recipe"] = validate(recipe, content.get("recipe") or {}, source, "recipe", labels)
     data = content.get("data")
     if isinstance(data, dict):
         content["data"] = data = dict(data)
@@ -171,13 +182,6 @@ def _fields_at(kind, location):
 
 def _is_settings(kind):
     return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def did_you_mean(name: object, known: Iterable[object]) -> str:
-    """' Did you mean ...?' for the nearest of `known`, or nothing."""
-    words = {str(item).lstrip("-"): item for item in known}  # dashes make every flag look like every other
-    near = difflib.get_close_matches(str(name).lstrip("-"), words, n=1, cutoff=0.5)
-    return f". Did you mean '{words[near[0]]}'?" if near else ""
 
 
 def as_dict(config: BaseModel) -> dict[str, Any]:

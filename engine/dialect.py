@@ -1,4 +1,4 @@
-"""What a system adds to a script's command line: the words of the project it is from (`System.dialects`)."""
+"""What a system adds to a script's command line: the words of the project it is from (its Config's `dialects`)."""
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence

@@ -15,7 +15,7 @@ import infer
 from deploy.export import describe, export, save, write_contract
 from engine import images
 from engine.errors import InputError
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 from model.gpen.exported import ExportedGPEN
 from model.gpen.network import GPENGenerator
 from tests.deploy.exported_toy import toy

@@ -23,7 +23,8 @@ from engine import config as configuration
 from engine.build import build_system
 from engine.cli import Flag, at_least, choice, guarded, read
 from engine.measuring import dense_gflop, rows_of_process, table, write_rows
-from engine.system import Exported, Port
+from engine.ports import Exported
+from engine.ports import Port
 from engine.training import benchmark as training_rows
 from metric.evaluation import benchmark as metric_rows
 from model.backbones.inception import FIDInception

@@ -21,8 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
 from engine.cli import Flag, boolean, guarded, read
-from engine.config import did_you_mean
-from engine.errors import InputError
+from engine.errors import InputError, did_you_mean
 from engine.weights.convert import convert, inspect
 from engine.weights.files import shown
 from engine.weights.known import known_networks

@@ -17,8 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
 from engine.cli import Flag, boolean, guarded, read
-from engine.config import did_you_mean
-from engine.errors import InputError
+from engine.errors import InputError, did_you_mean
 from engine.weights.fetch import cache_folder, fetch, listing
 from engine.weights.manifest import read_manifest
 

@@ -33,7 +33,7 @@ from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.config import replaced
 from engine.errors import InputError
 from engine.files import check_writable
-from engine.system import BLENDS
+from engine.ports import BLENDS
 from metric.evaluation import face_judges, face_table, registry
 from metric.evaluation.evaluate import evaluate
 from system.landmark_rows import ROWS, Landmarks, completed_faces

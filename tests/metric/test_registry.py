@@ -23,7 +23,7 @@ from metric.scorer import Missing
 from metric.variety import Variety
 from model.sphereface.network import Sphere20a
 from system.satnet import SATNet
-from system.satnet_identity import IdentitySettings
+from system.satnet_recipe import IdentitySettings
 
 RNG = np.random.default_rng(0)
 NEEDS = {"lpips_alex": "lpips_alex", "lpips_vgg": "lpips_vgg", "fid": "inception_fid", "kid": "inception_fid",

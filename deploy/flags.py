@@ -1,12 +1,21 @@
-"""Flags of programs that restore faces in photos, and when they hold."""
+"""Flags of programs that run on pictures: PICTURES for all of them, PHOTOS where faces are found in photos."""
 
 from argparse import ArgumentTypeError
 from typing import Any
 
-from deploy import photo
-from deploy.contract import Contract
-from engine.errors import InputError
-from engine.flags import Flag, at_least, boolean, choice, refuse
+from engine.flags import STANDING, Flag, at_least, boolean, choice, refuse
+from engine.ports import BLENDS
+
+EXTENSIONS = ("auto", "png", "jpg", "webp", "tif")
+COLOURS = ("kept", "free")
+PASTES = ("difference", "replace")
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+def _ending(text):
+    if "/" in text or "\\" in text:
+        raise ArgumentTypeError(f"found '{text}', expected the end of a file's name")
+    return text
 
 
 def _share(text):
@@ -22,7 +31,26 @@ def _which(text):
     return text
 
 
-FLAGS = {
+PICTURES = {  # of every program that runs on pictures and writes pictures
+    "input": Flag("one picture, or a folder of them", aliases=("-i",), metavar="PATH"),
+    "img": Flag("one picture", metavar="FILE"),
+    "image_dir": Flag("folder of pictures, searched to any depth, or of the folders image, mask, style", metavar="DIR"),
+    "mask": Flag("mask picture, white where it is to be filled, for models that take one; or a folder of them, named "
+                 "like the pictures; auto: the lower face of every face found", metavar="FILE|auto"),
+    "white_means": Flag("what white is in a mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
+    "blend": Flag("how a filled hole gets into its picture; default: the model's", choice(*BLENDS),
+                  metavar="|".join(BLENDS)),
+    "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
+    "num_style": Flag("drawn styles a picture, of --seed and the following seeds", at_least(1), default=1, metavar="N"),
+    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
+    "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
+                metavar="|".join(EXTENSIONS)),
+    "suffix": Flag("what the names of results end in: NAME_predict.png", _ending, default="predict", metavar="TEXT"),
+    "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
+                   default="kept", metavar="|".join(COLOURS)),
+    "max_pixels": STANDING["max_pixels"],
+}  # fmt: skip
+PHOTOS = {
     "aligned": Flag("True: every picture is one face; False: whole photos, whose faces are found; default: decided per "
                     "picture, for models that restore faces", boolean),
     "faces": Flag("which faces of a photo are restored; numbers count from the left", _which, default="all",
@@ -39,7 +67,7 @@ FLAGS = {
                          default="lanczos", metavar="none|lanczos"),
     "paste": Flag("what goes into the photo: the network's change, the default of models that restore or fill, or the "
                   "made face as it is; SATNet's faces go into the photo only with this flag",
-                  choice(*photo.PASTES), bare="replace", metavar="|".join(photo.PASTES)),
+                  choice(*PASTES), bare="replace", metavar="|".join(PASTES)),
     "video": Flag("a film instead of pictures (requirements-video.txt)", metavar="FILE"),
     "save_faces": Flag("also write each face before and after, below faces/", boolean, default=False),
     "draw_boxes": Flag("also write each photo with its faces numbered, NAME_boxes.png", boolean, default=False),
@@ -47,22 +75,6 @@ FLAGS = {
 WHY = "is for models that make a face of a face, without --aligned, --benchmark, --stacks and --degrade; leave it out"
 
 
-def is_road(contract: Contract, args: Any) -> bool:
-    """Whether pictures take the road of photos: for models that restore or that look at one aligned face, unless
-    --aligned says otherwise; for models that fill holes, with --mask auto.
-
-    Raises:
-        InputError: --aligned=False for another model.
-    """
-    if contract.hole:
-        takes_photos = args.mask == "auto"
-    else:
-        takes_photos = photo.restores(contract) or contract.template == "sphereface"
-    if args.aligned is False and not takes_photos:
-        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
-    return takes_photos and (args.aligned is not True or args.mask == "auto")
-
-
 def refuse_flags(args: Any) -> None:
     """InputError for the first flag of this road that was given, where pictures take another one."""
-    refuse(args, {name: flag for name, flag in FLAGS.items() if name != "aligned"}, WHY)
+    refuse(args, {name: flag for name, flag in PHOTOS.items() if name != "aligned"}, WHY)
