@@ -7,11 +7,7 @@ python infer.py --model_file inference/GPEN/model.json --params_file inference/G
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import comparing, inference, photo_files, photo_flags, video
-from deploy.files import Files
-from deploy.flags import PRECISIONS
-from deploy.predictor import Predictor, keep_memory
-from deploy.samples import gathered
+from deploy import flags
 from engine.errors import InputError
 from engine.files import write_text
 from engine.flags import Flag, at_least, boolean, choice, guarded, read
@@ -26,18 +22,24 @@ FLAGS = {
     "use_mkldnn": Flag("oneDNN on the CPU", boolean, default=True),
     "cpu_threads": Flag("default: usable cores", at_least(1), metavar="N"),
     "use_trt": Flag("TensorRT on the GPU", boolean, default=False),
-    "precision": Flag("number format", choice(*PRECISIONS), default="fp32", metavar="|".join(PRECISIONS)),
+    "precision": Flag("number format", choice(*flags.PRECISIONS), default="fp32", metavar="|".join(flags.PRECISIONS)),
     "benchmark": Flag("print times in TIPC's form", boolean, default=False),
     "save_log_path": Flag("file for what --benchmark prints", metavar="FILE"),
     "compare": Flag("do a picture and another, or those of a folder, show one person", metavar="FILE", many=True),
-    **photo_flags.FLAGS,
-    **inference.FLAGS,
+    **flags.PHOTOS,
+    **flags.PICTURES,
 }
 
 
 def main():
     """Load the model, run every picture that can be read, write and sign the results."""
     args = read(__doc__, FLAGS)
+    from deploy import comparing, inference, photo_files, video
+    from deploy.files import Files
+    from deploy.photo import is_road
+    from deploy.predictor import Predictor, keep_memory
+    from deploy.samples import gathered
+
     if (args.model_dir is None) == (args.model_file is None):
         raise InputError("give the exported model with either --model_dir or --model_file")
     keep_memory()
@@ -57,13 +59,13 @@ def main():
     )
     if args.aligned is False and args.benchmark:
         raise InputError("--benchmark: is not for whole photos; leave it out")
-    if photo_flags.is_road(predictor.contract, args) and not args.benchmark:
+    if is_road(predictor.contract, args) and not args.benchmark:
         count = photo_files.run(predictor, samples, args, signs=True)
         closing = f"{count}{left_out}; results in {args.output_dir}"
         for line in filter(None, (styles, closing, inference.remark(predictor))):
             print(line)
         return 0
-    photo_flags.refuse_flags(args)
+    flags.refuse_flags(args)
     if args.benchmark:
         inference.warm_up(predictor, args.batch_size)
     watch, count = inference.Stopwatch(), 0

@@ -9,17 +9,10 @@ Systems may add flags and words of the project they are from: predict.py -c YAML
 import json
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import comparing, inference, photo_files, photo_flags, video
-from deploy.contract import DynamicGraph
-from deploy.files import Files
-from deploy.results import WRITERS
-from deploy.samples import gathered
-from engine import cli, distributed
-from engine.build import build_system
+from deploy import flags
+from engine import cli
 from engine.cli import Flag
 from engine.errors import InputError
-from engine.log import logger, to_console
-from engine.weights.networks import trained_networks
 
 FLAGS = {
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
@@ -32,8 +25,8 @@ FLAGS = {
     "to": Flag("what to make, an output of a system that translates several ways", metavar="NAME"),
     "output_dir": Flag("where results go", aliases=("--output",), default="results/predict", metavar="DIR"),
     "compare": Flag("do a picture and another, or those of a folder, show one person", metavar="FILE", many=True),
-    **photo_flags.FLAGS,
-    **inference.FLAGS,
+    **flags.PHOTOS,
+    **flags.PICTURES,
 }
 
 
@@ -50,6 +43,17 @@ def chosen(graphs, target):
 def main():
     """Parse, load, run, write."""
     args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
+    from deploy import comparing, inference, photo_files, video
+    from deploy.contract import DynamicGraph
+    from deploy.files import Files
+    from deploy.photo import is_road
+    from deploy.results import WRITERS
+    from deploy.samples import gathered
+    from engine import distributed
+    from engine.build import build_system
+    from engine.log import logger, to_console
+    from engine.weights.networks import trained_networks
+
     distributed.start(args.device)
     to_console()
     config = args.config
@@ -66,13 +70,13 @@ def main():
     wants_pairs = args.stacks or hasattr(graph, "remarks")
     if args.aligned is False and wants_pairs:
         raise InputError("--stacks, --degrade: are not for whole photos; leave them out")
-    if photo_flags.is_road(graph.contract, args) and not wants_pairs:
+    if is_road(graph.contract, args) and not wants_pairs:
         count = photo_files.run(graph, samples, args)
         closing = f"{count}{left_out}; results in {args.output_dir}"
         for line in filter(None, (styles, closing, inference.remark(graph))):
             logger.info(line)
         return 0
-    photo_flags.refuse_flags(args)
+    flags.refuse_flags(args)
     if args.stacks:
         writer = WRITERS[args.stacks](graph.contract, samples, args.output_dir)
     else:

@@ -10,6 +10,12 @@ EXTENSIONS = ("auto", "png", "jpg", "webp", "tif")
 COLOURS = ("kept", "free")
 PASTES = ("difference", "replace")
 PRECISIONS = ("fp32", "bf16", "fp16")
+REFUSED = {  # routes to int8 that lead nowhere
+    "paddle-pir": "paddle.quantization.PTQ exports a graph that loads as garbage or aborts (errors of 2e5)",
+    "paddle-legacy": "paddle.quantization.PTQ in the legacy format is right and slower than fp32",
+    "paddle-qat": "paddle.quantization.QAT.convert raises TypeError (zero_point None) in Paddle 3.3.1",
+    "onednn-int8": "Config.enable_mkldnn_int8 is fast and wrong (correlation of 0.09 with fp32)",
+}
 
 
 def _ending(text):

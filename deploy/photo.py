@@ -1,6 +1,7 @@
 """Every face of a photo through a network: aligned crops in, the network's changes pasted back."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np

@@ -9,15 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import matplotlib
 
 from engine.errors import InputError
 from engine.files import replacing
 from engine.flags import Flag, guarded, read
-from engine.images import read_image
-
-matplotlib.use("Agg")
-from matplotlib import pyplot
 
 FLAGS = {"output": Flag("picture to write; default: RUN/curves.png", metavar="FILE")}
 PLACES = {"run": Flag("run folder, with metrics.jsonl", metavar="RUN", required=True)}
@@ -46,6 +41,13 @@ def curves(path):
 
 def drawn(panels, preview, title):
     """The figure."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from engine.images import read_image
+
     figure, axes = pyplot.subplots(len(panels) + (preview is not None), 1, squeeze=False, layout="constrained")
     figure.set_size_inches(9, 3 * len(axes))
     for (panel, lines), (axis,) in zip(panels.items(), axes, strict=False):

@@ -32,3 +32,8 @@ FLAGS = {
         aliases=("--legacy-seed-metrics",),
     ),
 }
+FACES = {  # of programs that score faces
+    "gallery": Flag("folder with a sub-folder of other pictures for every person, for files", metavar="DIR"),
+    "gallery_pictures": Flag("pictures of each drawn person in the gallery", at_least(1), default=3, metavar="N"),
+    "detector": Flag("yunet, insightface:FILE or none", default="yunet", metavar="NAME"),
+}

@@ -14,7 +14,7 @@ from engine.errors import ConfigError, InputError
 from engine.weights.files import write_weights
 from metric import networks
 from metric.evaluation import registry
-from metric.evaluation.registry import FLAGS
+from metric.evaluation.flags import FLAGS
 from metric.evaluation.report import save_statistics, write_report
 from metric.evaluation.scores import Scores
 from metric.evaluation.weights import MetricWeights, randomise
