@@ -1,7 +1,6 @@
 """Every face of a photo through a network: aligned crops in, the network's changes pasted back."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,13 +13,6 @@ from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, warped
 
 INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all of it further inside
-
-
-def restores(contract: Contract) -> bool:
-    """Whether a network makes one square face of one square face."""
-    shape = contract.inputs[0].shape
-    kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
-    return kinds == ["image", "image"] and shape[2] == shape[3] and shape[2] > 0
 
 
 def crop_size(contract: Contract) -> tuple[int, int]:
@@ -123,27 +115,13 @@ def restore(
     Args:
         pixels: [H, W, 3] RGB in [0, 1].
         faces: those to restore.
-        session: of a graph that makes one face of one face, see `restores`; its contract names the template.
+        session: of a graph that makes one face of one face, see `Contract.restores`; its contract names the template.
         strength, upscale, paste: see `pasted`.
     """
     contract = session.contract
-    if not restores(contract):
+    if not contract.restores:
         raise InputError("this model does not make one face of one face; expected one of GPEN or GFP-GAN")
     places = matrices(faces, contract)
     crops = [warped(pixels, matrix, crop_size(contract)) for matrix in places]
     results = session.apply({contract.picture.name: crops})[contract.outputs[0].name] if crops else []
     return pasted(pixels, crops, results, places, strength, upscale, paste)
-
-
-def is_road(contract: Contract, args: Any) -> bool:
-    """Whether pictures take the road of photos: for models that restore or that look at one aligned face, unless
-    --aligned says otherwise; for models that fill holes, with --mask auto.
-
-    Raises:
-        InputError: --aligned=False for another model.
-    """
-    is_for_faces = restores(contract) or contract.template == "sphereface"
-    takes_photos = args.mask == "auto" if contract.hole else is_for_faces
-    if args.aligned is False and not takes_photos:
-        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
-    return takes_photos and (args.aligned is not True or args.mask == "auto")

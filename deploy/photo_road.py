@@ -64,7 +64,7 @@ class Road:
         """
         self.session, self.contract, self.args = session, session.contract, args
         self.size = photo.crop_size(self.contract)
-        self.is_pasted = bool(args.paste or self.contract.hole or photo.restores(self.contract))
+        self.is_pasted = bool(args.paste or self.contract.hole or self.contract.restores)
         if args.blend and not self.contract.hole:
             raise InputError(f"--blend {args.blend}: this model fills no holes; leave it out")
         if args.only_center_face and args.faces not in ("all", "center"):
