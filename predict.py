@@ -41,7 +41,7 @@ def chosen(graphs, target):
 def main():
     """Parse, load, run, write."""
     args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
-    from deploy import inference
+    from deploy import program
     from deploy.contract import DynamicGraph
     from engine import distributed
     from engine.build import build_system
@@ -54,7 +54,7 @@ def main():
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
     encoder = lambda path: DynamicGraph(graphs[path.removeprefix("../")])  # noqa: E731
-    return inference.program(graph, args, encoder, args.config.seed, logger.info, signs=False)
+    return program.run(graph, args, encoder, args.config.seed, logger.info, signs=False)
 
 
 if __name__ == "__main__":

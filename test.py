@@ -32,31 +32,33 @@ def main():
         own=FLAGS,
         standing=("device", "batch_size", "seed", "max_pixels"),
     )
-    from engine import distributed
-    from engine.log import to_console
-
-    distributed.start(args.device)
-    to_console()
-    check_writable(args.result_dir)
     return run(args)
 
 
 def run(args):
     """Score, print, write; returns the exit status."""
+    from data_loader.batches import EvaluationBatches
+    from engine import distributed, images
+    from engine.build import build_dataset, build_system
+    from engine.log import logger, to_console
+    from engine.weights.networks import trained_networks
+    from metric.evaluation import registry
+    from metric.evaluation.baselines import FILLS
+    from metric.evaluation.bucket_table import write_bucket_tables
+    from metric.evaluation.evaluate import evaluate
+    from metric.evaluation.report import number_lines, save_statistics, tell, write_report
+
+    distributed.start(args.device)
+    to_console()
+    check_writable(args.result_dir)
     config = args.config
     dataset = build_dataset(config.data.validation, config.seed, training=False)
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = build_system(config)
     networks = trained_networks(system, args.pretrained, args.config_path)
     scorers, missing = registry.of_flags(args, system)
-    scores = evaluate(
-        system,
-        networks,
-        batches,
-        scorers,
-        show=args.show,
-        fills=FILLS if args.baselines else None,
-    )
+    fills = FILLS if args.baselines else None
+    scores = evaluate(system, networks, batches, scorers, show=args.show, fills=fills)
     folder = Path(args.result_dir)
     if scores.sheet:
         images.write_image(folder / "sheet.png", images.picture_grid(scores.sheet, labels=system.shown))
