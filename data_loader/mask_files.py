@@ -16,8 +16,7 @@ from engine.errors import InputError
 from engine.files import check_regular
 from engine.images import SUSPICIOUS_RATIO, fitted, hidden, list_images
 from engine.masks import hole_of
-from engine.picture_files import READABLE, SPARE, decode, read
-from engine.runtime import max_pixels
+from engine.picture_files import READABLE, SPARE, decode, max_pixels, read
 
 WHITE_IN_ARCHIVE = {"testing_mask_dataset": "hole", "disocclusion_img_mask": "valid"}
 PROBED = 16  # files whose ratio is measured at the start

@@ -1,10 +1,8 @@
 """Flags of programs that run on pictures: PICTURES for all of them, PHOTOS where faces are found in photos."""
 
 from argparse import ArgumentTypeError
-from typing import Any
 
-from engine.errors import InputError
-from engine.flags import STANDING, Flag, at_least, boolean, choice, refuse
+from engine.flags import STANDING, Flag, at_least, boolean, choice
 from engine.ports import BLENDS
 
 EXTENSIONS = ("auto", "png", "jpg", "webp", "tif")
@@ -80,24 +78,3 @@ PHOTOS = {
     "draw_boxes": Flag("also write each photo with its faces numbered, NAME_boxes.png", boolean, default=False),
 }  # fmt: skip
 WHY = "is for models that make a face of a face, without --aligned, --benchmark, --stacks and --degrade; leave it out"
-
-
-def is_road(contract: Any, args: Any) -> bool:
-    """Whether pictures take the road of photos: for models that restore or that look at one aligned face, unless
-    --aligned says otherwise; for models that fill holes, with --mask auto.
-
-    Args: the model's deploy.contract.Contract (not imported here: flags are read without Paddle); the command line.
-
-    Raises:
-        InputError: --aligned=False for another model.
-    """
-    is_for_faces = contract.restores or contract.template == "sphereface"
-    takes_photos = args.mask == "auto" if contract.hole else is_for_faces
-    if args.aligned is False and not takes_photos:
-        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
-    return takes_photos and (args.aligned is not True or args.mask == "auto")
-
-
-def refuse_flags(args: Any) -> None:
-    """InputError for the first flag of this road that was given, where pictures take another one."""
-    refuse(args, {name: flag for name, flag in PHOTOS.items() if name != "aligned"}, WHY)

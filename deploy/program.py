@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from deploy import inference
-from deploy.contract import Graph, remark
+from deploy import flags, inference
+from deploy.contract import Contract, Graph, remark
 from deploy.files import Files
-from deploy.flags import is_road, refuse_flags
 from deploy.samples import gathered
 from engine.errors import InputError
 from engine.files import write_text
+from engine.flags import refuse
 
 
 def run(
@@ -78,3 +78,22 @@ def _pictures(graph, samples, args, stacks, is_timed, signs, tell):
         if args.save_log_path:
             write_text(args.save_log_path, f"{lines}\n")
     return f"{len(names)} pictures, {len(samples) - len(names)} skipped"
+
+
+def is_road(contract: Contract, args: Any) -> bool:
+    """Whether pictures take the road of photos: for models that restore or that look at one aligned face, unless
+    --aligned says otherwise; for models that fill holes, with --mask auto.
+
+    Raises:
+        InputError: --aligned=False for another model.
+    """
+    is_for_faces = contract.restores or contract.template == "sphereface"
+    takes_photos = args.mask == "auto" if contract.hole else is_for_faces
+    if args.aligned is False and not takes_photos:
+        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
+    return takes_photos and (args.aligned is not True or args.mask == "auto")
+
+
+def refuse_flags(args: Any) -> None:
+    """InputError for the first flag of this road that was given, where pictures take another one."""
+    refuse(args, {name: flag for name, flag in flags.PHOTOS.items() if name != "aligned"}, flags.WHY)

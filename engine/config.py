@@ -24,6 +24,7 @@ from engine.errors import ConfigError, did_you_mean
 from engine.run_config import RunConfig
 from engine.yaml_files import read_yaml
 
+SYSTEMS = ("system.",)  # where systems are looked for
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 MOVED = {"data_loader.faces": "data_loader.drawn_faces"}  # dotted path in older YAML files, or its beginning -> today's
 
@@ -49,11 +50,16 @@ def _tell_of_move(label, dotted):
     logging.getLogger("kintsugi").warning(f"{label}: '{dotted}' moved; write '{current_path(dotted)}'")
 
 
-def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
-    """The class at a dotted path below one of `roots`. ConfigError names the key and the nearest match."""
+def _moved(dotted, roots, label):
+    """`current_path`, with one line where it is another."""
     if current_path(str(dotted)) != dotted and str(dotted).startswith(roots):
         _tell_of_move(label, dotted)
-        dotted = current_path(dotted)
+    return current_path(dotted)
+
+
+def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
+    """The class at a dotted path below one of `roots`. ConfigError names the key and the nearest match."""
+    dotted = _moved(dotted, roots, label)
     module_name, _, class_name = str(dotted).rpartition(".")
     if not module_name.startswith(roots):
         raise ConfigError(f"{label}: '{dotted}' is not allowed; expected a class below {' or '.join(roots)}")
@@ -74,13 +80,14 @@ def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
 
 def recipe_class(dotted: str, label: str) -> type[BaseModel]:
     """The Config of the system at a dotted path, out of MODULE_recipe.py where that is there: it needs no Paddle."""
-    module_name, _, class_name = str(current_path(dotted)).rpartition(".")
+    dotted = _moved(dotted, SYSTEMS, label)
+    module_name, _, class_name = str(dotted).rpartition(".")
     with suppress(ModuleNotFoundError):  # of the packages above; `import_class` names them
-        if module_name.startswith("system.") and importlib.util.find_spec(f"{module_name}_recipe"):
+        if module_name.startswith(SYSTEMS) and importlib.util.find_spec(f"{module_name}_recipe"):
             recipes = vars(importlib.import_module(f"{module_name}_recipe"))
             if found := recipes.get(f"{class_name}Recipe"):
                 return found
-    return import_class(dotted, ("system.",), label).Config
+    return import_class(dotted, SYSTEMS, label).Config
 
 
 def system_of(path: str | Path) -> tuple[str, type[BaseModel]]:
@@ -88,7 +95,8 @@ def system_of(path: str | Path) -> tuple[str, type[BaseModel]]:
     content = read_yaml(path)
     if "system" not in content:
         raise ConfigError(f"{path}: key 'system' is missing; expected a class below system.")
-    return str(content["system"]).rpartition(".")[2], recipe_class(content["system"], f"{path}.system")
+    recipe = recipe_class(content["system"], f"{path}.system")
+    return current_path(str(content["system"])).rpartition(".")[2], recipe
 
 
 def load(path: str | Path, overrides: Iterable[tuple[str, Any, str]] = ()) -> RunConfig:

@@ -198,7 +198,8 @@ class Parser(argparse.ArgumentParser):
                 if flag.required:
                     raise ConfigError(f"{self.prog}: --{name} is missing: {flag.help}; see --help")
                 setattr(namespace, name, [] if flag.many and flag.default is None else flag.default)
-        allow(getattr(namespace, "max_pixels", None))
+        if pixels := getattr(namespace, "max_pixels", None):
+            allow(pixels)
 
 
 def _told_apart(argv, parser):

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, JpegImagePlugin, TiffImagePlugin
 from engine import colour_profiles, sixteen_bits
 from engine.errors import InputError
 from engine.files import check_regular
-from engine.runtime import LIMIT, max_pixels
+from engine.runtime import LIMIT, MAX_PIXELS
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # an MPO is opened as a JPEG
 READABLE = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .bmp .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .gif".split())
@@ -104,6 +104,14 @@ class Picture:
         except ValueError as error:
             logger.warning(f"{self.name}: read as sRGB ({error})")
             return None
+
+
+def max_pixels() -> int:
+    """Pixels a picture may have. InputError where the environment variable is no whole number above 0."""
+    text = os.environ.get(LIMIT, str(MAX_PIXELS))
+    if not text.isdecimal() or not int(text):
+        raise InputError(f"{LIMIT}={text}: expected a whole number of pixels, at least 1")
+    return int(text)
 
 
 def read(path: str | Path, least: int | None = None) -> Picture:

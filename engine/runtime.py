@@ -15,8 +15,6 @@ import warnings
 from collections.abc import MutableMapping
 from pathlib import Path
 
-from engine.errors import InputError
-
 MAX_PIXELS = 50_000_000  # of a picture
 LIMIT = "KINTSUGI_MAX_PIXELS"  # an environment variable, so that worker processes have it too
 _REMARKS = ("OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS")
@@ -77,15 +75,6 @@ def quieten_paddle() -> None:
         sys.meta_path.insert(0, _QuietPaddle())
 
 
-def max_pixels() -> int:
-    """Pixels a picture may have. InputError where the environment variable is no whole number above 0."""
-    text = os.environ.get(LIMIT, str(MAX_PIXELS))
-    if not text.isdecimal() or not int(text):
-        raise InputError(f"{LIMIT}={text}: expected a whole number of pixels, at least 1")
-    return int(text)
-
-
-def allow(pixels: int | None) -> None:
-    """Set `max_pixels` for this process and those it starts; None leaves it."""
-    if pixels is not None:
-        os.environ[LIMIT] = str(pixels)
+def allow(pixels: int) -> None:
+    """Set how many pixels a picture may have, for this process and those it starts."""
+    os.environ[LIMIT] = str(pixels)

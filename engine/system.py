@@ -62,7 +62,7 @@ class System:
     class Config(Settings):
         """The paper's own numbers: the `recipe` section of a YAML file.
 
-        Its `dialects`, a ClassVar: script -> engine.dialect.Dialect, what the paper's own project says on the command
+        Its `dialects`, a ClassVar: script -> engine.cli.Dialect, what the paper's own project says on the command
         line. Where MODULE_recipe.py defines NAMERecipe, a command line is read without MODULE and so without Paddle.
         """
 

@@ -3,7 +3,7 @@
 Source: GPEN's Paddle port, predict.py --degrade. Its FID of one picture means nothing and is left out.
 """
 
-from engine.dialect import Dialect, OwnFlag
+from engine.cli import Dialect, OwnFlag
 from engine.errors import InputError
 from engine.flags import boolean
 

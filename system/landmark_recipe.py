@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from engine.dialect import Dialect, OwnFlag
+from engine.cli import Dialect, OwnFlag
 from engine.errors import InputError
 from engine.flags import choice
 from engine.settings import Settings

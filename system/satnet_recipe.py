@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from engine.dialect import Dialect, OwnFlag
+from engine.cli import Dialect, OwnFlag
 from engine.flags import boolean
 from engine.settings import Settings
 from model.satnet.settings import SMALLEST_SIDE, DiscriminatorSettings, GeneratorSettings, smallest_maps
