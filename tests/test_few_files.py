@@ -1,11 +1,16 @@
 """How many files of the project one has to read to follow what a script does: those whose functions are called."""
 
+import inspect
 import json
 import subprocess
 import sys
 
+import paddle
 import pytest
 
+from engine import build
+from engine import config as configuration
+from engine.training.updater import Updater
 from tests.script_calls import ROOT
 
 FOLLOWED = """
@@ -33,6 +38,7 @@ finally:
 own = [name.removeprefix(root + "/") for name in seen if name.startswith(root + "/") or not name.startswith(("/", "<"))]
 print(json.dumps(sorted(name for name in own if not name.startswith(".venv"))))
 """
+PREDICT, EXPORT, INFER, STEP = 32, 30, 13, 13
 GPEN = ("-c", "configs/gpen_lite.yaml", "--pretrained", "weights/lite/gpen_lite.pdparams")
 
 
@@ -75,3 +81,27 @@ def test_one_picture_predicted(face, tmp_path):
 def test_one_picture_inferred(face, exported, tmp_path):
     found = files_of("infer.py", "--model_dir", exported[0], "--img", face, "--output_dir", tmp_path, "--aligned")
     assert len(found) <= INFER, found
+
+
+@pytest.mark.slow
+def test_one_training_step():
+    """All of GPEN's step: R1 and path length too."""
+    config = configuration.load(ROOT / "configs" / "gpen_lite.yaml")
+    system = build.build_system(config)
+    build.prepare_training(system)
+    updater = Updater(config.optimizers, system.trainable, config.train.precision)
+    image = paddle.rand([2, 3, config.recipe.size, config.recipe.size])
+    seen = set()
+
+    def note(frame, event, argument):
+        if event == "call" and frame.f_code.co_flags & inspect.CO_NEWLOCALS:
+            seen.add(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        system.train_step({"image": image, "degraded": image * 0.9, "name": ["a", "b"]}, 0, updater)
+    finally:
+        sys.setprofile(None)
+    own = sorted(name.removeprefix(f"{ROOT}/") for name in seen if name.startswith(f"{ROOT}/") and ".venv" not in name)
+    own = [name for name in own if not name.startswith("tests/")]
+    assert len(own) <= STEP, own
