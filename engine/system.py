@@ -8,10 +8,14 @@ from typing import Any, Protocol, cast
 import paddle
 from paddle import Tensor, nn
 
-from engine.ports import Exported
+from engine.ports import BLENDS, Blend, Exported, Fit, Hole, Port, Template
 from engine.run_config import RunConfig
 from engine.settings import Settings
 
+__all__ = [  # what a system needs, in one place
+    "BLENDS", "Batch", "Blend", "Dataset", "Exported", "Fit", "Hole", "Networks", "Port", "System", "Template", "Tensors",
+    "Update", "evaluating", "frozen", "prefixed", "total",
+]  # fmt: skip
 Batch = Mapping[str, Any]  # images and masks as tensors, names as lists
 Networks = Mapping[str, nn.Layer]
 Tensors = dict[str, Tensor]
