@@ -105,7 +105,8 @@ class PartialConv2D(nn.Layer):
         divisor = share * self.window if "window" in self._buffers else share
         y = y * (after / (divisor + (1 - after))).expand_as(y)
         if self.bias is not None:
-            y = y + self.bias.reshape([-1, 1, 1]) * after
+            reached = after if self.training else after.expand_as(y)  # oneDNN has no kernel for [C, 1, 1] x [N, 1, H, W]
+            y = y + self.bias.reshape([-1, 1, 1]) * reached
         return y, after
 
     def convolved(self, x):
