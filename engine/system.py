@@ -13,8 +13,8 @@ from engine.run_config import RunConfig
 from engine.settings import Settings
 
 __all__ = [  # what a system needs, in one place
-    "BLENDS", "Batch", "Blend", "Dataset", "Exported", "Fit", "Hole", "Networks", "Port", "System", "Template", "Tensors",
-    "Update", "evaluating", "frozen", "prefixed", "total",
+    "BLENDS", "Batch", "Blend", "Dataset", "Exported", "Fit", "Hole", "Networks", "Port", "System", "Template",
+    "Tensors", "Update", "evaluating", "frozen", "prefixed", "total",
 ]  # fmt: skip
 Batch = Mapping[str, Any]  # images and masks as tensors, names as lists
 Networks = Mapping[str, nn.Layer]

@@ -11,14 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from engine.build import build_system
 from engine.cli import Flag, guarded, parse
 from engine.config import replaced
 from engine.errors import InputError
-from engine.training.checkpoint import write_networks
-from engine.weights.networks import load_networks
-from model.gfpgan.growing import grown
-from model.gfpgan.network import GFPGANOriginal
 
 OWN = {"output": Flag("weights file to write", metavar="FILE", required=True)}
 
@@ -31,6 +26,12 @@ def arrays(network):
 def main(argv=None):
     """Read the command line and both networks, grow, write."""
     args = parse(__doc__, {}, argv, standing=("pretrained",), own=OWN)
+    from engine.build import build_system
+    from engine.training.checkpoint import write_networks
+    from engine.weights.networks import load_networks
+    from model.gfpgan.growing import grown
+    from model.gfpgan.network import GFPGANOriginal
+
     if args.pretrained is None:
         raise InputError("--pretrained: none; expected the weights of a GFP-GAN of half the size")
     large = build_system(args.config)
