@@ -18,11 +18,8 @@ from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
 from deploy.limits import Limits
-from deploy.predictor import keep_memory
-from deploy.served import Models
 from engine.errors import InputError
 from engine.flags import Flag, at_least, guarded, read
-from engine.weights.fetch import cache_folder
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
@@ -117,7 +114,10 @@ def main():
     try:
         import uvicorn
 
+        from deploy.predictor import keep_memory
+        from deploy.served import Models
         from deploy.service import make_app
+        from engine.weights.fetch import cache_folder
     except ImportError as error:
         raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
     keep_memory()

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from deploy import photo
 from deploy.contract import Arrays, Contract, Graph
 from deploy.limits import left
 from deploy.predictor import Predictor
@@ -29,7 +28,7 @@ def kind_of(contract: Contract) -> str:
     """What a model is for, read off its ports: restore, inpaint, translate, verify or points."""
     if contract.hole:
         return "inpaint"
-    if photo.restores(contract):
+    if contract.restores:
         return "restore"
     first = contract.outputs[0].kind
     return {"image": "translate", "vector": "verify", "points": "points"}.get(first, "other")

@@ -24,6 +24,7 @@ class JoinedConv(PartialConv2D):
         weight, first = conv.weight.numpy(), conv.parts[0]
         self.enlarged = EnlargedConv(weight[:, :first])
         self.register_buffer("rest", conv.weight[:, first:])
+        del self.weight  # a file would hold it twice
 
     def forward(self, features, valid):
         """As in `PartialConv2D`, but the first feature is [N, C, H / 2, W / 2]; its mask is doubled."""
