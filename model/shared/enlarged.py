@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from model.shared.exported import Folded
+from model.shared.exported import Folded, repeated
 
 RING = 2  # small pixels next to a border that decide the outermost output pixels
 PHASED = (
@@ -100,7 +100,4 @@ class EnlargedConv(Folded):
 
     def plain(self, x, top, bottom, left=2, right=2):
         """The two steps on a strip, mirrored by so many pixels at its sides."""
-        channels, height, width = x.shape[1:]
-        x = x.reshape([-1, channels, height, 1, width, 1]).expand([-1, -1, -1, 2, -1, 2])
-        x = x.reshape([-1, channels, 2 * height, 2 * width])
-        return F.conv2d(F.pad(x, [left, right, top, bottom], mode="reflect"), self.weight, self.plain_bias)
+        return F.conv2d(F.pad(repeated(x), [left, right, top, bottom], mode="reflect"), self.weight, self.plain_bias)

@@ -37,6 +37,13 @@ def pixel_norm(z):
     return z * paddle.rsqrt((z * z).sum(axis=1, keepdim=True) / z.shape[1] + EPSILON)
 
 
+def repeated(x):
+    """[N, C, H, W] -> [N, C, 2H, 2W], every value four times. Source: torch.nn.Upsample(scale_factor=2)."""
+    channels, height, width = x.shape[1:]
+    x = x.reshape([-1, channels, height, 1, width, 1]).expand([-1, -1, -1, 2, -1, 2])
+    return x.reshape([-1, channels, 2 * height, 2 * width])
+
+
 class Folded(nn.Layer):
     """A layer whose constants are float32 buffers made from float64 numpy arithmetic.
 
