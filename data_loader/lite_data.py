@@ -25,7 +25,6 @@ def write_face(identity, folders, size, seed, ranges):
     Returns:
         (name, {"identity", "landmarks"}) for landmarks.json.
     """
-    cv2.setNumThreads(1)
     face, name = render(identity, 0, size, seed), f"face_{identity:06d}"
     write_image(folders[0] / f"{name}.png", face.image)
     if len(folders) > 1:
@@ -64,6 +63,7 @@ def write_split(root, folders, identities, size, seed, ranges):
     if not complete:
         _make_writable(folders)
         table.unlink(missing_ok=True)
+        cv2.setNumThreads(1)  # in the processes to come; in one that was forked it waits for threads it does not have
         with ProcessPoolExecutor(usable_cores()) as pool:
             work = partial(write_face, folders=folders, size=size, seed=seed, ranges=ranges)
             faces = dict(pool.map(work, identities, chunksize=4))
