@@ -13,6 +13,7 @@ from data_loader.masks import drawn_hole
 from engine.errors import InputError
 from engine.files import write_text
 from engine.images import write_image
+from engine.progress import progress
 from engine.runtime import usable_cores
 
 HELD_OUT = 100000  # first identity of val/
@@ -66,7 +67,7 @@ def write_split(root, folders, identities, size, seed, ranges):
         cv2.setNumThreads(1)  # in the processes to come; in one that was forked it waits for threads it does not have
         with ProcessPoolExecutor(usable_cores()) as pool:
             work = partial(write_face, folders=folders, size=size, seed=seed, ranges=ranges)
-            faces = dict(pool.map(work, identities, chunksize=4))
+            faces = dict(progress(pool.map(work, identities, chunksize=4), len(identities), "picture"))
         write_text(table, json.dumps({"settings": settings, "faces": faces}))
     for folder in folders:
         for stale in set(folder.glob("face_*.png")) - {folder / name for name in names}:

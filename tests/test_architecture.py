@@ -11,9 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"engine"} | {
     f"engine.{name}"
-    for name in (
-        "errors settings runtime files data_files images picture_files sixteen_bits colour_profiles masks".split()
-    )
+    for name in "errors settings runtime files data_files images progress".split()
+    + "picture_files sixteen_bits colour_profiles masks".split()
 }
 OWN = {"engine", "model", "data_loader", "loss", "metric", "system", "deploy", "tools", "test_tipc", "tests"}
 SCRIPTS = {"train", "test", "predict", "export_model", "infer", "serve"}
