@@ -19,7 +19,7 @@ from pathlib import Path
 import engine  # noqa: F401  thread environment before Paddle
 from deploy.limits import Limits
 from deploy.predictor import keep_memory
-from deploy.served import Models
+from deploy.served import LARGEST_BATCH, Models
 from engine.errors import InputError
 from engine.flags import Flag, at_least, guarded, read
 from engine.weights.fetch import cache_folder
@@ -42,11 +42,13 @@ FLAGS = {
     "port": Flag("port to listen at; 0: any that is free", at_least(0), default=8000, metavar="N"),
     "token": Flag("what Authorization: Bearer has to say", metavar="TEXT"),
     "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
+    "batch": Flag("pictures of several requests that share a run; 1: the bytes of an answer do not depend on others",
+                  at_least(1), default=LARGEST_BATCH, metavar="N"),
     "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
     "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
     "max_seconds": Flag("from the first byte to the answer", seconds, default=Limits.seconds, metavar="S"),
     "max_requests": Flag("requests at work at one time", at_least(1), default=Limits.requests, metavar="N"),
-}
+}  # fmt: skip
 
 
 def key_of(*files):
@@ -122,7 +124,7 @@ def main():
         raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
     keep_memory()
     options = {"cpu_threads": args.cpu_threads} if args.cpu_threads else {}
-    models = Models.open(folders or shipped(cache_folder()), **options)
+    models = Models.open(folders or shipped(cache_folder()), batch=args.batch, **options)
     limits = Limits(args.max_body, args.max_pixels, args.max_seconds, args.max_requests, args.token or "")
     config = uvicorn.Config(make_app(models, limits), args.host, args.port, log_level="warning", server_header=False)
     listener = bound(args.host, args.port)
