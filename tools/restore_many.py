@@ -1,7 +1,7 @@
 """Run a folder of any size through an exported model, on all processors of this machine or of a Ray cluster.
 
 python tools/restore_many.py --model_dir inference/gpen_256 -i photos -o results/many
-python tools/restore_many.py --address 10.0.0.1:6379 --workers 16 --model_dir /data/gpen_256 -i /data/photos -o /data/out
+python tools/restore_many.py --address 10.0.0.1:6379 --workers 16 --model_dir /data/gpen -i /data/photos -o /data/out
 
 The results are those of infer.py with the same flags, byte for byte (and --cpu_threads as --cpus). manifest.json in
 the output folder says what is done: a job that was ended, by whatever, goes on when it is started again. Broken
