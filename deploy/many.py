@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy import inference, photo_flags
+from deploy import inference, program
 from deploy.contract import Contract, read_contract
 from deploy.files import Files
 from deploy.photo_files import Photos
@@ -33,7 +33,7 @@ START = 300  # seconds until the first worker is there
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker is told: the model's folder, and the flags of deploy.photo_flags and deploy.inference."""
+    """What every worker is told: the model's folder, and the flags PHOTOS and PICTURES of deploy.flags."""
 
     model: str
     args: Namespace
@@ -65,10 +65,10 @@ class Worker:
         self.samples = {sample.name: sample for sample in samples}
         self.contract, self.blend = predictor.contract, args.blend
         self.session, self.photos = Session(predictor, 1), None
-        if photo_flags.is_road(predictor.contract, args):
+        if program.is_road(predictor.contract, args):
             self.photos = Photos(predictor, samples, args)
         else:
-            photo_flags.refuse_flags(args)
+            program.refuse_flags(args)
             self.writer = Files(predictor.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
 
     def ready(self) -> bool:

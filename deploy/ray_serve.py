@@ -28,7 +28,6 @@ class Plan:
         folders: name -> folder of an exported model; the same path on every node.
         limits: of each replica, see deploy.limits.
         replicas: processes that hold all the models; with two nodes of enough processors one on each.
-        batch: pictures that share a run; with 1 an answer's bytes do not depend on what else is asked.
         cpus: processors of a replica: what Ray reserves, and the threads of a run.
         host, port: of the front of every node.
     """
@@ -36,7 +35,6 @@ class Plan:
     folders: Mapping[str, str]
     limits: Limits = field(default_factory=Limits)
     replicas: int = 2
-    batch: int = 8
     cpus: int = 1
     host: str = "127.0.0.1"
     port: int = 8000
@@ -52,7 +50,7 @@ class Replica:
 
         keep_memory()
         self.plan = plan
-        self.models = Models.open(plan.folders, batch=plan.batch, cpu_threads=plan.cpus)
+        self.models = Models.open(plan.folders, batch=plan.limits.batch, cpu_threads=plan.cpus)
 
     def __serve_build_asgi_app__(self) -> Any:
         """The application, asked for by Ray after the constructor."""

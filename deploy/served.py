@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from deploy import photo
 from deploy.contract import Arrays, Contract, Graph
-from deploy.limits import left
+from deploy.limits import Limits, left
 from deploy.predictor import Predictor
 from deploy.session import Prepared, Session
 from engine.errors import InputError
 
-LARGEST_BATCH, WAIT = 8, 0.010  # pictures that share a run; seconds a picture waits for others
+WAIT = 0.010  # seconds a picture waits for others
 
 
 class Busy(Exception):
@@ -29,7 +28,7 @@ def kind_of(contract: Contract) -> str:
     """What a model is for, read off its ports: restore, inpaint, translate, verify or points."""
     if contract.hole:
         return "inpaint"
-    if photo.restores(contract):
+    if contract.restores:
         return "restore"
     first = contract.outputs[0].kind
     return {"image": "translate", "vector": "verify", "points": "points"}.get(first, "other")
@@ -44,7 +43,7 @@ class Served:
         graph: Graph,
         places: int,
         encoders: Mapping[str, Graph] | None = None,
-        batch: int = LARGEST_BATCH,
+        batch: int = Limits.batch,
     ) -> None:
         """Begin the worker.
 
@@ -162,7 +161,7 @@ class Models:
 
     @classmethod
     def open(
-        cls, folders: Mapping[str, str | Path], places: int = 64, batch: int = LARGEST_BATCH, **options: Any
+        cls, folders: Mapping[str, str | Path], places: int = 64, batch: int = Limits.batch, **options: Any
     ) -> "Models":
         """The exported models of folders by name; a sub-folder `to_*` is the other direction of its model.
 

@@ -23,21 +23,22 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.staticfiles import StaticFiles
 
-from deploy import inference, open_inference, photo_flags
+from deploy import open_inference
 from deploy.comparing import cosine
 from deploy.exchange import ERRORS, answered, body_of, faces_of, parts_of, picture_of
 from deploy.faces import Finder, selected
 from deploy.files import encoded, returned
+from deploy.flags import PHOTOS, PICTURES
 from deploy.limits import Limits, limited
 from deploy.photo_road import Road, Shot
 from deploy.photo_sheet import drawn
 from deploy.samples import Sample
 from deploy.served import Busy, Models, Served
-from engine import picture_files
 from engine.errors import InputError
 from engine.picture_files import Picture, TooManyPixels
+from engine.runtime import allow
 
-DEFAULTS = {name: flag.default for name, flag in {**photo_flags.FLAGS, **inference.FLAGS}.items()}
+DEFAULTS = {name: flag.default for name, flag in (PHOTOS | PICTURES).items()}
 logger = logging.getLogger("kintsugi")
 
 
@@ -99,7 +100,7 @@ def make_app(models: Models, limits: Limits | None = None) -> FastAPI:
     """
     limits = limits or Limits()
     MultiPartParser.spool_max_size = limits.body + 2**16  # a part stays in memory
-    picture_files.allow(limits.pixels)
+    allow(limits.pixels)
     try:
         finder = Finder()
     except InputError as error:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from deploy.limits import Limits
-from deploy.served import LARGEST_BATCH
 from engine.errors import InputError
 from engine.flags import Flag, at_least
 
@@ -25,7 +24,7 @@ FLAGS = {
     "port": Flag("port to listen at; 0: any that is free", at_least(0), default=8000, metavar="N"),
     "token": Flag("what Authorization: Bearer has to say", metavar="TEXT"),
     "batch": Flag("pictures of several requests that share a run; 1: the bytes of an answer do not depend on others",
-                  at_least(1), default=LARGEST_BATCH, metavar="N"),
+                  at_least(1), default=Limits.batch, metavar="N"),
     "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
     "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
     "max_seconds": Flag("from the first byte to the answer", seconds, default=Limits.seconds, metavar="S"),
@@ -37,7 +36,8 @@ def limits_of(args: Any) -> Limits:
     """The limits of a command line. InputError: other machines may ask and no token is named."""
     if args.host not in LOOPBACK and not args.token:
         raise InputError(f"--host {args.host}: other machines can ask; expected --token TEXT beside it")
-    return Limits(args.max_body, args.max_pixels, args.max_seconds, args.max_requests, args.token or "")
+    most = args.max_body, args.max_pixels, args.max_seconds, args.max_requests
+    return Limits(*most, args.token or "", args.batch)
 
 
 def named(words: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import numpy as np
 from deploy.contract import Arrays, Contract, Graph, fits
 from engine import images
 from engine.errors import InputError
-from engine.system import Port
+from engine.ports import Port
 
 RANKS = {"image": 3, "mask": 3, "vector": 1, "points": 2}  # axes of one value, without the batch's
 _TURNS: WeakKeyDictionary = WeakKeyDictionary()  # graph -> lock: no graph is run by two threads at once

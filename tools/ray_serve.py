@@ -40,7 +40,7 @@ def main():
     if not folders:
         raise InputError("--model: is missing; expected NAME=DIR, a folder that export_model.py wrote")
     folders = {name: str(Path(folder).resolve()) for name, folder in folders.items()}
-    plan = ray_serve.Plan(folders, limits, args.replicas, args.batch, args.cpus, args.host, args.port)
+    plan = ray_serve.Plan(folders, limits, args.replicas, args.cpus, args.host, args.port)
     ended = threading.Event()
     ray_serve.connect(args.address, **({} if args.address else {"num_cpus": args.replicas * args.cpus}))
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import inference, photo_flags, ray_serve
+from deploy import flags, ray_serve
 from deploy.many import Job, run
 from engine.flags import Flag, at_least, guarded, read
 from engine.log import progress
@@ -29,7 +29,7 @@ FLAGS = {
     "address": Flag("head of a Ray cluster; default: one of its own on this machine", metavar="HOST:PORT"),
     "workers": Flag("processes; default: usable cores", at_least(1), metavar="N"),
     "cpus": Flag("processors of each", at_least(1), default=1, metavar="N"),
-    **{name: flag for name, flag in {**photo_flags.FLAGS, **inference.FLAGS}.items() if name not in LEFT_OUT},
+    **{name: flag for name, flag in {**flags.PHOTOS, **flags.PICTURES}.items() if name not in LEFT_OUT},
 }
 PLACES = ("input", "image_dir", "img", "mask", "style", "output_dir", "points", "boxes", "detector")
 
