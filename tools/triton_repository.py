@@ -13,7 +13,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy.triton import write_repository
 from engine.flags import Flag, at_least, guarded, read
 
 PLACES = {
@@ -29,6 +28,8 @@ FLAGS = {
 def main():
     """Convert, compare, write, say how far the two are apart."""
     args = read(__doc__, FLAGS, places=PLACES)
+    from deploy.triton import write_repository
+
     name = args.name or Path(args.model).resolve().name
     for batch, difference in write_repository(args.model, args.out, name, args.batch).items():
         print(f"{args.out}/{name}: {batch}: largest difference to Paddle Inference {difference:.1e}")
