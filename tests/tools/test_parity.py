@@ -8,7 +8,6 @@ import pytest
 
 from engine.cli import guarded
 from tests.parity import compare, recipe_array
-from tools import parity
 from tools.parity import main
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
