@@ -1,7 +1,7 @@
 """The tabs of the page, and its language."""
 
+import json
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -11,14 +11,11 @@ from deploy.page.mounting import SWEPT
 from deploy.page.texts import LANGUAGES
 from deploy.service import Service
 
-
-# gradio's own words ("drop a picture here") follow the browser; the function that changes them is in one of its files
-OWN_WORDS = """async (language) => {
-    const files = performance.getEntriesByType("resource").map((one) => one.name);
-    const core = files.find((name) => /\\/assets\\/core-[^/]*\\.js$/.test(name));
-    if (core) (await import(core)).changeLocale?.(language === "English" ? "en" : "zh-CN");
-    return [language];
-}"""
+SWITCH = """(chosen) => {
+    const said = %s;
+    const language = chosen || Object.keys(said)[navigator.language.startsWith("zh") ? 1 : 0];
+    return [language, ...said[language]];
+}"""  # gradio's own words ("drop a picture here") are always those of the browser's language
 
 
 def make_blocks(service: Service, folder: Path, data: str | Path | None = None) -> gr.Blocks:
@@ -37,11 +34,9 @@ def make_blocks(service: Service, folder: Path, data: str | Path | None = None) 
             photos = {"restore": restoring.add(page), "fill": filling.add(page), "translate": translating.add(page)}
             viewing.add(page, data, tabs, photos)
 
-        def preferred(request: gr.Request) -> tuple[Any, ...]:
-            wanted = str(request.headers.get("accept-language", ""))
-            found = LANGUAGES[wanted.lower().startswith("zh")]
-            return (found, *page.words.updates(found))
-
-        blocks.load(preferred, None, [language, *page.words.components()], api_visibility="private")
-        language.input(page.words.updates, language, page.words.components(), js=OWN_WORDS, api_visibility="private")
+        said = {one: page.words.updates(one) for one in LANGUAGES}
+        parts = [language, *page.words.components()]
+        switch = SWITCH % json.dumps(said)
+        blocks.load(None, None, parts, js=f"() => ({switch})('')")
+        language.input(None, language, parts, js=switch)
     return blocks

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import gradio as gr
-
 LANGUAGES = ("English", "中文")
 TEXTS = {
     "title": ("# Kintsugi: restore, fill, caricature", "# Kintsugi：修复、补全、漫画"),
@@ -96,10 +94,11 @@ class Words:
         """All that follow the language."""
         return [component for component, _ in self.entries]
 
-    def updates(self, language: str) -> list[Any]:
-        """An update for each of `components`."""
+    def updates(self, language: str) -> list[dict[str, Any]]:
+        """An update for each of `components`, as the browser takes it."""
         return [
-            gr.update(**{name: _said(value, language) for name, value in fields.items()}) for _, fields in self.entries
+            {"__type__": "update", **{name: _said(value, language) for name, value in fields.items()}}
+            for _, fields in self.entries
         ]
 
 
