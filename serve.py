@@ -19,11 +19,8 @@ from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
 from deploy.limits import Limits
-from deploy.predictor import keep_memory
-from deploy.served import Models
 from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, guarded, read
-from engine.weights.fetch import cache_folder
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
@@ -47,17 +44,24 @@ FLAGS = {
     "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
     "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
     "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
-    "max_seconds": Flag("from the queue to the answer", seconds, default=Limits.seconds, metavar="S"),
+    "max_seconds": Flag("from the first byte to the answer", seconds, default=Limits.seconds, metavar="S"),
     "max_requests": Flag("requests at work at one time", at_least(1), default=Limits.requests, metavar="N"),
 }
 
 
+def key_of(*files):
+    """What an export depends on, as 12 hex digits: the files, and the code of networks and exporter."""
+    code = [path for room in ("model", "system") for path in sorted((ROOT / room).rglob("*.py"))]
+    code += [ROOT / "deploy" / name for name in ("export.py", "contract.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in (*files, *code))).hexdigest()[:12]
+
+
 def shipped(cache):
-    """Name -> folder of the small models, exported by export_model.py where that was not done for these weights."""
+    """Name -> folder of the small models, exported by export_model.py where that was not done for these files."""
     found = {}
     for config in SHIPPED:
         weights = ROOT / "weights" / "lite" / f"{config}.pdparams"
-        folder = cache / "served" / f"{config}-{hashlib.sha256(weights.read_bytes()).hexdigest()[:12]}"
+        folder = cache / "served" / f"{config}-{key_of(weights, ROOT / 'configs' / f'{config}.yaml')}"
         found[config.removesuffix("_lite")] = folder
         if (folder / "inference.yaml").is_file():
             continue
@@ -120,7 +124,10 @@ def main():
         import uvicorn
 
         from deploy.page.mounting import mounted
+        from deploy.predictor import keep_memory
+        from deploy.served import Models
         from deploy.service import make_app
+        from engine.weights.fetch import cache_folder
     except ImportError as error:
         raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
     keep_memory()

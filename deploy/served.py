@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from deploy import photo
-from deploy.contract import Contract, Graph
+from deploy.contract import Arrays, Contract, Graph
+from deploy.limits import left
 from deploy.predictor import Predictor
 from deploy.session import Prepared, Session
 from engine.errors import InputError
@@ -28,7 +28,7 @@ def kind_of(contract: Contract) -> str:
     """What a model is for, read off its ports: restore, inpaint, translate, verify or points."""
     if contract.hole:
         return "inpaint"
-    if photo.restores(contract):
+    if contract.restores:
         return "restore"
     first = contract.outputs[0].kind
     return {"image": "translate", "vector": "verify", "points": "points"}.get(first, "other")
@@ -53,16 +53,32 @@ class Served:
         """The results of prepared pictures, see `Session.results`.
 
         Raises:
-            Busy: the queue is full. TimeoutError: no answer within `seconds`. InputError: an output is not finite.
+            Busy: the queue is full. InputError: an output is not finite. TimeoutError: no answer within `seconds` of
+                the request's beginning; what still waits then is not run.
         """
+        return self.session.results(prepared, self._outputs(prepared, seconds))
+
+    def run_arrays(self, arrays: Arrays, seconds: float) -> dict[str, np.ndarray]:
+        """The graph itself on arrays [N, ...] of its own inputs, in batches with others; raises what `run` does."""
+        outputs = self._outputs(self.session.rows(arrays), seconds)
+        return {port.name: np.stack([one[port.name] for one in outputs]) for port in self.contract.outputs}
+
+    def _outputs(self, prepared, seconds):
+        """What the worker makes of prepared pictures."""
         if not prepared:
             return []
+        remaining = left(seconds)
+        if remaining <= 0:
+            raise TimeoutError
         future: Future = Future()
         try:
             self.waiting.put_nowait((list(prepared), future))
         except queue.Full:
             raise Busy(self.name) from None
-        return self.session.results(prepared, future.result(seconds))
+        try:
+            return future.result(remaining)
+        finally:
+            future.cancel()
 
     @contextmanager
     def expected(self) -> Iterator[None]:
@@ -101,6 +117,9 @@ class Served:
 
     def _run(self, batch):
         """Run several requests at once; if that fails, each alone, so that one client's fault is its own."""
+        batch = [one for one in batch if one[1].running() or one[1].set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             outputs = iter(self.session.run([one for prepared, _ in batch for one in prepared]))
             for prepared, future in batch:

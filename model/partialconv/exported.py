@@ -19,4 +19,4 @@ class Filling(nn.Layer):
     def forward(self, image, mask):
         """[N, 3, H, W] in [0, 1], [N, 1, H, W] -> [N, 3, H, W]; a mask counts as hole from 0.5 up."""
         hole = (mask >= 0.5).astype("float32")
-        return composite(self.output(self.generator, image, hole), image, hole)
+        return composite(self.output(self.generator, image, hole), image, hole.expand_as(image))

@@ -14,7 +14,8 @@ from engine.training.updater import Updater
 from engine.weights.files import read_weights, write_weights
 from engine.weights.networks import load_networks
 from model.backbones.vgg import VGG, imagenet_normalised, imagenet_restored
-from model.partialconv.network import PartialConvUNet, UNetSettings
+from model.partialconv.network import PartialConvUNet
+from model.partialconv.settings import UNetSettings
 from system.partialconv import PartialConv
 
 WEIGHTS = {"valid": 1.0, "hole": 6.0, "perceptual": 0.0, "style": 0.0, "tv": 0.1}
