@@ -18,7 +18,7 @@ from PIL import Image
 
 from data_loader import webcaricature_writing
 from data_loader.group_photo import group_photo
-from deploy.page.texts import TEXTS
+from deploy.page.texts import LANGUAGES, TEXTS
 from engine import images, picture_files
 from tests.script_calls import call
 from tests.test_service import serving
@@ -315,15 +315,15 @@ def test_files_outside_the_folder_are_not_given(server, data):
 def test_two_languages_and_a_telephone(server, browser):
     options = {"locale": "zh-CN", "viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     with opened(browser, server[0], **options) as page:
-        page.get_by_role("button", name="修复", exact=True).wait_for()
+        page.get_by_role("button", name=TEXTS["restore"][1], exact=True).wait_for()
         for name in ("restore", "fill", "translate", "data"):
             page.evaluate("name => document.querySelector(`button[role=tab][aria-controls*=${name}]`)?.click()", name)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
-        for language, other in (("English", 1), ("中文", 0)):
+        for language, other in (("English", 1), (LANGUAGES[1], 0)):
             page.get_by_text(language).click()
             name = TEXTS["restore"][1 - other]
             page.get_by_role("button", name=name, exact=True).last.wait_for()
-            left = [texts[other] for texts in TEXTS.values() if texts[0] != texts[1] and len(texts[other]) > 3]
+            left = [texts[other] for texts in TEXTS.values() if texts != list(LANGUAGES) and len(texts[other]) > 3]
             assert not [text for text in left if text in page.locator("body").inner_text()]
 
 

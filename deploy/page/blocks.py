@@ -5,12 +5,15 @@ from pathlib import Path
 
 import gradio as gr
 
-from deploy.page import filling, restoring, translating, viewing
-from deploy.page.common import Page
-from deploy.page.mounting import SWEPT
+from deploy.page.filling import Filling
+from deploy.page.restoring import Restoring
+from deploy.page.tab import Page
 from deploy.page.texts import LANGUAGES
+from deploy.page.translating import Translating
+from deploy.page.viewing import add_viewer
 from deploy.service import Service
 
+SWEPT = (60, 1800)  # seconds: files are looked through this often, and removed when this old
 SWITCH = """(chosen) => {
     const said = %s;
     const language = chosen || Object.keys(said)[navigator.language.startsWith("zh") ? 1 : 0];
@@ -31,8 +34,12 @@ def make_blocks(service: Service, folder: Path, data: str | Path | None = None) 
         page = Page(service, folder, language)
         page.words.of(gr.Markdown(), value="title")
         with gr.Tabs() as tabs:
-            photos = {"restore": restoring.add(page), "fill": filling.add(page), "translate": translating.add(page)}
-            viewing.add(page, data, tabs, photos)
+            photos = {
+                "restore": Restoring(page).photo,
+                "fill": Filling(page).photo,
+                "translate": Translating(page).photo,
+            }
+            add_viewer(page, data, tabs, photos)
 
         said = {one: page.words.updates(one) for one in LANGUAGES}
         parts = [language, *page.words.components()]

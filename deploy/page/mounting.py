@@ -12,7 +12,6 @@ from fastapi import FastAPI
 
 MEMORY = Path("/dev/shm")  # files of this folder are never on a disk
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
-SWEPT = (60, 1800)  # seconds: files are looked through this often, and removed when this old
 
 
 @contextmanager

@@ -7,50 +7,60 @@ from typing import Any
 import gradio as gr
 
 from deploy.files import returned
-from deploy.page.common import Page, read, told
 from deploy.page.faces import smaller
+from deploy.page.tab import Page, read, told
 from deploy.page.texts import text
 from engine import images
 
 MOST = 8  # styles at one time, as many as share a run
 
 
-def add(page: Page) -> gr.Image:
-    """Add the tab; its photo is given back, for those that put one there."""
-    words, models = page.words, page.service.models
-    makes = {name: models.get(name).contract.outputs[0].name for name in models.of_kind("translate")}
-    is_plain = len(set(makes.values())) == len(makes)
-    choices = [(made if is_plain else f"{name}: {made}", name) for name, made in makes.items()]
-    with words.of(gr.Tab(id="translate"), label="translate"), gr.Row():
-        with gr.Column(min_width=300):
-            photo = page.photo(elem_id="translate-photo", height=260)
-            model = words.of(
-                gr.Radio(choices, value=next(iter(makes), None), elem_id="translate-model"),
-                label="direction",
-                choices=choices,
-            )
-            count = words.of(gr.Slider(1, MOST, 4, step=1, elem_id="translate-count"), label="styles")
-            seed = words.of(gr.Number(0, precision=0, minimum=0, maximum=2**31, elem_id="translate-seed"), label="seed")
-            style = page.photo("style_picture", elem_id="translate-style", height=160)
-            pastes = words.of(
-                gr.Checkbox(visible=page.service.finder is not None, elem_id="translate-paste"), label="paste"
-            )
-            button = words.of(gr.Button(variant="primary", elem_id="translate-button"), value="do_translate")
-        with gr.Column(min_width=300):
-            gallery = words.of(
-                gr.Gallery(columns=2, format="png", buttons=["download", "fullscreen"], elem_id="translate-gallery"),
-                label="gallery",
-            )
-            said = gr.Markdown(elem_id="translate-said")
+class Translating:
+    """The tab; `photo` is where its picture is put."""
+
+    def __init__(self, page: Page) -> None:
+        """Add it to the page."""
+        self.service, words = page.service, page.words
+        with words.of(gr.Tab(id="translate"), label="translate"), gr.Row():
+            with gr.Column(min_width=300):
+                self.photo = page.photo(elem_id="translate-photo", height=260)
+                model = self._directions(words)
+                count = words.of(gr.Slider(1, MOST, 4, step=1, elem_id="translate-count"), label="styles")
+                seed = gr.Number(0, precision=0, minimum=0, maximum=2**31, elem_id="translate-seed")
+                words.of(seed, label="seed")
+                style = page.photo("style_picture", elem_id="translate-style", height=160)
+                pastes = gr.Checkbox(visible=page.service.finder is not None, elem_id="translate-paste")
+                words.of(pastes, label="paste")
+                button = page.button("translate", "do_translate")
+            with gr.Column(min_width=300):
+                options: dict[str, Any] = {
+                    "format": "png",
+                    "buttons": ["download", "fullscreen"],
+                    "elem_id": "translate-gallery",
+                }
+                gallery = words.of(gr.Gallery(columns=2, **options), label="gallery")
+                said = gr.Markdown(elem_id="translate-said")
+        asked = [self.photo, model, count, seed, style, pastes, page.language]
+        page.on(button.click, self.translate, asked, [gallery, said])
+
+    def _directions(self, words):
+        """The choice of what is made, by model."""
+        models = self.service.models
+        makes = {name: models.get(name).contract.outputs[0].name for name in models.of_kind("translate")}
+        is_plain = len(set(makes.values())) == len(makes)
+        choices = [(made if is_plain else f"{name}: {made}", name) for name, made in makes.items()]
+        component = gr.Radio(choices, value=next(iter(makes), None), elem_id="translate-model")
+        return words.of(component, label="direction", choices=choices)
 
     @told
-    def translate(path: str | None, name: str, number: int, first: int, style_path: str | None, pastes_back: bool,
+    def translate(self, path: str | None, name: str, count: int, seed: int | None, style: str | None, pastes: bool,
                   language: str) -> tuple[Any, ...]:  # fmt: skip
-        began, picture, service = time.perf_counter(), read(path, language), page.service
-        served = service.model("translate", name)
-        vectors = {} if style_path is None else served.vectors(read(style_path, language).pixels())
-        seeds = [int(first)] if vectors else list(range(int(first or 0), int(first or 0) + min(int(number), MOST)))
-        given, options = service.begun(served, picture).found, {"paste": "replace" if pastes_back else None}
+        """Pictures with their seeds, a remark."""
+        began, picture, service = time.perf_counter(), read(path, language), self.service
+        served, first = service.model("translate", name), int(seed or 0)
+        vectors = {} if style is None else served.vectors(read(style, language).pixels())
+        seeds = range(first, first + (1 if vectors else min(int(count), MOST)))
+        given, options = service.begun(served, picture).found, {"paste": "replace" if pastes else None}
 
         def made(one):
             shot = service.shot(served, picture, options, vectors, one, given)
@@ -63,11 +73,3 @@ def add(page: Page) -> gr.Image:
         if vectors:
             return pictures, text("translated_style", language, seconds)
         return pictures, text("translated", language, seeds[0], seeds[-1], seconds)
-
-    button.click(
-        translate,
-        [photo, model, count, seed, style, pastes, page.language],
-        [gallery, said],
-        api_visibility="private",
-    )
-    return photo

@@ -67,16 +67,31 @@ class Page:
         value = names[0] if names else None
         return self.words.of(gr.Dropdown(names, value=value, visible=len(names) > 1), label="model")
 
-    def download(self, tab: str) -> gr.DownloadButton:
-        """A button that becomes active with the first result."""
-        return self.words.of(gr.DownloadButton(interactive=False, elem_id=f"{tab}-download"), label="download")
+    def button(self, tab: str, key: str) -> gr.Button:
+        """What begins the work of a tab."""
+        return self.words.of(gr.Button(variant="primary", elem_id=f"{tab}-button"), value=key)
+
+    def results(self, tab: str) -> list[Any]:
+        """The column of a result: a slider from before to after, a button that brings the file, a remark."""
+        with gr.Column(min_width=300):
+            slider = gr.ImageSlider(interactive=False, format="png", buttons=["fullscreen"], elem_id=f"{tab}-slider")
+            download = gr.DownloadButton(interactive=False, elem_id=f"{tab}-download")
+            said = gr.Markdown(elem_id=f"{tab}-said")
+        return [self.words.of(slider, label="before_after"), self.words.of(download, label="download"), said]
+
+    def on(self, trigger: Callable, function: Callable, given: Any, wanted: Any, mode: Any = None) -> None:
+        """Call a function when something happens; it is not part of an interface for programs."""
+        trigger(function, given, wanted, api_visibility="private", trigger_mode=mode)
+
+    def place(self, name: str) -> Path:
+        """Where a file of a name can be written, in a folder of its own."""
+        folder = self.folder / secrets.token_hex(8)
+        folder.mkdir()
+        return folder / name
 
     def made(self, name: str, picture: Picture, ending: str) -> str:
         """The file of a result, in the container of the photo it was made of."""
-        suffix = files.suffix(name, "auto")
-        folder = self.folder / secrets.token_hex(8)
-        folder.mkdir()
-        path = folder / f"{Path(name).stem}_{ending}{suffix}"
+        path = self.place(f"{Path(name).stem}_{ending}{files.suffix(name, 'auto')}")
         files.write(path, picture)
         return str(path)
 
