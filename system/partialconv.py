@@ -6,6 +6,8 @@ Source: Liu et al. 2018 (Image Inpainting for Irregular Holes Using Partial Conv
 maruru-hub/PartialConv-paddle model/base_model.py.
 """
 
+from functools import partial
+
 import paddle
 
 from engine.config import replaced
@@ -18,7 +20,7 @@ from engine.weights.networks import load_layers
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
-from model.partialconv.exported import Filling
+from model.partialconv.exported import Filling, joined_filling
 from model.partialconv.keys import is_in_window_scale
 from model.partialconv.maruru import Critic, MaskedUNet
 from model.partialconv.network import PartialConvUNet, encoder_kernels
@@ -177,12 +179,14 @@ class PartialConv(System):
 
     def inference(self, networks):
         """One graph: picture and mask of any size in, the composite out."""
+        generator = networks["generator"]
         return {
             "": Exported(
-                layer=Filling(self.output, networks["generator"]),
+                layer=partial(joined_filling, self.output, generator),
                 inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1), "mask")],
                 outputs=[Port("composite", (-1, 3, -1, -1))],
-                hole=Hole(kernels=self._kernels(networks["generator"])),
+                reference=Filling(self.output, generator),
+                hole=Hole(kernels=self._kernels(generator)),
                 template="ffhq",
             )
         }

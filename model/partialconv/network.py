@@ -136,7 +136,8 @@ class PartialConvUNet(nn.Layer):
     def __init__(self, settings):
         """`settings`: UNetSettings."""
         super().__init__()
-        self.settings = s = settings
+        self.settings, self.enlarge = settings, doubled  # exported stages do the latter themselves
+        s = settings
         channels = [s.width * min(2**number, 8) for number in range(s.depth)]
         for number, width in enumerate(channels, 1):
             kernel = KERNELS[number - 1] if number <= len(KERNELS) else SMALL_KERNEL
@@ -207,7 +208,7 @@ class PartialConvUNet(nn.Layer):
             skip, skip_mask = features[number - 1], masks[number - 1]
             if self.settings.skips == "raw" and number > 1:
                 skip_mask = paddle.ones_like(skip_mask)
-            parts = [doubled(feature), skip], [doubled(mask), skip_mask]
+            parts = [self.enlarge(feature), skip], [doubled(mask), skip_mask]
             feature, mask = self.stage("dec", number)(*parts)
         return feature, mask
 
