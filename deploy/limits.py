@@ -23,6 +23,7 @@ class Limits:
         seconds: from the first byte to the answer.
         requests: at work at one time; further ones are sent away. Fewer than the 40 threads that do the work.
         token: what "Authorization: Bearer" has to say; "": nothing.
+        batch: pictures of several requests that share a run; with 1 the bytes of an answer do not depend on others.
     """
 
     body: int = 20_000_000
@@ -30,6 +31,7 @@ class Limits:
     seconds: float = 60.0
     requests: int = 32
     token: str = ""
+    batch: int = 8
 
 
 def left(seconds: float) -> float:
