@@ -39,6 +39,7 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // local_processes)))
     if is_amd():
         environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
+    environ.setdefault("GLOG_minloglevel", "1")  # Paddle's warnings, not its remarks on how a program runs
 
 
 def import_paddle() -> None:
