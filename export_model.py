@@ -7,13 +7,9 @@ python export_model.py --model_path W.pdparams --save_dir inference/GPEN
 from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy.export import export
-from engine import cli, distributed
-from engine.build import build_system
+from engine import cli
 from engine.cli import Flag
 from engine.config import digest
-from engine.log import logger, to_console
-from engine.weights.networks import trained_networks
 
 FLAGS = {
     "pretrained": Flag("trained weights", aliases=("--model_path", "-w", "--w"), metavar="FILE"),
@@ -31,6 +27,12 @@ FLAGS = {
 def main():
     """Parse, load, export every graph of the system."""
     args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
+    from deploy.export import export
+    from engine import distributed
+    from engine.build import build_system
+    from engine.log import logger, to_console
+    from engine.weights.networks import trained_networks
+
     distributed.start(args.device)
     to_console()
     system = build_system(args.config)

@@ -4,15 +4,9 @@ python infer.py --model_dir inference/GPEN --image_dir lite_data/val/lq --benchm
 python infer.py --model_file inference/GPEN/model.json --params_file inference/GPEN/model.pdiparams --img F.jpg
 """
 
-import json
-
 import engine  # noqa: F401  thread environment before Paddle
-from deploy import comparing, inference, photo_files, photo_flags, video
-from deploy.files import Files
-from deploy.predictor import PRECISIONS, Predictor, keep_memory
-from deploy.samples import gathered
+from deploy import flags
 from engine.errors import InputError
-from engine.files import write_text
 from engine.flags import Flag, at_least, boolean, choice, guarded, read
 
 FLAGS = {
@@ -25,18 +19,21 @@ FLAGS = {
     "use_mkldnn": Flag("oneDNN on the CPU", boolean, default=True),
     "cpu_threads": Flag("default: usable cores", at_least(1), metavar="N"),
     "use_trt": Flag("TensorRT on the GPU", boolean, default=False),
-    "precision": Flag("number format", choice(*PRECISIONS), default="fp32", metavar="|".join(PRECISIONS)),
+    "precision": Flag("number format", choice(*flags.PRECISIONS), default="fp32", metavar="|".join(flags.PRECISIONS)),
     "benchmark": Flag("print times in TIPC's form", boolean, default=False),
     "save_log_path": Flag("file for what --benchmark prints", metavar="FILE"),
     "compare": Flag("do a picture and another, or those of a folder, show one person", metavar="FILE", many=True),
-    **photo_flags.FLAGS,
-    **inference.FLAGS,
+    **flags.PHOTOS,
+    **flags.PICTURES,
 }
 
 
 def main():
     """Load the model, run every picture that can be read, write and sign the results."""
     args = read(__doc__, FLAGS)
+    from deploy import program
+    from deploy.predictor import Predictor, keep_memory
+
     if (args.model_dir is None) == (args.model_file is None):
         raise InputError("give the exported model with either --model_dir or --model_file")
     keep_memory()
@@ -48,41 +45,8 @@ def main():
         "use_trt": args.use_trt,
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
-    folder = predictor.program_file.parent
-    if args.compare or args.video:
-        return (comparing if args.compare else video).run(predictor, args)
-    samples, styles, left_out = gathered(
-        predictor.contract, args, lambda path: Predictor(folder / path, **options), args.seed
-    )
-    if args.aligned is False and args.benchmark:
-        raise InputError("--benchmark: is not for whole photos; leave it out")
-    if photo_flags.is_road(predictor.contract, args) and not args.benchmark:
-        count = photo_files.run(predictor, samples, args, signs=True)
-        closing = f"{count}{left_out}; results in {args.output_dir}"
-        for line in filter(None, (styles, closing, inference.remark(predictor))):
-            print(line)
-        return 0
-    photo_flags.refuse_flags(args)
-    if args.benchmark:
-        inference.warm_up(predictor, args.batch_size)
-    watch, count = inference.Stopwatch(), 0
-    writer = Files(predictor.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
-    for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch, args.blend, writer):
-        print(f"{name}\t{json.dumps(numbers)}")
-        count += 1
-    if styles:
-        print(styles)
-    print(f"{count} pictures, {len(samples) - count} skipped{left_out}; results in {args.output_dir}")
-    if remark := inference.remark(predictor):
-        print(remark)
-    if args.benchmark:
-        from deploy.timing import report
-
-        lines = report(watch, predictor, args.batch_size, count)
-        print("\n".join(lines))
-        if args.save_log_path:
-            write_text(args.save_log_path, "\n".join(lines) + "\n")
-    return 0
+    encoder = lambda path: Predictor(predictor.program_file.parent / path, **options)  # noqa: E731
+    return program.run(predictor, args, encoder, args.seed, print, signs=True)
 
 
 if __name__ == "__main__":

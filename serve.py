@@ -12,49 +12,33 @@ import signal
 import socket
 import subprocess
 import sys
-from argparse import ArgumentTypeError
 from contextlib import contextmanager
 from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy.limits import Limits
-from deploy.predictor import keep_memory
-from deploy.served import Models
+from deploy.serving_flags import FLAGS as COMMON
+from deploy.serving_flags import limits_of, named
 from engine.errors import InputError
 from engine.flags import Flag, at_least, guarded, read
-from engine.weights.fetch import cache_folder
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FLAGS = COMMON | {"cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N")}
 
 
-def seconds(text):
-    """A positive number of seconds."""
-    if not 0 < float(text) < 1e6:
-        raise ArgumentTypeError(f"found {text}, expected a number of seconds above 0")
-    return float(text)
-
-
-FLAGS = {
-    "model": Flag("an exported model and its name here", metavar="NAME=DIR", many=True),
-    "host": Flag("address to listen at", default="127.0.0.1", metavar="HOST"),
-    "port": Flag("port to listen at; 0: any that is free", at_least(0), default=8000, metavar="N"),
-    "token": Flag("what Authorization: Bearer has to say", metavar="TEXT"),
-    "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
-    "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
-    "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
-    "max_seconds": Flag("from the queue to the answer", seconds, default=Limits.seconds, metavar="S"),
-    "max_requests": Flag("requests at work at one time", at_least(1), default=Limits.requests, metavar="N"),
-}
+def key_of(*files):
+    """What an export depends on, as 12 hex digits: the files, and the code of networks and exporter."""
+    code = [path for room in ("model", "system") for path in sorted((ROOT / room).rglob("*.py"))]
+    code += [ROOT / "deploy" / name for name in ("export.py", "contract.py")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in (*files, *code))).hexdigest()[:12]
 
 
 def shipped(cache):
-    """Name -> folder of the small models, exported by export_model.py where that was not done for these weights."""
+    """Name -> folder of the small models, exported by export_model.py where that was not done for these files."""
     found = {}
     for config in SHIPPED:
         weights = ROOT / "weights" / "lite" / f"{config}.pdparams"
-        folder = cache / "served" / f"{config}-{hashlib.sha256(weights.read_bytes()).hexdigest()[:12]}"
+        folder = cache / "served" / f"{config}-{key_of(weights, ROOT / 'configs' / f'{config}.yaml')}"
         found[config.removesuffix("_lite")] = folder
         if (folder / "inference.yaml").is_file():
             continue
@@ -64,17 +48,6 @@ def shipped(cache):
         if run.returncode:
             raise InputError(f"exporting {config} failed: {run.stderr.strip() or run.stdout.strip()}")
     return found
-
-
-def named(words):
-    """Name -> folder of words NAME=DIR. InputError for another word."""
-    for word in words:
-        if not all(word.partition("=")):
-            raise InputError(f"--model {word}: expected NAME=DIR")
-    names = [word.partition("=")[0] for word in words]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"--model {twice[0]}: is named twice; expected another name for each")
-    return {name: folder for name, _, folder in (word.partition("=") for word in words)}
 
 
 def bound(host, port):
@@ -104,19 +77,19 @@ def ended_by_signals(server):
 def main():
     """Open the models, say where the service is, serve until SIGINT or SIGTERM."""
     args = read(__doc__, FLAGS)
-    if args.host not in LOOPBACK and not args.token:
-        raise InputError(f"--host {args.host}: other machines can ask; expected --token TEXT beside it")
-    folders = named(args.model)
+    limits, folders = limits_of(args), named(args.model)
     try:
         import uvicorn
 
+        from deploy.predictor import keep_memory
+        from deploy.served import Models
         from deploy.service import make_app
+        from engine.weights.fetch import cache_folder
     except ImportError as error:
         raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
     keep_memory()
     options = {"cpu_threads": args.cpu_threads} if args.cpu_threads else {}
-    models = Models.open(folders or shipped(cache_folder()), **options)
-    limits = Limits(args.max_body, args.max_pixels, args.max_seconds, args.max_requests, args.token or "")
+    models = Models.open(folders or shipped(cache_folder()), batch=limits.batch, **options)
     config = uvicorn.Config(make_app(models, limits), args.host, args.port, log_level="warning", server_header=False)
     listener = bound(args.host, args.port)
     print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)

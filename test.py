@@ -7,20 +7,11 @@ python test.py -w W.pdparams --test_path=data/GPEN/test/ --size=256 --mul=1 --na
 from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
-from data_loader.batches import EvaluationBatches
-from engine import cli, distributed, images
-from engine.build import build_dataset, build_system
+from engine import cli
 from engine.cli import Flag
 from engine.files import check_writable, write_text
-from engine.log import logger, to_console
-from engine.weights.networks import trained_networks
-from metric.evaluation import registry
-from metric.evaluation.baselines import mean_colour_fill, telea_fill
-from metric.evaluation.bucket_table import write_bucket_tables
-from metric.evaluation.evaluate import evaluate
-from metric.evaluation.report import number_lines, save_statistics, tell, write_report
+from metric.evaluation import flags
 
-FILLS = {"mean_colour": mean_colour_fill, "telea": telea_fill}
 FLAGS = {
     "data_dir": Flag("folder with validation pictures", metavar="DIR"),
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
@@ -29,7 +20,7 @@ FLAGS = {
     "baselines": Flag(
         "score the mean colour and cv2.inpaint (Telea) too, where there are holes", cli.boolean, default=False
     ),
-    **registry.FLAGS,
+    **flags.FLAGS,
 }
 
 
@@ -41,23 +32,33 @@ def main():
         own=FLAGS,
         standing=("device", "batch_size", "seed", "max_pixels"),
     )
+    return run(args)
+
+
+def run(args):
+    """Score, print, write; returns the exit status."""
+    from data_loader.batches import EvaluationBatches
+    from engine import distributed, images
+    from engine.build import build_dataset, build_system
+    from engine.log import logger, to_console
+    from engine.weights.networks import trained_networks
+    from metric.evaluation import registry
+    from metric.evaluation.baselines import FILLS
+    from metric.evaluation.bucket_table import write_bucket_tables
+    from metric.evaluation.evaluate import evaluate
+    from metric.evaluation.report import number_lines, save_statistics, tell, write_report
+
     distributed.start(args.device)
     to_console()
-    config = args.config
     check_writable(args.result_dir)
+    config = args.config
     dataset = build_dataset(config.data.validation, config.seed, training=False)
     batches = EvaluationBatches(dataset, config.data.batch_size, config.data.num_workers)
     system = build_system(config)
     networks = trained_networks(system, args.pretrained, args.config_path)
     scorers, missing = registry.of_flags(args, system)
-    scores = evaluate(
-        system,
-        networks,
-        batches,
-        scorers,
-        show=args.show,
-        fills=FILLS if args.baselines else None,
-    )
+    fills = FILLS if args.baselines else None
+    scores = evaluate(system, networks, batches, scorers, show=args.show, fills=fills)
     folder = Path(args.result_dir)
     if scores.sheet:
         images.write_image(folder / "sheet.png", images.picture_grid(scores.sheet, labels=system.shown))

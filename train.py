@@ -8,20 +8,9 @@ import sys
 from contextlib import ExitStack
 
 import engine  # noqa: F401  thread environment before Paddle
-from data_loader.batches import EvaluationBatches, TrainingBatches
-from engine import cli, distributed
-from engine.build import build_dataset, build_system
+from engine import cli
 from engine.cli import Flag, boolean
 from engine.files import check_writable
-from engine.log import logger, to_console
-from engine.training import profile
-from engine.training.owner import owned
-from engine.training.resume import binding, resume_folder, resume_point
-from engine.training.run_folder import make_run_folder, newest_run, run_folder, save_config, settled, with_folder
-from engine.training.stopping import Stopped
-from engine.training.trainer import Trainer
-from metric.evaluation import registry
-from metric.evaluation.evaluate import evaluate
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -34,30 +23,17 @@ FLAGS = {
 }
 
 
-def taken_up(args, held):
-    """(configuration with its run folder, checkpoint to go on from or None); from here on the folder is owned."""
-    if args.resume:
-        folder = resume_folder(args.resume, args.config, newest_run(args.config, args.config_path))
-    else:
-        folder = run_folder(args.config, args.config_path)
-    if distributed.is_main():
-        held.enter_context(owned(folder))
-    checkpoint = resume_point(args.resume, folder) if args.resume else None
-    if args.resume and checkpoint is None:
-        logger.info("--resume auto: no checkpoint yet, starting at step 0")
-    found = checkpoint.name if checkpoint else f"none in {folder}"
-    return (with_folder(args.config, folder), checkpoint), {"checkpoint": found}
-
-
-def read(config, checkpoint, pretrained):
-    """(configuration as it is run, training set)."""
-    training = build_dataset(config.data.train, config.seed, training=True)
-    config = settled(config, training, checkpoint, pretrained)
-    return (config, training), {"configuration": binding(config), "number of training pictures": len(training)}
-
-
 def assembled(config, training, profiler_options):
     """The Trainer of a configuration and its training set."""
+    from data_loader.batches import EvaluationBatches, TrainingBatches
+    from engine import distributed
+    from engine.build import build_dataset, build_system
+    from engine.log import logger
+    from engine.training import profile
+    from engine.training.trainer import Trainer
+    from metric.evaluation import registry
+    from metric.evaluation.evaluate import evaluate
+
     folder = config.output.dir
     workers, size, rank = config.data.num_workers, config.data.batch_size, distributed.rank()
     batches = TrainingBatches(training, config.seed, size, workers, rank, distributed.world_size())
@@ -86,6 +62,9 @@ def main():
         own=FLAGS,
         standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed", "max_pixels"),
     )
+    from engine import distributed
+    from engine.log import logger, to_console
+
     distributed.start(args.device)
     to_console()
     if args.flags.config is None:
@@ -96,6 +75,11 @@ def main():
 
 def run(args, held):
     """Build and run; returns the exit status."""
+    from engine import distributed
+    from engine.log import logger
+    from engine.training.run_folder import make_run_folder, read, save_config, taken_up
+    from engine.training.stopping import Stopped
+
     config, checkpoint = distributed.agreed(lambda: taken_up(args, held))
     config, training = distributed.agreed(lambda: read(config, checkpoint, args.pretrained))
     folder, world = config.output.dir, distributed.world_size()

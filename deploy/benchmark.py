@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import paddle
 
-from deploy import inference, photo_files, photo_flags
+from deploy import photo_files
 from deploy.export import describe, save, seeded_inputs, write_contract
+from deploy.flags import PHOTOS, PICTURES
 from deploy.predictor import Predictor, keep_memory
 from deploy.samples import find_samples
 from engine import images
 from engine.face_detection import Finder
 from engine.measuring import Limit, Row, dense_gflop, measure
-from engine.system import Exported
+from engine.ports import Exported
 
-PHOTOS = 4
+NUM_PHOTOS = 4
 VARIANTS: dict[str, dict[str, Any]] = {
     "fp32 oneDNN": {},
     "bf16 oneDNN": {"precision": "bf16"},
@@ -45,10 +46,10 @@ def photo_rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int)
         base.parent.mkdir()
         save(exported, base, legacy=False)
         write_contract(base, describe(exported, base))
-        for number in range(PHOTOS):
+        for number in range(NUM_PHOTOS):
             images.write_image(photos / f"{number}.png", pixels)
         predictor = Predictor(base.with_suffix(".json"))
-        flags = {name: flag.default for name, flag in {**photo_flags.FLAGS, **inference.FLAGS}.items()}
+        flags = {name: flag.default for name, flag in (PHOTOS | PICTURES).items()}
         args = Namespace(**flags | {"output_dir": f"{folder}/out", "aligned": False})
         samples = find_samples(predictor.contract, photos)
 
@@ -58,11 +59,11 @@ def photo_rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int)
 
         faces = len(Finder().find(pixels))
         port = predictor.contract.picture
-        crops = [{port.name: np.zeros((1, *port.shape[1:]), np.float32)}] * (faces * PHOTOS)
+        crops = [{port.name: np.zeros((1, *port.shape[1:]), np.float32)}] * (faces * NUM_PHOTOS)
         for name, work in (("photos", whole), ("their network alone", lambda: [predictor.run(crop) for crop in crops])):
             timing = measure(limit, work, repeats, warm_up=1)
-            note = f"{60 * PHOTOS / timing.seconds:.0f} photos of {faces} faces a minute"
-            yield Row("photos", f"{title}: {PHOTOS} {name}", timing, None, note)
+            note = f"{60 * NUM_PHOTOS / timing.seconds:.0f} photos of {faces} faces a minute"
+            yield Row("photos", f"{title}: {NUM_PHOTOS} {name}", timing, None, note)
 
 
 def rows(exported: Exported, title: str, reference: Callable, repeats: int) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 
 from engine.errors import InputError
 from engine.images import composite
-from engine.system import BLENDS
+from engine.ports import BLENDS
 
 NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 

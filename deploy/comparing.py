@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.contract import Contract, Graph
-from deploy.inference import remark
+from deploy.contract import Contract, Graph, remark
 from deploy.photo_files import Photos
 from deploy.samples import find_samples
 from engine.errors import InputError

@@ -16,8 +16,8 @@ import yaml
 from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError, model_validator
 
 from engine.errors import InputError
+from engine.ports import Exported, Fit, Hole, Port, Template
 from engine.settings import Settings
-from engine.system import Exported, Fit, Hole, Port, Template
 from engine.yaml_files import read_yaml
 
 Arrays = Mapping[str, np.ndarray]
@@ -117,6 +117,12 @@ class Contract(Settings):
         return ports[0]
 
     @property
+    def restores(self) -> bool:
+        """Whether it makes one square face of one square face."""
+        shape, kinds = self.inputs[0].shape, [port.kind for port in (*self.inputs, *self.outputs)]
+        return kinds == ["image", "image"] and shape[2] == shape[3] and shape[2] > 0
+
+    @property
     def filled(self) -> str:
         """The output that holds the picture with its hole filled; "" of a graph that fills none."""
         return self.of_kind("image", outputs=True)[0].name if self.hole else ""
@@ -150,6 +156,17 @@ class DynamicGraph:
             results = self._form(*(paddle.to_tensor(arrays[port.name]) for port in self.contract.inputs))
         results = results if isinstance(results, (list, tuple)) else [results]
         return {port.name: result.numpy() for port, result in zip(self.contract.outputs, results, strict=True)}
+
+
+def remark(graph: Graph) -> str:
+    """What a user should know of results made with the small weights that are shipped; "" for others."""
+    weights = graph.contract.weights or getattr(graph, "name", "")
+    if Path(weights).parts[-3:-1] != ("weights", "lite"):
+        return ""
+    return (
+        f"{Path(weights).name} is small and was trained on drawn faces only; for real photos fetch published weights, "
+        "which python tools/fetch_weights.py lists"
+    )
 
 
 def read_contract(program_file: str | Path) -> Contract:

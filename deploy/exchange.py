@@ -17,25 +17,13 @@ from engine.picture_files import Picture
 
 PARTS = ("image", "mask", "style", "second")
 MEDIA = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".tif": "image/tiff"}
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "properties": {name: {"type": "string", "format": "binary"} for name in PARTS},
-                }
-            },
-            "application/json": {
-                "schema": {"type": "object", "required": ["image"],
-                           "properties": {name: {"type": "string", "format": "byte"} for name in PARTS}},
-                "example": {"image": "iVBORw0KGgo..."},
-            },
-        },
-    }
-}  # fmt: skip
+FACE = (  # of 8 x 8 pixels, and its lower half as a hole: examples that can be sent as they stand
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAgMAAAC5YVYYAAAADFBMVEXguqCqRkY8KB4AAADibBhMAAAAFUlEQVR42mNggAJGDgkog9Ge"
+    "gYEBAALWAGOobixzAAAAAElFTkSuQmCC"
+)
+HOLE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAQAAAADsdIMmAAAAEklEQVR42mNggIL/TAxMDEwMAAchAQb/4qmaAAAAAElFTkSuQmCC"
+)  # fmt: skip
 ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"description": text, "content": {"application/json": {"example": {"error": text}}}}
     for code, text in {
@@ -45,6 +33,21 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         504: "no answer in time",
     }.items()
 }  # fmt: skip
+
+
+def body_of(*required: str, may: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A route's body for its description: parts that are required and such as may be there."""
+
+    def schema(form):
+        names = {name: {"type": "string", "format": form} for name in (*required, *may)}
+        return {"type": "object", "required": list(required), "properties": names}
+
+    example = {name: HOLE if name == "mask" else FACE for name in (*required, *may)}
+    content = {
+        "multipart/form-data": {"schema": schema("binary")},
+        "application/json": {"schema": schema("byte"), "example": example},
+    }
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def picture_of(parts: dict[str, bytes], name: str) -> Picture:
@@ -83,7 +86,8 @@ def faces_of(shot_faces: Any) -> list[dict[str, Any]]:
 
 
 def answered(request: Request, picture: Picture, found: list[dict], ext: str) -> Response:
-    """A picture, or with Accept: application/json its base64 text beside the faces."""
+    """A picture, or with Accept: application/json its base64 text beside the faces, which are counted."""
+    request.app.state.faces.inc(len(found))
     content = encoded(picture, ext)
     if "application/json" in request.headers.get("accept", ""):
         text = base64.b64encode(content).decode()

@@ -18,7 +18,7 @@ from deploy.contract import Contract, DynamicGraph, contract_of, written_contrac
 from deploy.predictor import Predictor
 from engine.errors import InputError
 from engine.log import logger
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 
 TOLERANCE = 1e-4  # largest difference between training form and exported graph; images are in [0, 1]
 BATCH_SIZES = (1, 3)

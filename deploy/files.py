@@ -25,8 +25,6 @@ from engine.log import logger
 from engine.masks import LUMA
 from engine.picture_files import Picture
 
-EXTENSIONS = ("auto", "png", "jpg", "webp", "tif")
-COLOURS = ("kept", "free")
 CONTAINERS = {  # suffix -> Pillow's name; every one of them can be read again
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".webp": "WEBP", ".avif": "AVIF",
     ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP", ".ppm": "PPM", ".pgm": "PPM", ".pnm": "PPM",
@@ -55,7 +53,7 @@ class Files:
         colour: str = "kept",
         ending: str = "predict",
     ) -> None:
-        """Args: see `output_files`; colour: of COLOURS. InputError: see `check_places`."""
+        """Args: see `output_files`; colour: of deploy.flags.COLOURS. InputError: see `check_places`."""
         self.paths, self.colour = output_files(contract, samples, folder, ext, ending), colour
         self.picture = contract.picture.name
         self.masks = {port.name for port in contract.of_kind("mask", outputs=True)}
@@ -83,7 +81,7 @@ def output_files(
         contract: of the model.
         samples: all of a run.
         folder: of the results.
-        ext: of EXTENSIONS.
+        ext: of deploy.flags.EXTENSIONS.
         ending: what takes the place of "predict" in the names.
 
     Returns:

@@ -13,7 +13,7 @@ from deploy.hole_closure import open_part
 from engine import images
 from engine.errors import InputError
 from engine.log import logger
-from engine.system import Hole
+from engine.ports import Hole
 
 DEFAULTS = {"face_box": images.face_box}
 LARGE = 512 * 512  # pixels up to which a picture is filled as a whole, the size of the published networks

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,47 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from deploy.contract import Contract, Graph
-from deploy.files import COLOURS, EXTENSIONS, Files
+from deploy.files import Files
 from deploy.samples import Sample
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
 from engine.files import check_writable
-from engine.flags import STANDING, Flag, at_least, choice
 from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
-from engine.system import BLENDS
-
-
-def _ending(text):
-    if "/" in text or "\\" in text:
-        raise ArgumentTypeError(f"found '{text}', expected the end of a file's name")
-    return text
-
 
 STAGES = ("preprocess", "inference", "postprocess")
-
-
-FLAGS = {  # of every program that runs on pictures and writes pictures
-    "input": Flag("one picture, or a folder of them", aliases=("-i",), metavar="PATH"),
-    "img": Flag("one picture", metavar="FILE"),
-    "image_dir": Flag("folder of pictures, searched to any depth, or of the folders image, mask, style", metavar="DIR"),
-    "mask": Flag("mask picture, white where it is to be filled, for models that take one; or a folder of them, named "
-                 "like the pictures; auto: the lower face of every face found", metavar="FILE|auto"),
-    "white_means": Flag("what white is in a mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
-    "blend": Flag("how a filled hole gets into its picture; default: the model's", choice(*BLENDS),
-                  metavar="|".join(BLENDS)),
-    "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
-    "num_style": Flag("drawn styles a picture, of --seed and the following seeds", at_least(1), default=1, metavar="N"),
-    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
-    "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
-                metavar="|".join(EXTENSIONS)),
-    "suffix": Flag("what the names of results end in: NAME_predict.png", _ending, default="predict", metavar="TEXT"),
-    "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
-                   default="kept", metavar="|".join(COLOURS)),
-    "max_pixels": STANDING["max_pixels"],
-}  # fmt: skip
 
 
 def read(contract: Contract, sample: Sample, picture: Picture | None = None) -> dict[str, np.ndarray]:
@@ -125,17 +94,6 @@ def run(
     if not done:
         raise InputError(f"none of the {len(samples)} pictures could be read")
     writer.finish()
-
-
-def remark(graph: Graph) -> str:
-    """What a user should know of results made with the small weights that are shipped; "" for others."""
-    weights = graph.contract.weights or getattr(graph, "name", "")
-    if Path(weights).parts[-3:-1] != ("weights", "lite"):
-        return ""
-    return (
-        f"{Path(weights).name} is small and was trained on drawn faces only; for real photos fetch published weights, "
-        "which python tools/fetch_weights.py lists"
-    )
 
 
 def say_stretched(contract: Contract, name: str, picture: Picture) -> None:

@@ -1,11 +1,16 @@
 """Limits of the service, and the layer that holds bodies and tokens to them before anything is read."""
 
+import asyncio
 import hmac
 import json
+import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-OPEN = ("/v2/health/",)  # answered without a token
+OPEN = ("/v2/health/", "/docs", "/openapi.json")  # answered without a token
+TIMED = ("/v1/", "/v2/")  # a page's requests begin work that outlives them
+_BEGAN: ContextVar[float] = ContextVar("began")  # when the request that is at work came in, time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -15,9 +20,10 @@ class Limits:
     Attributes:
         body: bytes of a request.
         pixels: of a picture.
-        seconds: from the queue to the answer.
+        seconds: from the first byte to the answer.
         requests: at work at one time; further ones are sent away. Fewer than the 40 threads that do the work.
         token: what "Authorization: Bearer" has to say; "": nothing.
+        batch: pictures of several requests that share a run; with 1 the bytes of an answer do not depend on others.
     """
 
     body: int = 20_000_000
@@ -25,16 +31,23 @@ class Limits:
     seconds: float = 60.0
     requests: int = 32
     token: str = ""
+    batch: int = 8
+
+
+def left(seconds: float) -> float:
+    """What is left of the seconds that a request has; all of them outside a request."""
+    began = _BEGAN.get(None)
+    return seconds if began is None else began + seconds - time.monotonic()
 
 
 def limited(app: Any, limits: Limits) -> Any:
-    """The application `app` with a layer that answers 401 and 413 by itself; `app` is given back."""
+    """The application `app` with a layer that answers 401, 408 and 413 by itself; `app` is given back."""
     app.add_middleware(_Layer, limits=limits)
     return app
 
 
 class _Layer:
-    """ASGI: counts the bytes of a body as they come."""
+    """ASGI: counts the bytes of a body and its time as they come."""
 
     def __init__(self, app, limits):
         self.app, self.limits, self.running = app, limits, 0
@@ -61,20 +74,30 @@ class _Layer:
             self.running -= 1
 
     async def _counted(self, scope, receive, send):
-        """Run the application; a body that grows too large is answered here."""
-        taken, is_answered, is_over = 0, False, False
+        """Run the application; a body that grows too large or does not come is answered here."""
+        taken, is_answered, is_over, has_body = 0, False, False, False
+        end = asyncio.get_running_loop().time() + self.limits.seconds
+        if scope["path"].startswith(TIMED):
+            _BEGAN.set(time.monotonic())
 
-        async def counted():
-            nonlocal taken, is_over
-            message = await receive()
-            taken += len(message.get("body", b""))
-            is_over = is_over or message["type"] == "http.disconnect"
-            if taken <= self.limits.body:
-                return message
+        async def refused(status, error):
+            nonlocal is_over
             if not (is_answered or is_over):
-                await _answer(send, 413, self._too_large())
+                await _answer(send, status, error)
             is_over = True
             return {"type": "http.disconnect"}
+
+        async def counted():
+            nonlocal taken, is_over, has_body
+            try:  # after the body the application waits here for as long as its client stays
+                async with asyncio.timeout_at(None if has_body else end):
+                    message = await receive()
+            except TimeoutError:
+                return await refused(408, f"the body did not come within {self.limits.seconds} s")
+            taken += len(message.get("body", b""))
+            has_body = not message.get("more_body", False)
+            is_over = is_over or message["type"] == "http.disconnect"
+            return message if taken <= self.limits.body else await refused(413, self._too_large())
 
         async def noted(message):
             nonlocal is_answered

@@ -18,7 +18,7 @@ from engine.errors import InputError
 HEADER = "inference-header-content-length"
 BODY = {
     "schema": {"type": "object", "required": ["inputs"]},
-    "example": {"inputs": [{"name": "image", "shape": [1, 3, 64, 64], "datatype": "FP32", "data": [0.5]}]},
+    "example": {"inputs": [{"name": "image", "shape": [1, 3, 2, 2], "datatype": "FP32", "data": [0.5] * 12}]},
 }
 
 
@@ -63,7 +63,8 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
         """Run a model on tensors; the binary extension is understood both ways."""
         one, body = served(name), await request.body()
         content, arrays = read_request(body, request.headers.get(HEADER), one)
-        results = await run_in_threadpool(one.session.run_arrays, arrays)
+        with one.expected():
+            results = await run_in_threadpool(one.run_arrays, arrays, limits.seconds)
         return written(content, name, results)
 
 
@@ -96,6 +97,8 @@ def read_request(body: bytes, header: str | None, served: Served) -> tuple[dict,
             raise InputError(f"input {port.name}: is {found}; expected {list(port.shape)}")
         if not arrays[port.name].size or not np.isfinite(arrays[port.name]).all():
             raise InputError(f"input {port.name}: expected finite numbers")
+    if len({len(arrays[port.name]) for port in served.contract.inputs}) > 1:
+        raise InputError("inputs: differ in their first size; expected one batch size")
     return content, {port.name: arrays[port.name] for port in served.contract.inputs}
 
 

@@ -13,14 +13,6 @@ from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, warped
 
 INSET, SOFT = 0.02, 0.08  # of the crop's side: nothing is pasted outside, all of it further inside
-PASTES = ("difference", "replace")
-
-
-def restores(contract: Contract) -> bool:
-    """Whether a network makes one square face of one square face."""
-    shape = contract.inputs[0].shape
-    kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
-    return kinds == ["image", "image"] and shape[2] == shape[3] and shape[2] > 0
 
 
 def crop_size(contract: Contract) -> tuple[int, int]:
@@ -123,11 +115,11 @@ def restore(
     Args:
         pixels: [H, W, 3] RGB in [0, 1].
         faces: those to restore.
-        session: of a graph that makes one face of one face, see `restores`; its contract names the template.
+        session: of a graph that makes one face of one face, see `Contract.restores`; its contract names the template.
         strength, upscale, paste: see `pasted`.
     """
     contract = session.contract
-    if not restores(contract):
+    if not contract.restores:
         raise InputError("this model does not make one face of one face; expected one of GPEN or GFP-GAN")
     places = matrices(faces, contract)
     crops = [warped(pixels, matrix, crop_size(contract)) for matrix in places]

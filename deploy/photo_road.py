@@ -59,12 +59,12 @@ class Road:
 
         Args:
             session: of the model.
-            args: with the flags of deploy.photo_flags, `mask` and `blend`.
+            args: with the flags of deploy.flags, `mask` and `blend`.
             needs_faces: False where the faces of every picture are given.
         """
         self.session, self.contract, self.args = session, session.contract, args
         self.size = photo.crop_size(self.contract)
-        self.is_pasted = bool(args.paste or self.contract.hole or photo.restores(self.contract))
+        self.is_pasted = bool(args.paste or self.contract.hole or self.contract.restores)
         if args.blend and not self.contract.hole:
             raise InputError(f"--blend {args.blend}: this model fills no holes; leave it out")
         if args.only_center_face and args.faces not in ("all", "center"):

@@ -18,10 +18,10 @@ import paddle
 from paddle.inference import Config, PrecisionType, create_predictor
 
 from deploy.contract import Arrays, check_ports, fits, read_contract
+from deploy.flags import PRECISIONS
 from engine.errors import InputError
 
 PROGRAM_SUFFIXES = (".json", ".pdmodel")
-PRECISIONS = ("fp32", "bf16", "fp16")
 WRONG_PASSES = (  # of oneDNN in Paddle 3.3.1; no graph may run them
     "conv_activation_onednn_fuse_pass",  # reads leaky_relu's slope, stored as a double, as a float: garbage or a crash
     "reshape_transpose_matmul_fuse_pass",  # attention comes out wrong without an error

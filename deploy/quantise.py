@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.contract import Arrays, Contract, Graph, read_contract, written_contract
+from deploy.flags import REFUSED
 from deploy.inference import read
 from deploy.onnx import OnnxPredictor, export_onnx, extra
 from deploy.predictor import model_files
@@ -32,12 +33,6 @@ NAME = "inference.onnx"
 REPORT = "quantised.json"
 LOWEST_PSNR = 25.0  # dB between the int8 and the fp32 pictures; below it the model is refused
 HIGHEST_ERROR = 0.05  # of vectors and points: mean distance from the fp32 numbers, relative to their size
-REFUSED = {
-    "paddle-pir": "paddle.quantization.PTQ exports a graph that loads as garbage or aborts (errors of 2e5)",
-    "paddle-legacy": "paddle.quantization.PTQ in the legacy format is right and slower than fp32",
-    "paddle-qat": "paddle.quantization.QAT.convert raises TypeError (zero_point None) in Paddle 3.3.1",
-    "onednn-int8": "Config.enable_mkldnn_int8 is fast and wrong (correlation of 0.09 with fp32)",
-}
 
 
 def check_route(route: str) -> None:

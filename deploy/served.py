@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from deploy import photo
-from deploy.contract import Contract, Graph
+from deploy.contract import Arrays, Contract, Graph
+from deploy.limits import Limits, left
 from deploy.predictor import Predictor
 from deploy.session import Prepared, Session
 from engine.errors import InputError
 
-LARGEST_BATCH, WAIT = 8, 0.010  # pictures that share a run; seconds a picture waits for others
+WAIT = 0.010  # seconds a picture waits for others
 
 
 class Busy(Exception):
@@ -28,7 +28,7 @@ def kind_of(contract: Contract) -> str:
     """What a model is for, read off its ports: restore, inpaint, translate, verify or points."""
     if contract.hole:
         return "inpaint"
-    if photo.restores(contract):
+    if contract.restores:
         return "restore"
     first = contract.outputs[0].kind
     return {"image": "translate", "vector": "verify", "points": "points"}.get(first, "other")
@@ -37,11 +37,26 @@ def kind_of(contract: Contract) -> str:
 class Served:
     """A model with its worker."""
 
-    def __init__(self, name: str, graph: Graph, places: int, encoders: Mapping[str, Graph] | None = None) -> None:
-        """`places`: requests that may wait; `encoders`: vector input -> the graph that takes it from a picture."""
+    def __init__(
+        self,
+        name: str,
+        graph: Graph,
+        places: int,
+        encoders: Mapping[str, Graph] | None = None,
+        batch: int = Limits.batch,
+    ) -> None:
+        """Begin the worker.
+
+        Args:
+            name: of the model.
+            graph: of the model.
+            places: requests that may wait.
+            encoders: vector input -> the graph that takes it from a picture.
+            batch: pictures that share a run.
+        """
         self.encoders = {port: Session(encoder) for port, encoder in (encoders or {}).items()}
         self.name, self.contract, self.kind = name, graph.contract, kind_of(graph.contract)
-        self.session = Session(graph, LARGEST_BATCH)
+        self.session = Session(graph, batch)
         self.coming = 0  # requests on their way; one that is alone waits for nobody
         self._count = threading.Lock()
         self.waiting: queue.Queue[tuple[list[Prepared], Future]] = queue.Queue(places)
@@ -53,16 +68,32 @@ class Served:
         """The results of prepared pictures, see `Session.results`.
 
         Raises:
-            Busy: the queue is full. TimeoutError: no answer within `seconds`. InputError: an output is not finite.
+            Busy: the queue is full. InputError: an output is not finite. TimeoutError: no answer within `seconds` of
+                the request's beginning; what still waits then is not run.
         """
+        return self.session.results(prepared, self._outputs(prepared, seconds))
+
+    def run_arrays(self, arrays: Arrays, seconds: float) -> dict[str, np.ndarray]:
+        """The graph itself on arrays [N, ...] of its own inputs, in batches with others; raises what `run` does."""
+        outputs = self._outputs(self.session.rows(arrays), seconds)
+        return {port.name: np.stack([one[port.name] for one in outputs]) for port in self.contract.outputs}
+
+    def _outputs(self, prepared, seconds):
+        """What the worker makes of prepared pictures."""
         if not prepared:
             return []
+        remaining = left(seconds)
+        if remaining <= 0:
+            raise TimeoutError
         future: Future = Future()
         try:
             self.waiting.put_nowait((list(prepared), future))
         except queue.Full:
             raise Busy(self.name) from None
-        return self.session.results(prepared, future.result(seconds))
+        try:
+            return future.result(remaining)
+        finally:
+            future.cancel()
 
     @contextmanager
     def expected(self) -> Iterator[None]:
@@ -85,14 +116,14 @@ class Served:
         }
 
     def _work(self):
-        """Take what waits, at most LARGEST_BATCH pictures that come within WAIT, and run it together."""
+        """Take what waits, at most a batch of pictures that come within WAIT, and run it together."""
         while not self._ended.is_set() or not self.waiting.empty():
             try:
                 batch = [self.waiting.get(timeout=0.2)]
             except queue.Empty:
                 continue
-            end = time.monotonic() + WAIT
-            while len(batch) < self.coming and sum(len(prepared) for prepared, _ in batch) < LARGEST_BATCH:
+            end, largest = time.monotonic() + WAIT, self.session.batch_size
+            while len(batch) < self.coming and sum(len(one[0]) for one in batch) < largest:
                 try:
                     batch.append(self.waiting.get(timeout=max(0.0, end - time.monotonic())))
                 except queue.Empty:
@@ -101,6 +132,9 @@ class Served:
 
     def _run(self, batch):
         """Run several requests at once; if that fails, each alone, so that one client's fault is its own."""
+        batch = [one for one in batch if one[1].running() or one[1].set_running_or_notify_cancel()]
+        if not batch:
+            return
         try:
             outputs = iter(self.session.run([one for prepared, _ in batch for one in prepared]))
             for prepared, future in batch:
@@ -126,11 +160,15 @@ class Models:
         self.served = {one.name: one for one in served}
 
     @classmethod
-    def open(cls, folders: Mapping[str, str | Path], places: int = 64, **options: Any) -> "Models":
+    def open(
+        cls, folders: Mapping[str, str | Path], places: int = 64, batch: int = Limits.batch, **options: Any
+    ) -> "Models":
         """The exported models of folders by name; a sub-folder `to_*` is the other direction of its model.
 
         Args:
             folders: name -> folder of an exported model.
+            places: requests that may wait for each.
+            batch: pictures that share a run; with 1 a result's bytes do not depend on what else is asked.
             options: of deploy.predictor.Predictor.
         """
         found = []
@@ -140,7 +178,7 @@ class Models:
                 graph = Predictor(place, **options)
                 ports = [port for port in graph.contract.inputs if port.encoder]
                 encoders = {port.name: Predictor(place / port.encoder, **options) for port in ports}
-                found.append(Served(each, graph, places, encoders))
+                found.append(Served(each, graph, places, encoders, batch))
         return cls(found)
 
     def names(self) -> list[str]:

@@ -15,28 +15,30 @@ from typing import Annotated, Any
 
 import prometheus_client as prometheus
 import swagger_ui_bundle
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.staticfiles import StaticFiles
 
-from deploy import inference, open_inference, photo_flags
+from deploy import open_inference
 from deploy.comparing import cosine
-from deploy.exchange import BODY, ERRORS, answered, faces_of, parts_of, picture_of
+from deploy.exchange import ERRORS, answered, body_of, faces_of, parts_of, picture_of
 from deploy.faces import Finder, selected
 from deploy.files import encoded, returned
+from deploy.flags import PHOTOS, PICTURES
 from deploy.limits import Limits, limited
 from deploy.photo_road import Road, Shot
 from deploy.photo_sheet import drawn
 from deploy.samples import Sample
 from deploy.served import Busy, Models, Served
-from engine import picture_files
 from engine.errors import InputError
 from engine.picture_files import Picture, TooManyPixels
+from engine.runtime import allow
 
-DEFAULTS = {name: flag.default for name, flag in {**photo_flags.FLAGS, **inference.FLAGS}.items()}
+DEFAULTS = {name: flag.default for name, flag in (PHOTOS | PICTURES).items()}
 logger = logging.getLogger("kintsugi")
 
 
@@ -98,14 +100,15 @@ def make_app(models: Models, limits: Limits | None = None) -> FastAPI:
     """
     limits = limits or Limits()
     MultiPartParser.spool_max_size = limits.body + 2**16  # a part stays in memory
-    picture_files.allow(limits.pixels)
+    allow(limits.pixels)
     try:
         finder = Finder()
     except InputError as error:
         logger.warning(f"{error}; pictures are taken as one face each")
         finder = None
     service = Service(models, limits, prometheus.CollectorRegistry(), finder)
-    app = FastAPI(title="Kintsugi", docs_url=None, redoc_url=None, description=__doc__)
+    asked = [Depends(HTTPBearer(auto_error=False))] if limits.token else []  # for the description: deploy.limits asks
+    app = FastAPI(title="Kintsugi", docs_url=None, redoc_url=None, description=__doc__, dependencies=asked)
     app.openapi_version = "3.0.2"
     _watch(app, service)
     for add in (_restoring, _translating, _finding):
@@ -168,7 +171,7 @@ def _watch(app, service):
 def _restoring(app, service):
     """/v1/restore and /v1/inpaint."""
 
-    @app.post("/v1/restore", responses=ERRORS, openapi_extra=BODY)
+    @app.post("/v1/restore", responses=ERRORS, openapi_extra=body_of("image"))
     async def restore(request: Request, model: Model = None, strength: Strength = 1.0, scale: Scale = 1,
                       faces: Which = "all", aligned: bool | None = None, ext: Ext = "png") -> Response:  # fmt: skip
         """Restore the faces of a photo, or one aligned face."""
@@ -178,12 +181,11 @@ def _restoring(app, service):
         def work():
             shot = service.shot(served, picture_of(parts, "image"), options, {}, 0)
             made = returned(shot.picture, shot.made, "kept", shot.shown)
-            app.state.faces.inc(len(shot.found or []))
             return answered(request, made, faces_of(shot.found), f".{ext.lstrip('.')}")
 
         return await run_in_threadpool(work)
 
-    @app.post("/v1/inpaint", responses=ERRORS, openapi_extra=BODY)
+    @app.post("/v1/inpaint", responses=ERRORS, openapi_extra=body_of("image", may=("mask",)))
     async def inpaint(request: Request, model: Model = None, ext: Ext = "png") -> Response:
         """Fill a hole: white in the part `mask`, of the picture's size; without it the lower face of every face."""
         parts, served = await parts_of(request), service.model("inpaint", model)
@@ -208,7 +210,7 @@ def _restoring(app, service):
 def _translating(app, service):
     """/v1/translate."""
 
-    @app.post("/v1/translate", responses=ERRORS, openapi_extra=BODY)
+    @app.post("/v1/translate", responses=ERRORS, openapi_extra=body_of("image", may=("style",)))
     async def translate(request: Request, to: str | None = None, model: Model = None, seed: Seed = 0,
                         paste: bool = False, faces: Which = "all", ext: Ext = "png") -> Response:  # fmt: skip
         """Translate the largest face, or with `paste` every face in its place; the style is drawn from `seed`."""
@@ -227,7 +229,7 @@ def _translating(app, service):
 def _finding(app, service):
     """/v1/verify and /v1/detect."""
 
-    @app.post("/v1/verify", responses=ERRORS, openapi_extra=BODY)
+    @app.post("/v1/verify", responses=ERRORS, openapi_extra=body_of("image", "second"))
     async def verify(request: Request, model: Model = None) -> dict[str, Any]:
         """Whether `image` and `second` show one person: the cosine, the model's threshold, same or not."""
         parts, served = await parts_of(request), service.model("verify", model)
@@ -241,7 +243,7 @@ def _finding(app, service):
 
         return await run_in_threadpool(work)
 
-    @app.post("/v1/detect", responses=ERRORS, openapi_extra=BODY)
+    @app.post("/v1/detect", responses=ERRORS, openapi_extra=body_of("image"))
     async def detect(request: Request, faces: Which = "all") -> Response:
         """The faces of a photo as JSON, or with Accept: image/png drawn into it."""
         parts = await parts_of(request)

@@ -15,7 +15,7 @@ import numpy as np
 from deploy.contract import Arrays, Contract, Graph, fits
 from engine import images
 from engine.errors import InputError
-from engine.system import Port
+from engine.ports import Port
 
 RANKS = {"image": 3, "mask": 3, "vector": 1, "points": 2}  # axes of one value, without the batch's
 _TURNS: WeakKeyDictionary = WeakKeyDictionary()  # graph -> lock: no graph is run by two threads at once
@@ -136,10 +136,12 @@ class Session:
             outputs += [self._filled_in_parts(one) for one in group] if in_parts else self._run(group)
         return outputs
 
-    def run_arrays(self, arrays: Arrays) -> dict[str, np.ndarray]:
-        """The graph itself on arrays [N, ...] of its own inputs, for whoever has tensors."""
-        with self._turn:
-            return self.graph.run(arrays)
+    def rows(self, arrays: Arrays) -> list[Prepared]:
+        """Arrays [N, ...] of the graph's own inputs as `run` takes them, for whoever has tensors."""
+        count = len(arrays[self.contract.inputs[0].name])
+        return [
+            Prepared(f"row {i}", {}, {name: array[i] for name, array in arrays.items()}, None) for i in range(count)
+        ]
 
     def _run(self, group):
         """`run` of pictures of one size."""
@@ -152,7 +154,7 @@ class Session:
     def _is_filled_in_parts(self, one):
         """Whether a hole is in a large picture, or is one that the network cannot close at once."""
         contract = self.contract
-        if not contract.hole or len(contract.outputs) > 1 or contract.picture.shape[2:] != (-1, -1):
+        if not (contract.hole and one.given) or len(contract.outputs) > 1 or contract.picture.shape[2:] != (-1, -1):
             return False
         from deploy.filling import LARGE
         from deploy.hole_closure import open_part

@@ -3,18 +3,16 @@
 import platform
 import sys
 import time
+from typing import Any
 
 import paddle
 
-from deploy.inference import STAGES, Stopwatch
-from deploy.predictor import Predictor
 
-
-def report(watch: Stopwatch, predictor: Predictor, batch_size: int, count: int) -> list[str]:
+def report(watch: Any, predictor: Any, batch_size: int, count: int) -> list[str]:
     """The lines of a benchmark.
 
     Args:
-        watch: Stopwatch.
+        watch: deploy.inference.Stopwatch.
         predictor: deploy.predictor.Predictor.
         batch_size: asked for.
         count: pictures that were run.
@@ -25,7 +23,7 @@ def report(watch: Stopwatch, predictor: Predictor, batch_size: int, count: int) 
     Source: section titles and keys are those of LDOUBLEV/AutoLog, "drivier_version" included; the code is ours.
     """
     options, total = predictor.options, watch.total()
-    times = [f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in STAGES]
+    times = [f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in watch.seconds]
     sections = {
         "Env info": {
             "OS_version": platform.platform(),

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from deploy import photo
-from deploy.contract import Graph
+from deploy.contract import Graph, remark
 from deploy.faces import Finder, selected
-from deploy.inference import remark
 from deploy.session import Session
 from deploy.tracking import Tracker
 from engine import images
@@ -29,7 +28,7 @@ QUALITY = {"crf": "17", "preset": "medium"}
 
 def run(graph: Graph, args: Any) -> int:
     """Restore the film `args.video`; prints a line. Exit status 0, or 130 after Ctrl-C."""
-    if not photo.restores(graph.contract):
+    if not graph.contract.restores:
         raise InputError("--video: this model does not make one face of one face; expected GPEN or GFP-GAN")
     if args.img or args.image_dir or args.input:
         raise InputError(f"--video {args.video}: leave --img, --image_dir and --input out")

@@ -1,6 +1,6 @@
 """Paper-agnostic machinery: configuration, training loop, checkpoints, logs, prediction.
 
-Importing this package sets the thread environment and imports Paddle, so it comes before any other import of Paddle.
+Importing this package sets the environment that Paddle reads when it is imported, so it comes before that.
 """
 
 __version__ = "0.1.0"
@@ -8,4 +8,4 @@ __version__ = "0.1.0"
 from engine import runtime
 
 runtime.prepare()
-runtime.import_paddle()
+runtime.quieten_paddle()

@@ -1,19 +1,18 @@
 """The command line of programs that work with a configuration.
 
 A program names the standing flags it takes and its own; a YAML file adds short names for its own keys (section
-`flags`), and only those; a system adds what the command lines of its own project say (`System.dialects`).
+`flags`), and only those; a system adds what the command lines of its own project say (its Config's `dialects`).
 """
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from engine import config as configuration
 from engine import yaml_files
-from engine.dialect import Dialect
 from engine.errors import ConfigError
 from engine.flags import STANDING, Flag, Parser, at_least, boolean, choice, guarded, optional, overrides, read
 from engine.run_config import RunConfig
@@ -21,7 +20,9 @@ from engine.run_config import RunConfig
 __all__ = [
     "STANDING",
     "Arguments",
+    "Dialect",
     "Flag",
+    "OwnFlag",
     "Parser",
     "at_least",
     "boolean",
@@ -54,6 +55,65 @@ def default_config() -> str:
         return DEFAULT.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ConfigError(f"{DEFAULT}: cannot be read ({error.strerror}); name a configuration with -c YAML") from None
+
+
+@dataclass(frozen=True)
+class OwnFlag(Flag):
+    """A flag of one system in one script.
+
+    Attributes:
+        means: value -> {flag of the script: value}, for a word that stands for others.
+        settings: value -> {dotted key of the configuration: value}.
+        wraps: (graph, config, path of the config) -> what runs in the graph's place, a graph with `remarks(names)`.
+    """
+
+    means: Callable | None = None
+    settings: Callable | None = None
+    wraps: Callable | None = None
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Words of one system for one script.
+
+    Attributes:
+        flags: name -> OwnFlag.
+        places: names of flags that bare words stand for, in their order.
+        implied: flag -> value it has where bare words are used and the flag is not.
+    """
+
+    flags: dict[str, OwnFlag] = field(default_factory=dict)
+    places: tuple[str, ...] = ()
+    implied: dict[str, object] = field(default_factory=dict)
+
+    def place(self, parser: Parser, namespace: Namespace, words: Sequence[str], system: str) -> None:
+        """Give the flags that bare words stand for their values, and what the use of words implies. In place."""
+        if not words:
+            return
+        if not self.places:
+            raise ConfigError(f"{parser.prog}: unknown word '{words[0]}'; {system} takes flags only. See --help")
+        if len(words) != len(self.places):
+            names = " ".join(name.upper() for name in self.places)
+            raise ConfigError(f"{parser.prog}: expected {names}, or flags only; found '{' '.join(words)}'")
+        for name, word in zip(self.places, words, strict=True):
+            if getattr(namespace, name) is not None:
+                raise ConfigError(f"{parser.prog}: '{word}' and --{name} say the same; give one of them")
+            setattr(namespace, name, optional(parser.table[name].kind)(word))
+        for name, value in self.implied.items():
+            if getattr(namespace, name) is None:
+                setattr(namespace, name, value)
+
+    def translate(self, namespace: Namespace) -> None:
+        """Set the flags that the given own ones mean. In place. ConfigError where they disagree with what is set."""
+        for name, flag in self.flags.items():
+            given = getattr(namespace, name)
+            if flag.means is None or given is None:
+                continue
+            for target, value in flag.means(given).items():
+                if getattr(namespace, target) not in (None, value):
+                    found = getattr(namespace, target)
+                    raise ConfigError(f"--{name} {given} means --{target} {value}, but --{target} is {found}")
+                setattr(namespace, target, value)
 
 
 @dataclass
@@ -99,8 +159,8 @@ def parse(
     argv = sys.argv[1:] if argv is None else list(argv)
     path = _config_path(argv)
     declared, implied = _declared_flags(path)
-    system = configuration.system_class(path)
-    dialect = _dialect(path)
+    system, recipe = configuration.system_of(path)
+    dialect = _dialect(recipe)
     table = {name: STANDING[name] for name in standing} | dict(own or {}) | dialect.flags
     taken = {f"--{name}" for name in table} | {spelling for flag in table.values() for spelling in flag.aliases}
     declared = {name: keys for name, keys in declared.items() if f"--{name}" not in taken}
@@ -110,8 +170,8 @@ def parse(
     parser.elsewhere = _taken_by
     namespace, words = parser.read(argv)
     _output_as_elsewhere(namespace)
-    _check_words(words, dialect, system.__name__)
-    dialect.place(parser, namespace, words, system.__name__)
+    _check_words(words, dialect, system)
+    dialect.place(parser, namespace, words, system)
     dialect.translate(namespace)
     settings = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
     config = configuration.load(path, settings)
@@ -142,7 +202,7 @@ def _taken_by(word):
     """Which YAML beside the default one declares the unknown flag, as the end of a sentence, or nothing."""
     name = word.lstrip("-")
     for path in sorted(DEFAULT.parent.glob("*.yaml")):
-        if name in (yaml_files.read_yaml(path).get("flags") or {}) or name in _dialect(path).flags:
+        if name in (yaml_files.read_yaml(path).get("flags") or {}) or name in _dialect_of(path).flags:
             return f"; {path} takes it: add -c {path}."
     return ""
 
@@ -150,14 +210,18 @@ def _taken_by(word):
 def _check_words(words, dialect, system):
     """ConfigError where bare words are given that this YAML's system does not take, but another one's does."""
     for path in sorted(DEFAULT.parent.glob("*.yaml")) if words and not dialect.places else ():
-        if len(_dialect(path).places) == len(words):
+        if len(_dialect_of(path).places) == len(words):
             said = f"unknown word '{words[0]}'; {system} takes flags only"
             raise ConfigError(f"{said}, {path} takes such words: -c {path}")
 
 
-def _dialect(path):
-    """What a YAML's system adds to this script."""
-    return configuration.system_class(path).dialects.get(Path(sys.argv[0]).stem, Dialect())
+def _dialect(recipe):
+    """What a system adds to this script, by its Config."""
+    return getattr(recipe, "dialects", {}).get(Path(sys.argv[0]).stem, Dialect())
+
+
+def _dialect_of(path):
+    return _dialect(configuration.system_of(path)[1])
 
 
 def _declared_flags(path):

@@ -4,14 +4,15 @@ Classes are named by dotted paths under `system.` and `data_loader.`; each class
 are described beside the code that uses them. Every mistake is one line that names file, key and what was expected.
 """
 
-import difflib
 import functools
 import hashlib
 import importlib
+import importlib.util
 import json
 import logging
 import typing
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,11 +20,11 @@ import yaml
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, did_you_mean
 from engine.run_config import RunConfig
-from engine.system import System
 from engine.yaml_files import read_yaml
 
+SYSTEMS = ("system.",)  # where systems are looked for
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 MOVED = {"data_loader.faces": "data_loader.drawn_faces"}  # dotted path in older YAML files, or its beginning -> today's
 
@@ -49,11 +50,16 @@ def _tell_of_move(label, dotted):
     logging.getLogger("kintsugi").warning(f"{label}: '{dotted}' moved; write '{current_path(dotted)}'")
 
 
-def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
-    """The class at a dotted path below one of `roots`. ConfigError names the key and the nearest match."""
+def _moved(dotted, roots, label):
+    """`current_path`, with one line where it is another."""
     if current_path(str(dotted)) != dotted and str(dotted).startswith(roots):
         _tell_of_move(label, dotted)
-        dotted = current_path(dotted)
+    return current_path(dotted)
+
+
+def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
+    """The class at a dotted path below one of `roots`. ConfigError names the key and the nearest match."""
+    dotted = _moved(dotted, roots, label)
     module_name, _, class_name = str(dotted).rpartition(".")
     if not module_name.startswith(roots):
         raise ConfigError(f"{label}: '{dotted}' is not allowed; expected a class below {' or '.join(roots)}")
@@ -72,12 +78,25 @@ def import_class(dotted: str, roots: tuple[str, ...], label: str) -> Any:
     return found
 
 
-def system_class(path: str | Path) -> type[System]:
-    """The class a YAML file's `system` names. ConfigError where there is none."""
+def recipe_class(dotted: str, label: str) -> type[BaseModel]:
+    """The Config of the system at a dotted path, out of MODULE_recipe.py where that is there: it needs no Paddle."""
+    dotted = _moved(dotted, SYSTEMS, label)
+    module_name, _, class_name = str(dotted).rpartition(".")
+    with suppress(ModuleNotFoundError):  # of the packages above; `import_class` names them
+        if module_name.startswith(SYSTEMS) and importlib.util.find_spec(f"{module_name}_recipe"):
+            recipes = vars(importlib.import_module(f"{module_name}_recipe"))
+            if found := recipes.get(f"{class_name}Recipe"):
+                return found
+    return import_class(dotted, SYSTEMS, label).Config
+
+
+def system_of(path: str | Path) -> tuple[str, type[BaseModel]]:
+    """(class name, Config) of the system a YAML file names. ConfigError where there is none."""
     content = read_yaml(path)
     if "system" not in content:
         raise ConfigError(f"{path}: key 'system' is missing; expected a class below system.")
-    return import_class(content["system"], ("system.",), f"{path}.system")
+    recipe = recipe_class(content["system"], f"{path}.system")
+    return current_path(str(content["system"])).rpartition(".")[2], recipe
 
 
 def load(path: str | Path, overrides: Iterable[tuple[str, Any, str]] = ()) -> RunConfig:
@@ -109,9 +128,9 @@ def _typed(content, source, labels):
     """Validate the system's and the datasets' own sections with their classes' Config, then the whole."""
     content = dict(content)
     if "system" in content:
-        system = import_class(content["system"], ("system.",), f"{source}.system")
+        recipe = recipe_class(content["system"], f"{source}.system")
         content["system"] = current_path(content["system"])
-        content["recipe"] = validate(system.Config, content.get("recipe") or {}, source, "recipe", labels)
+        content["recipe"] = validate(recipe, content.get("recipe") or {}, source, "recipe", labels)
     data = content.get("data")
     if isinstance(data, dict):
         content["data"] = data = dict(data)
@@ -171,13 +190,6 @@ def _fields_at(kind, location):
 
 def _is_settings(kind):
     return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def did_you_mean(name: object, known: Iterable[object]) -> str:
-    """' Did you mean ...?' for the nearest of `known`, or nothing."""
-    words = {str(item).lstrip("-"): item for item in known}  # dashes make every flag look like every other
-    near = difflib.get_close_matches(str(name).lstrip("-"), words, n=1, cutoff=0.5)
-    return f". Did you mean '{words[near[0]]}'?" if near else ""
 
 
 def as_dict(config: BaseModel) -> dict[str, Any]:

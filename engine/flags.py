@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import __version__, peers, yaml_files
-from engine.config import did_you_mean
-from engine.errors import ConfigError, InputError
-from engine.picture_files import MAX_PIXELS, allow
+from engine import __version__, yaml_files
+from engine.errors import ConfigError, InputError, did_you_mean
+from engine.runtime import MAX_PIXELS, allow
 
 
 def boolean(text: str) -> bool:
@@ -199,7 +198,8 @@ class Parser(argparse.ArgumentParser):
                 if flag.required:
                     raise ConfigError(f"{self.prog}: --{name} is missing: {flag.help}; see --help")
                 setattr(namespace, name, [] if flag.many and flag.default is None else flag.default)
-        allow(getattr(namespace, "max_pixels", None))
+        if pixels := getattr(namespace, "max_pixels", None):
+            allow(pixels)
 
 
 def _told_apart(argv, parser):
@@ -272,6 +272,8 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
     try:
         status = main()
         if "PADDLE_TRAINER_ID" in os.environ:  # one process of several
+            from engine import peers
+
             peers.say_goodbye()
     except InputError as error:
         print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)

@@ -18,13 +18,13 @@ from PIL import Image, ImageCms, JpegImagePlugin, TiffImagePlugin
 from engine import colour_profiles, sixteen_bits
 from engine.errors import InputError
 from engine.files import check_regular
+from engine.runtime import LIMIT, MAX_PIXELS
 
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "PPM")  # an MPO is opened as a JPEG
 READABLE = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .bmp .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .gif".split())
 if find_spec("pillow_heif"):  # requirements-heif.txt
     FORMATS, READABLE = (*FORMATS, "HEIF"), READABLE | {".heic", ".heif"}
-MAX_PIXELS, SPARE = 50_000_000, 2**26  # SPARE: bytes of a file beside its pixels
-LIMIT = "KINTSUGI_MAX_PIXELS"  # an environment variable, so that worker processes have it too
+SPARE = 2**26  # bytes of a file beside its pixels
 ORIENTATION, PIXEL_SIZES = 0x0112, (0xA002, 0xA003)
 DESCRIBING = {*sixteen_bits.TEXTS, sixteen_bits.EXIF, sixteen_bits.GPS, 282, 283, 296}  # a TIFF, not its layout
 UPRIGHT = {  # EXIF orientation -> how the stored [H, W, C] array becomes the upright one
@@ -112,12 +112,6 @@ def max_pixels() -> int:
     if not text.isdecimal() or not int(text):
         raise InputError(f"{LIMIT}={text}: expected a whole number of pixels, at least 1")
     return int(text)
-
-
-def allow(pixels: int | None) -> None:
-    """Set `max_pixels` for this process and those it starts; None leaves it."""
-    if pixels is not None:
-        os.environ[LIMIT] = str(pixels)
 
 
 def read(path: str | Path, least: int | None = None) -> Picture:

@@ -1,4 +1,4 @@
-"""Thread environment that has to be in place before the first `import paddle`, and that import.
+"""The environment of a process: what has to be set before the first `import paddle`, and how large pictures may be.
 
 Importing Paddle sets OMP_NUM_THREADS=1 where it is unset, and the MKL bundled with it takes a slow path on AMD
 processors unless MKL_DEBUG_CPU_TYPE=5 is set. Together they are worth a factor of four (docs/reproduction.md).
@@ -6,6 +6,8 @@ What the user has set is never overridden.
 """
 
 import contextlib
+import importlib.abc
+import importlib.machinery
 import io
 import os
 import sys
@@ -13,6 +15,8 @@ import warnings
 from collections.abc import MutableMapping
 from pathlib import Path
 
+MAX_PIXELS = 50_000_000  # of a picture
+LIMIT = "KINTSUGI_MAX_PIXELS"  # an environment variable, so that worker processes have it too
 _REMARKS = ("OMP_NUM_THREADS set to", "PLEASE USE OMP_NUM_THREADS")
 
 
@@ -42,14 +46,36 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.setdefault("GLOG_minloglevel", "1")  # Paddle's warnings, not its remarks on how a program runs
 
 
-def import_paddle() -> None:
-    """Import Paddle without its start-up remarks on thread count and ccache; anything else it prints comes through."""
+class _QuietPaddle(importlib.abc.MetaPathFinder):
+    """Imports Paddle without its start-up remarks on thread count and ccache; anything else it prints comes through."""
+
+    def find_spec(self, fullname, path, target=None):
+        """Called by `import paddle` and, with no effect, by every other import."""
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target) if fullname == "paddle" else None
+        if spec and spec.loader:
+            run = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _without_remarks(run, module)  # type: ignore[method-assign]
+        return spec
+
+
+def _without_remarks(run, module):
     warnings.filterwarnings("ignore", message="No ccache found")
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
-            import paddle  # noqa: F401
+            run(module)
     finally:
         for line in printed.getvalue().splitlines():
             if not any(remark in line for remark in _REMARKS):
                 print(line, file=sys.stderr)
+
+
+def quieten_paddle() -> None:
+    """Have whatever imports Paddle first import it without its remarks."""
+    if not any(isinstance(finder, _QuietPaddle) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _QuietPaddle())
+
+
+def allow(pixels: int) -> None:
+    """Set how many pixels a picture may have, for this process and those it starts."""
+    os.environ[LIMIT] = str(pixels)

@@ -3,14 +3,9 @@
 Source: GPEN's Paddle port, predict.py --degrade. Its FID of one picture means nothing and is left out.
 """
 
-import numpy as np
-
-from engine import images
-from engine.dialect import Dialect, OwnFlag
+from engine.cli import Dialect, OwnFlag
 from engine.errors import InputError
 from engine.flags import boolean
-from engine.system import Port
-from metric.psnr_ssim import psnr
 
 
 class Degrading:
@@ -18,6 +13,8 @@ class Degrading:
 
     def __init__(self, graph, config, config_path):
         """Args: the graph, the run's configuration, its file. InputError where its data are not degraded."""
+        from engine.system import Port
+
         self.ranges = getattr(config.data.validation, "degradation", None)
         if self.ranges is None:
             raise InputError(f"--degrade: {config_path} has no degradation in data.validation")
@@ -28,6 +25,11 @@ class Degrading:
 
     def run(self, arrays):
         """As the graph's, with the degraded pictures among the results."""
+        import numpy as np
+
+        from engine import images
+        from metric.psnr_ssim import psnr
+
         clean = images.to_hwc(arrays[self.given.name])
         degraded = np.stack([self.ranges.degraded(picture, np.random.default_rng(self.seed)) for picture in clean])
         results = self.graph.run(arrays | {self.given.name: images.to_chw(degraded)})

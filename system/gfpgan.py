@@ -4,19 +4,16 @@ Source: Wang et al. 2021, section 3.4; reference code: TencentARC/GFPGAN models/
 """
 
 from functools import partial
-from pathlib import Path
-from typing import Literal
 
 import paddle
-from pydantic import Field
 
 from engine import distributed
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.log import logger
 from engine.onednn import plain
-from engine.settings import Settings
-from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.ports import Exported, Port
+from engine.system import System, frozen, prefixed, total
 from engine.weights.files import read_loss_weights
 from loss.adversarial import discriminator_logistic, generator_logistic
 from loss.facial_parts import PARTS, crop_size, crops, part_logistic, part_style
@@ -27,7 +24,7 @@ from model.gfpgan.component import FacialComponentDiscriminator
 from model.gfpgan.exported import ExportedGFPGAN
 from model.gfpgan.network import GFPGANBilinear, GFPGANOriginal
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator
-from system import degrading
+from system.gfpgan_recipe import GFPGANRecipe
 from system.gfpgan_weights import identity_loss, load_decoder, perceptual_loss
 
 GENERATORS = {"original": GFPGANOriginal, "bilinear": GFPGANBilinear, "clean": GFPGANClean}
@@ -39,50 +36,11 @@ class GFPGAN(System):
     Source: Wang et al. 2021; gfpgan_model.py (order of the updates, weights, intervals).
     """
 
-    class Config(Settings):
-        """Form and size of the networks, weights of the losses, intervals and ends in steps.
-
-        `decoder_weights` is a StyleGAN2 in the official form, loaded before training; `fixes_decoder` never moves it.
-        The pyramid loss ends at `pyramid_steps`. `discriminator_narrow`: the discriminator's width where it differs.
-        `stddev_group`: neighbours in a batch whose deviation the discriminator sees; null: groups of at most four.
-        `r1_first`: the first step, counted from 0, with R1; None: `r1_every` - 1, as BasicSR counts from 1.
-        """
-
-        form: Literal["original", "bilinear", "clean"]
-        size: int = Field(gt=0)
-        channel_multiplier: int = Field(gt=0)
-        narrow: float = Field(gt=0)
-        discriminator_multiplier: int = Field(gt=0)
-        discriminator_narrow: float | None = Field(default=None, gt=0)
-        stddev_group: int | None = Field(default=None, gt=0)
-        style_dim: int = Field(default=512, gt=0)
-        mapping_layers: int = Field(default=8, gt=0)
-        input_is_latent: bool = True
-        different_w: bool = True
-        sft_half: bool = True
-        decoder_weights: Path | None = None
-        fixes_decoder: bool
-        pixel_weight: float = Field(ge=0)
-        pyramid_weight: float = Field(ge=0)
-        pyramid_steps: int = Field(ge=0)
-        perceptual_weight: float = Field(ge=0)
-        style_weight: float = Field(ge=0)
-        perceptual_network: Path = Path("weights/vgg19.pdparams")
-        adversarial_weight: float = Field(ge=0)
-        part_weight: float = Field(ge=0)
-        part_style_weight: float = Field(ge=0)
-        identity_weight: float = Field(ge=0)
-        identity_network: Path = Path("weights/arcface_resnet18.pdparams")
-        when_missing: Literal["stop", "skip"] = "stop"
-        r1_gamma: float = Field(ge=0)
-        r1_every: int = Field(ge=0)
-        r1_first: int | None = Field(default=None, ge=0)
-
+    Config = GFPGANRecipe
     averaged = ("generator",)
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
-    dialects = degrading.DIALECTS
     smoke = {
         "recipe.size": 32,
         "recipe.channel_multiplier": 1,

@@ -6,19 +6,16 @@ Source: Yang et al. 2021, section 3.3; reference code: yangxy/GPEN train_simple.
 """
 
 from functools import partial
-from pathlib import Path
-from typing import Literal
 
 import paddle
 import paddle.nn.functional as F
-from pydantic import Field
 
 from engine import distributed
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.onednn import plain
-from engine.settings import Settings
-from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.ports import Exported, Port
+from engine.system import System, frozen, prefixed, total
 from engine.weights.files import read_loss_weights
 from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
@@ -29,7 +26,7 @@ from loss.regularization import path_length_penalty, path_lengths, r1_penalty
 from model.backbones.ir_se50 import IRSE50
 from model.gpen.exported import ExportedGPEN
 from model.gpen.network import GPENDiscriminator, GPENGenerator
-from system import degrading
+from system.gpen_recipe import GPENRecipe
 
 
 class GPEN(System):
@@ -38,42 +35,11 @@ class GPEN(System):
     Source: Yang et al. 2021; yangxy/GPEN train_simple.py (order of the updates, weights, intervals).
     """
 
-    class Config(Settings):
-        """Size of the networks, weights of the losses, intervals of the penalties in steps (0: never).
-
-        `discriminator_narrow` is the discriminator's width where it is not the generator's. `stddev_group`:
-        neighbours in a batch whose deviation the discriminator sees; null: the whole batch of a process.
-        `template`: how faces of whole photos are placed for the network: as FFHQ's, or as GPEN's own program does.
-        """
-
-        size: int = Field(gt=0)
-        in_size: int | None = Field(default=None, gt=0)
-        channel_multiplier: int = Field(gt=0)
-        narrow: float = Field(gt=0)
-        discriminator_narrow: float | None = Field(default=None, gt=0)
-        stddev_group: int | None = Field(default=None, gt=0)
-        style_dim: int = Field(default=512, gt=0)
-        mapping_layers: int = Field(default=8, gt=0)
-        is_concat: bool = True
-        adversarial_weight: float = Field(ge=0)
-        pixel_weight: float = Field(ge=0)
-        pixel_beta: float = Field(gt=0)
-        feature_weight: float = Field(ge=0)
-        identity_weight: float = Field(ge=0)
-        identity_network: Path = Path("weights/model_ir_se50.pdparams")
-        when_missing: Literal["stop", "skip"] = "stop"
-        r1_gamma: float = Field(ge=0)
-        r1_every: int = Field(ge=0)
-        path_weight: float = Field(ge=0)
-        path_every: int = Field(ge=0)
-        path_decay: float = Field(gt=0, le=1)
-        template: Literal["ffhq", "gpen"] = "gpen"
-
+    Config = GPENRecipe
     averaged = ("generator",)
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
-    dialects = degrading.DIALECTS
     smoke = {
         "recipe.size": 32,
         "recipe.channel_multiplier": 1,

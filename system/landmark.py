@@ -8,20 +8,17 @@ Source: Iizuka et al. 2017 (GLCIC), section 3.3 and algorithm 1; reference code:
 """
 
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import paddle
-from pydantic import Field
 
 from engine import distributed
 from engine.config import replaced
 from engine.errors import InputError
 from engine.images import composite
 from engine.log import logger
-from engine.settings import Settings
-from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
+from engine.ports import Exported, Hole, Port
+from engine.system import System, frozen, prefixed, total
 from engine.weights.files import read_weights
 from engine.weights.networks import load_layers
 from loss.adversarial import discriminator_logistic, generator_logistic
@@ -31,7 +28,7 @@ from model.landmark.exported import Completion
 from model.landmark.network import CompletionNetwork, ContextDiscriminator, MeanFill, crop_around
 from model.landmark_predictor.network import LaFInPredictor, cover, predict
 from model.shared.constant import as_constant
-from system.landmark_dialect import DIALECTS
+from system.landmark_recipe import LandmarkInpaintingRecipe
 
 CELEBA_MEAN = (0.5061, 0.4254, 0.3828)  # of its aligned pictures, as projects that normalise by it state
 SAMPLE_PIXELS = 255.0  # the original project sees 8-bit pictures
@@ -46,39 +43,11 @@ class LandmarkInpainting(System):
     Yang et al. 2019 (LaFIn) for the landmarks.
     """
 
-    class Config(Settings):
-        """Networks, phases and weights.
-
-        `phase1` to `phase3` are counted in `phase_unit`; `phase_steps` and `mean_pixel` are found from the training
-        set where they are not given. `local_size`: side of the critic's crop around the hole. `elsewhere_weight`:
-        weight of landmarks outside the hole. `model_G`, `model_D`: weights to start from, official files included.
-        """
-
-        width: float = Field(gt=0)
-        image_size: int = Field(gt=0)
-        local_size: int = Field(gt=0)
-        phase_unit: Literal["epochs", "steps"]
-        phase1: int = Field(ge=0)
-        phase2: int = Field(ge=0)
-        phase3: int = Field(ge=0)
-        phase_steps: tuple[int, int, int] | None = None
-        mean_pixel: tuple[float, float, float] | None = None
-        adversarial_weight: float = Field(ge=0)
-        landmark: Literal["none", "loss", "conditioning", "both", "numpy"]
-        landmark_form: Literal["coordinates", "heatmap"] = "coordinates"
-        landmark_weight: float = Field(ge=0)
-        elsewhere_weight: float = Field(ge=0, le=1)
-        landmark_network: Path = Path("weights/lite/landmark_predictor_lite.pdparams")
-        landmark_width: float = Field(default=0.5, gt=0)
-        landmark_size: int = Field(default=64, gt=0)
-        model_G: Path | None = None
-        model_D: Path | None = None
-
+    Config = LandmarkInpaintingRecipe
     scored = ("masked", "composite")
     static = ("completion",)
     shown = ("masked", "output", "composite", "image")
     needed = ("completion",)
-    dialects = DIALECTS
     smoke = {
         "recipe.width": 0.0625,
         "recipe.image_size": 32,

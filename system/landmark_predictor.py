@@ -4,16 +4,16 @@ Source: Yang et al. 2019 (LaFIn); reference code: YaN9-Y/lafin src/models.py (La
 """
 
 import paddle
-from pydantic import Field
 
 from engine.images import composite
-from engine.settings import Settings
-from engine.system import Exported, Port, System
+from engine.ports import Exported, Port
+from engine.system import System
 from loss.landmark import landmark_map, predictor_loss
 from metric.landmarks import LandmarkError
 from metric.scorer import SetScorer
 from model.landmark_predictor.exported import PointsInPixels, pixels, units
 from model.landmark_predictor.network import LaFInPredictor, cover, predict
+from system.landmark_predictor_recipe import LandmarkPredictorRecipe
 
 DOT = 0.02  # of the side: how large a point is drawn
 FAINT = 0.01  # of the usual spread: the last layer at the start of training
@@ -25,16 +25,7 @@ class LandmarkPredictor(System):
     Source: src/models.py, LandmarkDetectorModel.process.
     """
 
-    class Config(Settings):
-        """`input_size`: side in pixels the network sees; `covered_probability`: part of the faces that get their hole.
-
-        Differs: officially every face has its hole; a predictor that also judges whole faces has to see some.
-        """
-
-        width: float = Field(gt=0)
-        input_size: int = Field(gt=0)
-        covered_probability: float = Field(ge=0, le=1)
-
+    Config = LandmarkPredictorRecipe
     static = ("predictor",)
     shown = ("masked", "predicted")
     smoke = {

@@ -6,26 +6,25 @@ Source: Liu et al. 2018 (Image Inpainting for Irregular Holes Using Partial Conv
 maruru-hub/PartialConv-paddle model/base_model.py.
 """
 
-from pathlib import Path
-from typing import Annotated, Literal
+from functools import partial
 
 import paddle
-from pydantic import Field, model_validator
 
 from engine.config import replaced
 from engine.images import composite, from_signed, to_signed
 from engine.log import logger
-from engine.settings import Settings
-from engine.system import Exported, Hole, Port, System, frozen, prefixed, total
+from engine.ports import Exported, Hole, Port
+from engine.system import System, frozen, prefixed, total
 from engine.weights.files import read_loss_weights, read_weights
 from engine.weights.networks import load_layers
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
 from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
-from model.partialconv.exported import Filling
+from model.partialconv.exported import Filling, joined_filling
 from model.partialconv.keys import is_in_window_scale
-from model.partialconv.maruru import Critic, MaruruSettings, MaskedUNet
-from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
+from model.partialconv.maruru import Critic, MaskedUNet
+from model.partialconv.network import PartialConvUNet, encoder_kernels
+from system.partialconv_recipe import PartialConvRecipe
 
 SPACES = {  # [0, 1] -> the values a network works with, and back
     "unit": (lambda x: x, lambda x: x),
@@ -40,34 +39,7 @@ class PartialConv(System):
     Source: Liu et al. 2018.
     """
 
-    class Config(Settings):
-        """Network and weights of the losses.
-
-        `space` is what the network reads and writes and what every L1 and the total variation are taken in: values in
-        [0, 1], in [-1, 1], or normalised by ImageNet's statistics. VGG-16 always gets the last. `local_size` is the
-        side of the random crop that the second critic judges.
-        """
-
-        network: Annotated[UNetSettings | MaruruSettings, Field(discriminator="kind")]
-        space: Literal["unit", "signed", "imagenet"]
-        valid_weight: float = Field(ge=0)
-        hole_weight: float = Field(ge=0)
-        perceptual_weight: float = Field(ge=0)
-        style_weight: float = Field(ge=0)
-        tv_weight: float = Field(ge=0)
-        tv: Literal["hole", "full"]
-        vgg: Path = Path("weights/vgg16.pdparams")
-        when_missing: Literal["stop", "skip"] = "stop"
-        adversarial_weight: float = Field(default=0.0, ge=0)
-        critic_width: int = Field(default=64, ge=1)
-        local_size: int = Field(default=64, ge=32)
-
-        @model_validator(mode="after")
-        def _space_fits(self):
-            if self.network.kind == "maruru" and self.space != "signed":
-                raise ValueError(f"space is {self.space}; the network maruru writes [-1, 1], expected signed")
-            return self
-
+    Config = PartialConvRecipe
     static = ("generator",)
     needed = ("generator",)
     scored = ("masked", "composite")
@@ -207,12 +179,14 @@ class PartialConv(System):
 
     def inference(self, networks):
         """One graph: picture and mask of any size in, the composite out."""
+        generator = networks["generator"]
         return {
             "": Exported(
-                layer=Filling(self.output, networks["generator"]),
+                layer=partial(joined_filling, self.output, generator),
                 inputs=[Port("image", (-1, 3, -1, -1)), Port("mask", (-1, 1, -1, -1), "mask")],
                 outputs=[Port("composite", (-1, 3, -1, -1))],
-                hole=Hole(kernels=self._kernels(networks["generator"])),
+                reference=Filling(self.output, generator),
+                hole=Hole(kernels=self._kernels(generator)),
                 template="ffhq",
             )
         }

@@ -6,36 +6,29 @@ Source: Huang et al. 2018, section 3.2; reference code: NVlabs/MUNIT trainer.py 
 yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62 (the seed).
 """
 
-from typing import Literal
-
 import paddle
-from pydantic import Field, model_validator
 
 from engine import distributed
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.onednn import plain
-from engine.settings import Settings
-from engine.system import Exported, Port, System, frozen, prefixed, total
+from engine.ports import Exported, Port
+from engine.system import System, frozen, prefixed, total
 from loss.adversarial import discriminator_loss, generator_loss
 from loss.face_identity import masked_mean, same_person
 from loss.pixel import l1
 from loss.regularization import r1_penalty
 from model.satnet.exported import StyleOf, Translation
 from model.satnet.network import (
-    SMALLEST_SIDE,
     AdaINGenerator,
-    DiscriminatorSettings,
-    GeneratorSettings,
     MultiScaleDiscriminator,
-    smallest_maps,
 )
 from model.satnet.styles import named_styles
 from model.shared.normalization import sample_mean
 from system import satnet_measures
-from system.satnet_dialect import DIALECTS
-from system.satnet_identity import IdentitySettings, identity_loss
+from system.satnet_identity import identity_loss
 from system.satnet_measures import VARIANTS
+from system.satnet_recipe import SATNetRecipe
 
 OTHER = {"caricature": "photo", "photo": "caricature"}  # the seed's a and b
 
@@ -46,51 +39,10 @@ class SATNet(System):
     Source: the seed's trainer.py at a612e62; MUNIT trainer.py.
     """
 
-    class Config(Settings):
-        """Sizes of the networks and weights of the losses.
-
-        `spectral_init` "torch" leaves spectral convolutions as the seed does; `same_identity_weight` and `swap_weight`
-        act on samples whose two pictures show one person. `r1_gamma`: gamma of the R1 penalty on both discriminators,
-        which the references do not have and a run of a few thousand steps needs, or generator and discriminator chase
-        each other in fine noise.
-        """
-
-        image_size: tuple[int, int]
-        generator: GeneratorSettings
-        discriminator: DiscriminatorSettings
-        spectral_init: Literal["all", "torch"]
-        gan: Literal["hinge", "lsgan", "nsgan"]
-        adversarial_weight: float = Field(ge=0)
-        r1_gamma: float = Field(default=0.0, ge=0)
-        image_weight: float = Field(ge=0)
-        style_weight: float = Field(ge=0)
-        content_weight: float = Field(ge=0)
-        cycle_weight: float = Field(ge=0)
-        identity: IdentitySettings
-        identity_weight: float = Field(ge=0)
-        same_identity_weight: float = Field(default=0.0, ge=0)
-        swap_weight: float = Field(default=0.0, ge=0)
-
-        @model_validator(mode="after")
-        def _sizes_fit(self):
-            multiple = 2**self.generator.n_downsample
-            if any(side % multiple for side in self.image_size):
-                raise ValueError(f"image_size is {list(self.image_size)}; expected multiples of {multiple}")
-            if min(self.image_size) < SMALLEST_SIDE:
-                raise ValueError(f"image_size is {list(self.image_size)}; expected at least {SMALLEST_SIDE}")
-            if min(min(size) for size in smallest_maps(self.image_size, self.discriminator)) < 2:
-                raise ValueError(
-                    f"image_size {list(self.image_size)} is too small for discriminator.num_scales "
-                    f"{self.discriminator.num_scales} with n_layer {self.discriminator.n_layer}"
-                )
-            if self.same_identity_weight and self.identity.mode == "none":
-                raise ValueError("same_identity_weight needs an identity.mode other than none, for its network")
-            return self
-
+    Config = SATNetRecipe
     averaged = ("photo_generator", "caricature_generator")
     costly = ("variety", "identity_similarity", "fid")
     shown = ("photo", "to_caricature", "caricature", "to_photo")
-    dialects = DIALECTS
     smoke = {
         "recipe.image_size": [28, 24],
         "recipe.generator.dim": 4,

@@ -3,42 +3,14 @@
 Source: yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62.
 """
 
-from pathlib import Path
-from typing import Literal
-
 import numpy as np
 import paddle
-from pydantic import Field, model_validator
 
 from engine.images import to_signed
-from engine.settings import Settings
 from engine.weights.files import read_loss_weights, read_weights
 from engine.weights.networks import load_layers
 from loss.face_identity import TranslationIdentity, face_for_recognition
 from model.sphereface.network import AngleLinear, Sphere20a
-
-
-class IdentitySettings(Settings):
-    """Which identity term, and the recognition network it uses; the measure `identity_similarity` takes it too.
-
-    Source: the seed's configurations.
-    """
-
-    mode: Literal["none", "hinge", "cosine", "feature", "kd", "cls"]
-    threshold: float = Field(default=0.2875, ge=-1, le=1)
-    temperature: float = Field(default=4.0, gt=0)
-    network: Path = Path("weights/sphere20a.pdparams")
-    image_size: tuple[int, int] = (112, 96)
-    width: float = Field(default=1.0, gt=0)
-    embedding_size: int = Field(default=512, gt=0)
-    num_classes: int | None = None
-    when_missing: Literal["stop", "skip"] = "stop"
-
-    @model_validator(mode="after")
-    def _has_classes(self):
-        if self.mode in ("kd", "cls") and not self.num_classes:
-            raise ValueError(f"mode {self.mode} needs num_classes, those of the recognition network")
-        return self
 
 
 def identity_loss(settings):

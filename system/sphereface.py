@@ -11,13 +11,14 @@ from pydantic import Field
 
 from engine.errors import InputError
 from engine.images import to_signed
-from engine.settings import Settings
-from engine.system import Exported, Port, System
+from engine.ports import Exported, Port
+from engine.system import System
 from loss.angular import angular_softmax, annealing, class_accuracy
 from metric.scorer import SetScorer
 from metric.verification import Verification
 from model.sphereface.exported import Embedding
 from model.sphereface.network import AngleLinear, Sphere20a
+from system.sphereface_recipe import SphereFaceRecipe
 
 Side = Annotated[int, Field(gt=0)]
 
@@ -25,26 +26,7 @@ Side = Annotated[int, Field(gt=0)]
 class SphereFace(System):
     """Face recognition: an aligned face to an embedding whose angles tell people apart. Source: Liu et al. 2017."""
 
-    class Config(Settings):
-        """Sizes, the margin and how it is eased in.
-
-        `trained_from`: first stage of convolutions that is trained; 1 is everything, 4 the fine-tuning's choice.
-        `flip_average`: embeddings are sums over the picture and its mirror image.
-        `threshold`: cosine from which two faces are taken for one person's; null: not known.
-        """
-
-        image_size: tuple[Side, Side]
-        width: float = Field(default=1.0, gt=0)
-        embedding_size: int = Field(default=512, gt=0)
-        num_classes: int = Field(gt=1)
-        margin: int = Field(ge=1, le=5)
-        annealing_base: float = Field(ge=0)
-        annealing_gamma: float = Field(ge=0)
-        annealing_floor: float = Field(ge=0)
-        trained_from: int = Field(default=1, ge=1, le=5)
-        flip_average: bool = False
-        threshold: float | None = Field(default=None, ge=-1, le=1)
-
+    Config = SphereFaceRecipe
     static = ("recognizer",)
     needed = ("recognizer",)
     smoke = {

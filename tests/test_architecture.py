@@ -164,6 +164,46 @@ def test_infer_knows_no_network():
     assert not [name for name in seen if name.startswith(("model/", "system/", "loss/"))]
 
 
+PROGRAMS = sorted([f"{name}.py" for name in SCRIPTS] + [name for name in PYTHON if re.match(r"tools/[a-z]", name)])
+AT_ONCE = {
+    "numpy",
+    "cv2",
+    "scipy",
+    "PIL",
+    "matplotlib",
+    "skimage",
+    "paddle",
+    "visualdl",
+}  # not before a command is read
+
+
+def imported_at_once(tree):
+    """Modules that importing a file imports: not those that a function imports when it runs."""
+    todo = list(tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            todo += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("program", [*PROGRAMS, *sorted(name for name in PRODUCT if name.endswith("_recipe.py"))])
+def test_command_lines_are_read_without_paddle(program):
+    """What a program, or a recipe, imports before its command line is read: nothing that takes long to import."""
+    seen, todo = set(), [program]
+    while todo:
+        name = todo.pop()
+        if name not in seen and name in PYTHON:
+            seen.add(name)
+            modules = {module for full in imported_at_once(PYTHON[name]) for module in (full, full.rpartition(".")[0])}
+            slow = {module for module in modules if module.split(".")[0] in AT_ONCE}
+            assert not slow, f"{program}: {name} imports {', '.join(sorted(slow))}; a function should, after the flags"
+            todo += [f"{one.replace('.', '/')}{end}" for one in modules for end in (".py", "/__init__.py")]
+
+
 @pytest.mark.slow
 def test_training_one_paper_loads_no_other():
     """`import train` and building GPEN load no module of another paper, nor of networks inside metrics."""

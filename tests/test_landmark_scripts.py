@@ -8,7 +8,7 @@ import pytest
 
 from data_loader.drawn_faces.rendering import render
 from engine.images import face_box, read_image, to_uint8, write_image
-from engine.system import BLENDS
+from engine.ports import BLENDS
 from engine.weights.files import read_weights, write_torch
 from engine.weights.official_keys import to_official
 from model.landmark.network import CompletionNetwork

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -86,6 +87,10 @@ def ask(server, route, **parts):
     return httpx.post(f"{server[0]}{route}", files=files, timeout=120)
 
 
+def faces_counted(server):
+    return float(re.search(r"kintsugi_faces_total (\d\S*)", httpx.get(f"{server[0]}/metrics").text)[1])
+
+
 def decoded(content):
     return np.asarray(Image.open(io.BytesIO(content)))
 
@@ -97,7 +102,8 @@ def test_restored_photos_are_what_infer_writes(server, models, photo, tmp_path):
         (["-s", "2", "--strength=0.5"], "?scale=2&strength=0.5"),
         (["--aligned"], "?aligned=1"),
     ):
-        assert call("infer", "--model_dir", models["gpen"], "-i", photo, "-o", tmp_path, *words).returncode == 0
+        words = ["--batch_size=8", "-i", photo, "-o", tmp_path, *words]  # the faces of a photo share a run here too
+        assert call("infer", "--model_dir", models["gpen"], *words).returncode == 0
         answer = ask(server, f"/v1/restore{query}", image=photo.read_bytes())
         assert answer.status_code == 200 and answer.headers["content-type"] == "image/png"
         assert answer.content == (tmp_path / "photo_predict.png").read_bytes()
@@ -118,11 +124,14 @@ def test_holes_caricatures_persons_and_faces(server, photo):
     filled = decoded(ask(server, "/v1/inpaint", image=content, mask=mask.getvalue()).content)
     changed = (filled != decoded(content)).any(axis=2)
     assert changed[100:140, 100:160].mean() > 0.9 and not changed[hole == 0].any()
+    before = faces_counted(server)
     covered = ask(server, "/v1/inpaint", image=content)
+    assert faces_counted(server) == before + 3
     assert covered.headers["x-faces"] == "3" and (decoded(covered.content) != decoded(content)).any()
     drawn = [ask(server, f"/v1/translate?to=caricature&seed={seed}", image=content) for seed in (1, 1, 2)]
     assert decoded(drawn[0].content).shape == (56, 48, 3)
     assert drawn[0].content == drawn[1].content != drawn[2].content
+    assert faces_counted(server) == before + 3 + 3 * 3
     styled = ask(server, "/v1/translate?to=caricature", image=content, style=content)
     assert styled.status_code == 200 and styled.content != drawn[0].content
     assert decoded(ask(server, "/v1/translate?to=photo&paste=true", image=content).content).shape == (240, 320, 3)
@@ -250,6 +259,28 @@ def test_description_asks_nothing_of_others(server):
         assert httpx.get(f"{server[0]}{name}").status_code == 200, name
     paths = httpx.get(f"{server[0]}/openapi.json").json()["paths"]
     assert {"/v1/restore", "/v1/inpaint", "/v1/translate", "/v1/detect", "/v1/verify", "/metrics"} <= set(paths)
+    for path, entry in paths.items():  # every example can be sent as it stands
+        if "post" in entry:
+            example = entry["post"]["requestBody"]["content"]["application/json"]["example"]
+            answer = httpx.post(f"{server[0]}{path.format(name='gpen')}", json=example, timeout=60)
+            wanted = "input image: is [1, 3, 2, 2]; expected [-1, 3, 64, 64]" if "name" in path else None
+            assert wanted is None or wanted in answer.text
+            assert answer.status_code == (422 if wanted else 200), (path, answer.text)
+
+
+def test_exports_are_made_again_where_weights_configuration_or_code_changed(tmp_path, monkeypatch):
+    for room in ("model", "deploy"):
+        (tmp_path / room).mkdir()
+    files = [tmp_path / name for name in ("w", "c", "model/a.py", "deploy/export.py", "deploy/contract.py")]
+    for path in files:
+        path.write_text("1")
+    found = runpy.run_path(str(ROOT / "serve.py"))["key_of"]
+    monkeypatch.setitem(found.__globals__, "ROOT", tmp_path)
+    keys = {found(*files[:2])}
+    for path in files:
+        path.write_text("2")
+        keys.add(found(*files[:2]))
+    assert len(keys) == 1 + len(files)
 
 
 @pytest.mark.slow

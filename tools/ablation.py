@@ -19,17 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
-from data_loader.batches import EvaluationBatches
-from engine import distributed
-from engine.build import build_dataset
-from engine.cli import guarded
 from engine.files import check_writable
-from engine.flags import Flag, boolean, overrides, read
-from engine.log import logger, to_console
-from engine.training.campaign import Trainings
-from engine.training.trainer import git_commit
-from metric.evaluation.ablation import Campaign
-from metric.evaluation.ablation_experiment import base_config, read_experiment
+from engine.flags import Flag, boolean, guarded, overrides, read
 
 PLACES = {"experiment": Flag("what to vary and to score", Path, metavar="YAML", required=True)}
 FLAGS = {
@@ -46,6 +37,15 @@ def _ended(number, frame):
 def main():
     """Check, train, score, compare."""
     args = read(__doc__, FLAGS, places=PLACES, standing=("device",))
+    from data_loader.batches import EvaluationBatches
+    from engine import distributed
+    from engine.build import build_dataset
+    from engine.log import logger, to_console
+    from engine.training.campaign import Trainings
+    from engine.training.trainer import git_commit
+    from metric.evaluation.ablation import Campaign
+    from metric.evaluation.ablation_experiment import base_config, read_experiment
+
     distributed.start(args.device)
     to_console()
     signal.signal(signal.SIGTERM, _ended)

@@ -14,29 +14,25 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401, I001  thread environment before Paddle
-import paddle
 
-from data_loader import benchmark as data_rows
-from data_loader.group_photo import group_photo
-from deploy import benchmark as deploy_rows
 from engine import config as configuration
-from engine.build import build_system
-from engine.cli import Flag, at_least, choice, guarded, read
-from engine.measuring import dense_gflop, rows_of_process, table, write_rows
-from engine.system import Exported, Port
-from engine.training import benchmark as training_rows
-from metric.evaluation import benchmark as metric_rows
-from model.backbones.inception import FIDInception
-from model.gpen.exported import ExportedGPEN
-from model.gpen.network import GPENGenerator
+from engine.flags import Flag, at_least, choice, guarded, read
+from engine.ports import Exported
+from engine.ports import Port
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 PLAIN = {"generator": 4, "discriminator": 8}  # forwards of a GPEN step a picture; a backward is two
-LAZY = (training_rows.Lazy("path_every", {"generator": 6}), training_rows.Lazy("r1_every", {"discriminator": 6}))
+LAZY = {"path_every": {"generator": 6}, "r1_every": {"discriminator": 6}}  # key of the interval -> further forwards
 
 
 def inference(repeats):
     """GPEN-256 with seeded weights of which none is zero, so that every path of it counts."""
+    import paddle
+
+    from deploy import benchmark as deploy_rows
+    from model.gpen.exported import ExportedGPEN
+    from model.gpen.network import GPENGenerator
+
     paddle.seed(0)
     generator = GPENGenerator(256, channel_multiplier=1, narrow=0.5)
     for name, parameter in generator.named_parameters():
@@ -53,6 +49,10 @@ def inference(repeats):
 def training(repeats):
     """GPEN's steps: plain, and the mean over the lazy intervals of R1 and path length."""
 
+    from engine.measuring import dense_gflop
+    from engine.training import benchmark as training_rows
+    from model.gpen.exported import ExportedGPEN
+
     def gflop(system):
         layers = {"generator": ExportedGPEN(system.generator), "discriminator": system.networks["discriminator"]}
         return {name: dense_gflop(layer, [1, 3, *[system.config.size] * 2]) for name, layer in layers.items()}
@@ -61,8 +61,32 @@ def training(repeats):
         yield from training_rows.rows(CONFIGS / f"{name}.yaml", overrides, gflop, PLAIN, LAZY, repeats)
 
 
+def data(repeats):
+    """A training sample, and its degradation."""
+    from data_loader.benchmark import data_rows
+
+    yield from data_rows(CONFIGS / "gpen_lite.yaml", repeats)
+
+
+def reader(repeats):
+    """Pictures read for training."""
+    from data_loader.benchmark import reader_rows
+
+    yield from reader_rows(repeats)
+
+
+def renderer(repeats):
+    """Drawn faces."""
+    from data_loader.benchmark import renderer_rows
+
+    yield from renderer_rows(repeats)
+
+
 def metrics(repeats):
     """FID, PSNR and SSIM, once each."""
+    from metric.evaluation import benchmark as metric_rows
+    from model.backbones.inception import FIDInception
+
     network = FIDInception()
     network.eval()
     yield from metric_rows.rows(network)
@@ -70,6 +94,10 @@ def metrics(repeats):
 
 def photos(repeats):
     """A photo of three drawn faces through GPEN-256 and GFPGAN-512 with random weights: time, not beauty."""
+    from data_loader.group_photo import group_photo
+    from deploy import benchmark as deploy_rows
+    from engine.build import build_system
+
     for name in ("gpen_256", "gfpgan_512"):
         system = build_system(configuration.load(CONFIGS / f"{name}.yaml"))
         exported = next(iter(system.inference(system.networks).values()))
@@ -79,9 +107,9 @@ def photos(repeats):
 GROUPS = {
     "inference": inference,
     "training": training,
-    "data": lambda repeats: data_rows.data_rows(CONFIGS / "gpen_lite.yaml", repeats),
-    "reader": data_rows.reader_rows,
-    "renderer": data_rows.renderer_rows,
+    "data": data,
+    "reader": reader,
+    "renderer": renderer,
     "metrics": metrics,
     "photos": photos,
 }
@@ -95,6 +123,8 @@ FLAGS = {
 def main():
     """Measure, print, write."""
     args = read(__doc__, FLAGS)
+    from engine.measuring import rows_of_process, table, write_rows
+
     if args.only:
         rows = list(GROUPS[args.only](args.repeats))
     else:

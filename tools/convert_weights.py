@@ -20,12 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
-from engine.cli import Flag, boolean, guarded, read
-from engine.config import did_you_mean
-from engine.errors import InputError
-from engine.weights.convert import convert, inspect
-from engine.weights.files import shown
-from engine.weights.known import known_networks
+from engine.errors import InputError, did_you_mean
+from engine.flags import Flag, boolean, guarded, read
 
 FLAGS = {
     "as": Flag("the network it has to be; see the end", metavar="NAME"),
@@ -44,8 +40,13 @@ PLACES = {
 
 def main(argv=None):
     """Read the command line, convert or inspect."""
+    from engine.weights.known import known_networks
+
     names = [name for name, row in known_networks().items() if row.builder]
     args = read(__doc__, FLAGS, argv, PLACES, epilog=f"networks: {', '.join(names)}")
+    from engine.weights.convert import convert, inspect
+    from engine.weights.files import shown
+
     name = vars(args)["as"]
     if name is not None and name not in known_networks():
         known = f"known: {', '.join(known_networks())}{did_you_mean(name, known_networks())}"

@@ -10,16 +10,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 
-from data_loader.group_photo import group_photo
 from engine import config as configuration
-from engine import images
-from engine.cli import guarded, read
 from engine.errors import InputError
 from engine.files import write_text
-from test_tipc.checks import METRIC
-from test_tipc.closing_table import SUMMARY, stage_of, table
+from engine.flags import guarded, read
 
 DATA = Path("lite_data/val")
 FOLDER = Path("results/demo")
@@ -28,6 +23,8 @@ SHEET_ROWS = 6
 
 def scores_of(weights, evaluation):
     """Metrics of other weights under the chain's own evaluation command; name -> value."""
+    from test_tipc.checks import METRIC
+
     command = evaluation["command"].split()
     words = [f"--pretrained={weights}" if word.startswith("--pretrained=") else word for word in command[1:]]
     run = subprocess.run([sys.executable, *words, f"--result_dir={FOLDER}/start"], capture_output=True, text=True)
@@ -38,6 +35,10 @@ def scores_of(weights, evaluation):
 
 def write_sheet(restored_folder, photo):
     """Degraded input, output of the exported model and original side by side, `photo` below; returns the file."""
+    import numpy as np
+
+    from engine import images
+
     rows = []
     for degraded in images.list_images(DATA / "lq")[:SHEET_ROWS]:
         restored = images.read_image(restored_folder / f"{degraded.stem}_predict.png")
@@ -55,6 +56,11 @@ def write_sheet(restored_folder, photo):
 
 def whole_photo(model):
     """A drawn photo of three people, degraded as in training, and what the exported model makes of it, side by side."""
+    import numpy as np
+
+    from data_loader.group_photo import group_photo
+    from engine import images
+
     photo, points = group_photo(320, 480)
     ranges = configuration.load("configs/gpen_lite.yaml").data.validation.degradation
     before = ranges.degraded(photo, np.random.default_rng(5))
@@ -70,6 +76,8 @@ def whole_photo(model):
 def main(argv=None):
     """Read the chain's summary, score the starting weights, draw the sheet, print; exit status 1 for a failed chain."""
     read(__doc__, {}, argv)
+    from test_tipc.closing_table import SUMMARY, stage_of, table
+
     if not SUMMARY.is_file():
         raise InputError(f"{SUMMARY}: not there; run make demo")
     report = json.loads(SUMMARY.read_text(encoding="utf-8"))

@@ -14,18 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: F401, I001  thread environment before Paddle
-from engine import distributed
-from engine.cli import guarded
+import engine  # noqa: F401  thread environment before Paddle
 from engine.errors import InputError
-from engine.images import left_out
 from engine.files import check_writable
-from engine.flags import Flag, at_least, read
-from engine.log import logger, to_console
-from metric.evaluation import registry
-from metric.evaluation.evaluate import evaluate
-from metric.evaluation.folders import FolderBatches, Restored, check_names, files_by_name, list_unmatched
-from metric.evaluation.report import save_statistics, tell, write_report
+from engine.flags import Flag, at_least, guarded, read
+from metric.evaluation import flags
 
 PLACES = {
     "restored": Flag("folder of pictures to score", metavar="RESTORED_DIR", required=True),
@@ -36,13 +29,21 @@ FLAGS = {
     "masks": Flag("folder of masks by the same names, white where a picture was filled", metavar="DIR"),
     "batch_size": Flag("pictures a pass through a network", at_least(1), default=8, metavar="N"),
     "result_dir": Flag("where scores.json goes", default="results/evaluate", metavar="DIR"),
-    **registry.FLAGS,
+    **flags.FLAGS,
 }
 
 
 def main():
     """Match, score, print, write."""
     args = read(__doc__, FLAGS, places=PLACES, standing=("device", "max_pixels"))
+    from engine import distributed
+    from engine.images import left_out
+    from engine.log import logger, to_console
+    from metric.evaluation import registry
+    from metric.evaluation.evaluate import evaluate
+    from metric.evaluation.folders import FolderBatches, Restored, check_names, files_by_name, list_unmatched
+    from metric.evaluation.report import save_statistics, tell, write_report
+
     distributed.start(args.device)
     to_console()
     check_writable(args.result_dir)

@@ -13,9 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401, I001  thread environment before Paddle
-from engine.cli import Flag, boolean, guarded, read
+from engine.flags import Flag, boolean, guarded, read
 from engine.errors import InputError
-from deploy.onnx import export_onnx
 
 
 FLAGS = {
@@ -31,6 +30,8 @@ FLAGS = {
 def main(argv=None):
     """Convert and print how far the two are apart."""
     args = read(__doc__, FLAGS, argv)
+    from deploy.onnx import export_onnx
+
     program, params = args.model_dir / args.model_filename, args.model_dir / args.params_filename
     for path in (program, params):
         if not path.is_file():

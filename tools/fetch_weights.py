@@ -16,11 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
-from engine.cli import Flag, boolean, guarded, read
-from engine.config import did_you_mean
-from engine.errors import InputError
-from engine.weights.fetch import cache_folder, fetch, listing
-from engine.weights.manifest import read_manifest
+from engine.errors import InputError, did_you_mean
+from engine.flags import Flag, boolean, guarded, read
 
 FLAGS = {
     "cache": Flag("folder for the files as they were published", metavar="DIR"),
@@ -32,6 +29,9 @@ PLACES = {"names": Flag("entries of weights/manifest.yaml; none: list them", met
 def main(argv=None):
     """Read the command line, then list or fetch."""
     args = read(__doc__, FLAGS, argv, PLACES)
+    from engine.weights.fetch import cache_folder, fetch, listing
+    from engine.weights.manifest import read_manifest
+
     manifest, cache = read_manifest(), cache_folder(args.cache)
     offline = args.offline or os.environ.get("KINTSUGI_OFFLINE", "") not in ("", "0")
     for name in args.names:

@@ -14,12 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from deploy.hole_closure import closure_table, followed
-from engine.build import build_system
 from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.errors import InputError
-from engine.masks import read_hole
-from model.partialconv.network import encoder_kernels
 
 OWN = {
     "size": Flag("side of the picture, default: that of the validation data", at_least(2), metavar="N"),
@@ -31,6 +27,11 @@ OWN = {
 def main(argv=None):
     """Read the command line, build the network, print."""
     arguments = parse(__doc__, {}, argv, standing=("seed",), own=OWN)
+    from deploy.hole_closure import closure_table, followed
+    from engine.build import build_system
+    from engine.masks import read_hole
+    from model.partialconv.network import encoder_kernels
+
     kernels = encoder_kernels(next(iter(build_system(arguments.config).networks.values())))
     if not kernels:
         raise InputError(f"{arguments.config_path}: its network has no convolution of stride 2")

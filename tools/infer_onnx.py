@@ -13,12 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401, I001  thread environment before Paddle
-from deploy import inference
-from engine.cli import Flag, at_least, boolean, choice, guarded, read
+from engine.flags import Flag, at_least, boolean, choice, guarded, read
 from engine.errors import InputError
-from engine.images import left_out
-from deploy.onnx import OnnxPredictor
-from deploy.samples import find_samples, named_files
 
 
 FLAGS = {
@@ -37,6 +33,11 @@ FLAGS = {
 def main(argv=None):
     """Load, run every picture, write and sign the results."""
     args = read(__doc__, FLAGS, argv)
+    from deploy import inference
+    from deploy.onnx import OnnxPredictor
+    from deploy.samples import find_samples, named_files
+    from engine.images import left_out
+
     if (args.onnx_file is None) == (args.model_dir is None):
         raise InputError("give the model with either --onnx_file or --model_dir")
     predictor = OnnxPredictor(args.onnx_file or args.model_dir / "inference.onnx", args.cpu_threads)

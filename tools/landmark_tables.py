@@ -24,25 +24,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
-from data_loader import galleries
-from data_loader.batches import EvaluationBatches
-from deploy.filling import pasted
-from engine import distributed
-from engine.build import build_dataset, build_system
 from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.config import replaced
 from engine.errors import InputError
 from engine.files import check_writable
-from engine.system import BLENDS
-from metric.evaluation import face_judges, face_table, registry
-from metric.evaluation.evaluate import evaluate
-from system.landmark_rows import ROWS, Landmarks, completed_faces
+from engine.ports import BLENDS
+from metric.evaluation.flags import FACES
 
 OWN = {
     "data_dir": Flag("folder with faces", metavar="DIR"),
     "weights": Flag("weights of the row Ours", aliases=("--pretrained", "-w"), metavar="FILE"),
     "without": Flag("weights of the row No landmark", metavar="FILE"),
-    **face_judges.FLAGS,
+    **FACES,
     "recogniser": Flag("sphereface, insightface:FILE or none", default="sphereface", metavar="NAME"),
     "blend": Flag("how holes get into pictures", choice(*BLENDS), default="composite", metavar="|".join(BLENDS)),
     "show": Flag("faces in the sheet", at_least(1), default=8, metavar="N"),
@@ -52,6 +45,11 @@ OWN = {
 
 def judges(args, notes):
     """Scorers of what a detector, the landmark predictor and a recogniser see, those that are here."""
+    from data_loader import galleries
+    from engine.build import build_system
+    from metric.evaluation import face_judges, face_table
+    from system.landmark_rows import Landmarks
+
     landmarks = Landmarks(build_system(replaced(args.config, {"recipe.landmark": "none"})))
     notes += [f"NME not run: {landmarks.absent}"] if landmarks.absent else []
     found = [] if landmarks.absent else [face_table.landmark_error(landmarks)]
@@ -67,6 +65,14 @@ def judges(args, notes):
 def main(argv=None):
     """Complete, score, write, print."""
     args = parse(__doc__, {"data_dir": "data.validation.root"}, argv, ("device", "batch_size", "seed"), OWN)
+    from data_loader.batches import EvaluationBatches
+    from deploy.filling import pasted
+    from engine import distributed
+    from engine.build import build_dataset
+    from metric.evaluation import face_table, registry
+    from metric.evaluation.evaluate import evaluate
+    from system.landmark_rows import ROWS, completed_faces
+
     distributed.start(args.device)
     config, notes = args.config, []
     if config.system != "system.landmark.LandmarkInpainting":

@@ -13,8 +13,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_loader.drawn_faces.rendering import SMALLEST_SIZE
-from data_loader.lite_data import HELD_OUT, write_split
 from engine import config as configuration
 from engine.cli import Flag, at_least, default_config, guarded, read
 from engine.errors import InputError
@@ -32,6 +30,9 @@ FLAGS = {
 def main(argv=None):
     """Read the command line and write both splits."""
     args = read(__doc__, FLAGS, argv)
+    from data_loader.drawn_faces.rendering import SMALLEST_SIZE
+    from data_loader.lite_data import HELD_OUT, write_split
+
     for name, least, most in (("train", 1, HELD_OUT), ("val", 1, HELD_OUT), ("size", SMALLEST_SIZE, 4096)):
         if not least <= getattr(args, name) <= most:
             raise InputError(f"--{name}: found {getattr(args, name)}, expected {least} to {most}")

@@ -20,14 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 
-from data_loader.facial_parts import PartTable, circles_of, write_table
-from data_loader.landmark_files import landmarks_of, official_circles
-from data_loader.preparing import detected
-from engine.cli import Flag, at_least, boolean, guarded, read
 from engine.errors import InputError
-from engine.weights.files import read_tree
+from engine.flags import Flag, at_least, boolean, guarded, read
 
 FLAGS = {
     "landmarks": Flag("file of landmarks", metavar="FILE"),
@@ -42,6 +37,13 @@ FLAGS = {
 def main(argv=None):
     """Read the landmarks, write the table, say what is in it."""
     args = read(__doc__, FLAGS, argv)
+    import numpy as np
+
+    from data_loader.facial_parts import PartTable, circles_of, write_table
+    from data_loader.landmark_files import landmarks_of, official_circles
+    from data_loader.preparing import detected
+    from engine.weights.files import read_tree
+
     if Path(args.output).suffix not in (".json", ".npz"):
         raise InputError(f"--output {args.output}: expected .json or .npz")
     if args.detect == bool(args.landmarks) or (args.detect and not args.images):

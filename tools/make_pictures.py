@@ -13,14 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 
-from data_loader.group_photo import group_photo
 from engine import config as configuration
-from engine import images
-from engine.cli import Flag, guarded, read
 from engine.errors import InputError
 from engine.files import write_text
+from engine.flags import Flag, guarded, read
 
 FLAGS = {"output": Flag("picture to write", default="docs/pictures/before_after.jpg", metavar="FILE")}
 DATA = Path("lite_data/val")
@@ -30,6 +27,8 @@ SIDE = 240
 
 def predicted(name, picture, folder, *words):
     """What predict.py makes of the file `picture` with the shipped weights of configuration `name`."""
+    from engine import images
+
     weights = f"weights/lite/{name}.pdparams"
     command = ["predict.py", "-c", f"configs/{name}.yaml", "--pretrained", weights, "--img", picture, "-o", folder]
     run = subprocess.run([sys.executable, *map(str, [*command, *words])], capture_output=True, text=True)
@@ -40,11 +39,20 @@ def predicted(name, picture, folder, *words):
 
 def row(*shown):
     """The pictures [H, W, 3] side by side at one height, enlarged smoothly."""
+    import numpy as np
+
+    from engine import images
+
     return np.concatenate([images.resize(x, (SIDE, round(x.shape[1] * SIDE / len(x))), "cubic") for x in shown], 1)
 
 
 def photo_row(folder):
     """A drawn photo of three people, degraded, and with its faces restored."""
+    import numpy as np
+
+    from data_loader.group_photo import group_photo
+    from engine import images
+
     drawn, points = group_photo(SIDE, SIDE * 2)
     ranges = configuration.load("configs/gfpgan_lite.yaml").data.validation.degradation
     before, photo = ranges.degraded(drawn, np.random.default_rng(5)), folder / "photo.png"
@@ -56,6 +64,10 @@ def photo_row(folder):
 
 def faces_row(folder):
     """Before and after of a restored face, of a filled hole and of a caricature."""
+    import numpy as np
+
+    from engine import images
+
     sitter, hole = DATA / "hq" / HOLED, images.read_image(DATA / "mask" / HOLED)
     holed = np.where(hole > 0.5, 1, images.read_image(sitter))
     filled = predicted("partialconv_lite", sitter, folder / "hole", "--mask", DATA / "mask" / HOLED)
@@ -72,6 +84,10 @@ def faces_row(folder):
 def main(argv=None):
     """Restore a face and a photo, fill a hole, draw a caricature; write all of them into one picture."""
     args = read(__doc__, FLAGS, argv)
+    import numpy as np
+
+    from engine import images
+
     if not DATA.is_dir():
         raise InputError(f"{DATA}: not there; run python tools/make_lite_data.py")
     with tempfile.TemporaryDirectory() as name:

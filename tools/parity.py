@@ -28,10 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pydantic import ValidationError
 
-from engine.cli import Flag, guarded, read
 from engine.errors import InputError
-from tests.parity import case_lines, functions_of, read_meta
-from tests.parity.runs import run_lines
+from engine.flags import Flag, guarded, read
 
 PLACES = {"folder": Flag("folder with meta.json and the .npz files", metavar="DIR", required=True)}
 FLAGS = {"case": Flag("only cases and runs whose name matches, e.g. 'gpen_*'", default="*", metavar="PATTERN")}
@@ -40,6 +38,9 @@ FLAGS = {"case": Flag("only cases and runs whose name matches, e.g. 'gpen_*'", d
 def main(argv=None):
     """Run the comparison and return the exit status."""
     args = read(__doc__, FLAGS, argv, PLACES)
+    from tests.parity import case_lines, functions_of, read_meta
+    from tests.parity.runs import run_lines
+
     runs = {path.stem: path for path in sorted(Path(args.folder).glob("*_trace_*.npz"))}
     cases = read_meta(args.folder) if not runs or (Path(args.folder) / "meta.json").exists() else {}
     work = {name: (lambda name=name: case_lines(args.folder, name, cases[name])) for name in cases}

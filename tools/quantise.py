@@ -11,10 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import engine  # noqa: F401, I001  thread environment before Paddle
-from deploy.quantise import REFUSED, check_route, quantised
-from engine.cli import Flag, at_least, choice, guarded, read
-
+import engine  # noqa: F401  thread environment before Paddle
+from deploy import flags
+from engine.flags import Flag, at_least, choice, guarded, read
 
 FLAGS = {
     "model_path": Flag("folder of the exported model", Path, metavar="DIR", required=True),
@@ -23,7 +22,7 @@ FLAGS = {
     "target_dir": Flag("clean pictures of the same names: adds PSNR against them", Path, metavar="DIR"),
     "batch_num": Flag("calibration batches", at_least(1), default=2, metavar="N"),
     "batch_size": Flag("pictures a batch", at_least(1), default=4, metavar="N"),
-    "route": Flag(f"refused: {', '.join(REFUSED)}", default="onnxruntime", metavar="NAME"),
+    "route": Flag(f"refused: {', '.join(flags.REFUSED)}", default="onnxruntime", metavar="NAME"),
     "use_gpu": Flag("accepted for TIPC; only False can be had", choice("False"), default="False", metavar="False"),
 }
 
@@ -31,6 +30,8 @@ FLAGS = {
 def main(words=None):
     """Quantise and print the report."""
     args = read(__doc__, FLAGS, words)
+    from deploy.quantise import check_route, quantised
+
     check_route(args.route)
     report = quantised(
         args.model_path, args.output_dir, args.data_dir, args.target_dir, args.batch_num, args.batch_size

@@ -22,17 +22,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import cv2  # noqa: I001
 import engine  # noqa: F401  thread environment before Paddle
-from data_loader import webcaricature_protocol as protocols
-from data_loader.batches import EvaluationBatches
-from engine.build import build_dataset, build_system
 from engine.cli import Flag, choice, guarded, parse
 from engine.files import write_text
-from engine.weights.networks import trained_networks
-from metric.evaluation import face_pairs
-from metric.evaluation.evaluate import evaluate
-from metric.verification import fold_figures, summary, too_few_pairs
 
 OWN = {
     "pretrained": Flag("weights; {fold} stands for the number of the fold", aliases=("-w",), metavar="FILE"),
@@ -49,8 +41,18 @@ OWN = {
 
 def main(argv=None):
     """Score, print, write."""
-    cv2.setNumThreads(1)
     args = parse(__doc__, {}, argv, standing=("device", "batch_size", "seed"), own=OWN)
+    import cv2
+
+    from data_loader import webcaricature_protocol as protocols
+    from data_loader.batches import EvaluationBatches
+    from engine.build import build_dataset, build_system
+    from engine.weights.networks import trained_networks
+    from metric.evaluation import face_pairs
+    from metric.evaluation.evaluate import evaluate
+    from metric.verification import fold_figures, summary, too_few_pairs
+
+    cv2.setNumThreads(1)
     config, per_fold = args.config, "{fold}" in str(args.pretrained)
     system, loaded, table, notes = build_system(config), {}, {}, []
 

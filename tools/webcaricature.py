@@ -15,11 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import cv2
 
-from data_loader.webcaricature_writing import FOLDS, report, write
-from engine.cli import Flag, at_least, guarded, read
 from engine.errors import InputError
+from engine.flags import Flag, at_least, guarded, read
 
 
 def share(text):
@@ -32,7 +30,7 @@ def share(text):
 FLAGS = {
     "write": Flag("folder to write", metavar="DIR"),
     "report": Flag("folder to read", metavar="DIR"),
-    "people": Flag("number of people", at_least(2 * FOLDS), default=2 * FOLDS, metavar="N"),
+    "people": Flag("number of people", at_least(20), default=20, metavar="N"),
     "variants": Flag("photos, and caricatures, of each", at_least(1), default=4, metavar="N"),
     "side_faces": Flag("share of pictures with the head turned to a side", share, default=0.0, metavar="SHARE"),
     "misplaced": Flag("share of pictures with landmarks beside their places", share, default=0.0, metavar="SHARE"),
@@ -43,8 +41,12 @@ FLAGS = {
 
 def main(argv=None):
     """Read the command line; write or report."""
-    cv2.setNumThreads(1)
     args = read(__doc__, FLAGS, argv)
+    import cv2
+
+    from data_loader.webcaricature_writing import report, write
+
+    cv2.setNumThreads(1)
     if (args.write is None) == (args.report is None):
         raise InputError("give either --write DIR or --report DIR")
     if args.report:

@@ -13,13 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
 
-from data_loader.masks import Masks
 from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.errors import InputError
 from engine.files import write_text
-from engine.images import write_image
 
 OWN = {
     "split": Flag("whose masks", choice("train", "validation"), default="validation", metavar="train|validation"),
@@ -31,6 +28,10 @@ OWN = {
 
 def write_masks(masks, count, seed, training, folder):
     """Write `count` masks of a data_loader.masks.Masks; returns the lines of masks.csv."""
+    import numpy as np
+
+    from engine.images import write_image
+
     lines = ["name,hole,border"]
     for index in range(count):
         mask, border = masks.draw(index, np.random.default_rng([seed, 0, index] if training else [seed, index]))
@@ -43,6 +44,10 @@ def write_masks(masks, count, seed, training, folder):
 def main(argv=None):
     """Read the command line, write the masks, say how large they are."""
     arguments = parse(__doc__, {}, argv, standing=("seed",), own=OWN)
+    import numpy as np
+
+    from data_loader.masks import Masks
+
     section, training = getattr(arguments.config.data, arguments.split), arguments.split == "train"
     if not hasattr(section, "masks"):
         raise InputError(f"{arguments.config_path}.data.{arguments.split}: has no masks")

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,12 @@ from engine.system import System
 from engine.training.updater import Updater
 
 
-@dataclass(frozen=True)
-class Lazy:
-    """Work of a step that is done at every n-th only.
-
-    Attributes:
-        every: key of the recipe that holds n.
-        passes: network -> forward passes it costs a picture, a backward counted as two.
-    """
-
-    every: str
-    passes: dict[str, int]
-
-
 def rows(
     path: Path,
     overrides: Sequence[tuple[str, Any, str]],
     gflop: Callable[[System], Mapping[str, float]],
     plain: Mapping[str, int],
-    lazy: Sequence[Lazy],
+    lazy: Mapping[str, Mapping[str, int]],
     repeats: int,
 ) -> Iterator[Row]:
     """A row for a plain step, and one for the mean step where some work is done at every n-th only.
@@ -43,7 +29,8 @@ def rows(
         overrides: of engine.config.load.
         gflop: system -> {network: work of one forward for one picture}.
         plain: network -> forward passes of a plain step for one picture, a backward counted as two.
-        lazy: what is added at every n-th step, the most frequent first; each n is a multiple of the one before.
+        lazy: what is added at every n-th step, the most frequent first: the key of the recipe that holds n, a multiple
+            of the one before -> forward passes as in `plain`.
         repeats: of each measurement.
     """
     config = configuration.load(path, overrides)
@@ -53,7 +40,7 @@ def rows(
     updater = Updater(config.optimizers, system.trainable, config.train.precision)
     image = paddle.rand([count, 3, recipe.size, recipe.size])
     batch, limit, works = {"image": image, "degraded": image * 0.9}, Limit(), gflop(system)
-    periods, step = [getattr(recipe, each.every) for each in lazy], 1
+    periods, step = [getattr(recipe, key) for key in lazy], 1
 
     def timed(step: int) -> Timing:
         return measure(limit, lambda: system.train_step(batch, step, updater), repeats, warm_up=1)
@@ -70,7 +57,7 @@ def rows(
         return count * sum(works[name] * times for name, times in passes.items())
 
     means = (timings[0], weighted(zip(timings, weights, strict=True)))
-    added = (0.0, sum(work(each.passes) / period for each, period in zip(lazy, periods, strict=True)))
+    added = (0.0, sum(work(passes) / period for passes, period in zip(lazy.values(), periods, strict=True)))
     for name, timing, more in zip(("plain step", "mean step"), means, added, strict=True):
         rate = f"{count / timing.seconds:.2f} images/s"
         yield Row("training", f"{label}: {name}", timing, work(plain) + more, rate)

@@ -2,15 +2,22 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from engine import config as configuration
+from engine import distributed
+from engine.build import build_dataset
+from engine.cli import Arguments
 from engine.errors import ConfigError
 from engine.files import check_writable, write_text
 from engine.log import logger
 from engine.run_config import RunConfig
-from engine.training.resume import saved_run
+from engine.training.owner import owned
+from engine.training.resume import binding, resume_folder, resume_point, saved_run
+
+Prepared = tuple[tuple[Any, Any], dict[str, Any]]  # a result, and what has to be equal on all ranks
 
 
 def settled(
@@ -108,3 +115,27 @@ def git_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def taken_up(args: Arguments, held: ExitStack) -> Prepared:
+    """(configuration with its run folder, checkpoint to go on from or None), for `distributed.agreed`.
+
+    From here on the folder is owned, until `held` is closed.
+    """
+    if args.resume:
+        folder = resume_folder(args.resume, args.config, newest_run(args.config, args.config_path))
+    else:
+        folder = run_folder(args.config, args.config_path)
+    if distributed.is_main():
+        held.enter_context(owned(folder))
+    found = resume_point(args.resume, folder) if args.resume else None
+    if args.resume and found is None:
+        logger.info("--resume auto: no checkpoint yet, starting at step 0")
+    return (with_folder(args.config, folder), found), {"checkpoint": found.name if found else f"none in {folder}"}
+
+
+def read(config: RunConfig, found: Path | None, pretrained: str | None) -> Prepared:
+    """(configuration as it is run, training set), for `distributed.agreed`; `found`: the checkpoint to go on from."""
+    training = build_dataset(config.data.train, config.seed, training=True)
+    config = settled(config, training, found, pretrained)
+    return (config, training), {"configuration": binding(config), "number of training pictures": len(training)}

@@ -8,10 +8,11 @@ import errno
 import hashlib
 import os
 import pickle
+import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from engine.weights.manifest import fetch_hint
 from engine.weights.pickle_names import Refused
 from engine.weights.torch_file import write_torch_zip
 
+AVERAGED = re.compile(r"(^|_)(ema|averaged|avg)(?=_|$)")
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
 CHUNK = 1 << 20
 MAX_HEADER = 100_000_000  # bytes of a safetensors header
@@ -251,6 +253,11 @@ def _opened(path):
 
 def _size(tensors, key):
     return list(tensors[key].shape) if key in tensors else "missing"
+
+
+def is_averaged(place: Iterable[str]) -> bool:
+    """Whether one of a place's names says that its values are moving averages."""
+    return any(AVERAGED.search(name) for name in re.findall(r"[^/.]+", "".join(place)))
 
 
 def shown(text: str, limit: int = 100) -> str:

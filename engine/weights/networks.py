@@ -15,10 +15,10 @@ from paddle import nn
 from engine.errors import InputError
 from engine.log import logger
 from engine.system import System
-from engine.weights.files import load_into, mismatch, read_weights, shown
+from engine.weights.files import is_averaged, load_into, mismatch, read_weights, shown
 from engine.weights.known import rows_of
 from engine.weights.official_keys import from_official, official_names
-from engine.weights.recognise import WRAPPERS, held, is_averaged, names_in, places, translated
+from engine.weights.recognise import WRAPPERS, held, names_in, places, translated
 
 
 @dataclass

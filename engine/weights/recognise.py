@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from engine.errors import InputError
 from engine.weights import known
-from engine.weights.files import mismatch, shown
+from engine.weights.files import AVERAGED, is_averaged, mismatch, shown
 from engine.weights.known import Network, imported
 from engine.weights.official_keys import from_official, official_names, to_official
 
@@ -26,7 +26,6 @@ WRAPPERS = {  # beginnings of keys that are no part of a network, without what s
     "", "module", "_orig_mod", "model", "net", "network", "net_g", "net_d", "netG", "netD", "g", "d", "G", "D", "gen",
     "dis", "generator", "discriminator", "state_dict", "params",
 }  # fmt: skip
-AVERAGED = re.compile(r"(^|_)(ema|averaged|avg)(?=_|$)")
 
 
 @dataclass
@@ -143,11 +142,6 @@ def places(arrays: Mapping[str, np.ndarray]) -> dict[tuple[str, str], dict[str, 
                 break
             beginning += f"{head}."
     return found
-
-
-def is_averaged(place: Iterable[str]) -> bool:
-    """Whether one of a place's names says that its values are moving averages."""
-    return any(AVERAGED.search(name) for name in re.findall(r"[^/.]+", "".join(place)))
 
 
 def names_in(place: Iterable[str]) -> list[str]:

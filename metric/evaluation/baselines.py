@@ -23,3 +23,6 @@ def telea_fill(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     hole = np.ascontiguousarray(mask[..., 0] == 1).astype(np.uint8)
     filled = cv2.inpaint(np.where(mask == 1, np.uint8(0), picture), hole, TELEA_RADIUS, cv2.INPAINT_TELEA)
     return np.where(mask == 1, filled, picture)
+
+
+FILLS = {"mean_colour": mean_colour_fill, "telea": telea_fill}

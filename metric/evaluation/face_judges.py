@@ -22,7 +22,6 @@ from engine.build import build_system
 from engine.errors import InputError
 from engine.face_alignment import TEMPLATE, face_crop, five_of_68, placed_template
 from engine.face_detection import Finder
-from engine.flags import Flag, at_least
 from engine.images import to_chw
 from engine.weights.networks import trained_networks
 from metric.face_detection import SCRFDDetector
@@ -30,13 +29,6 @@ from metric.identification import ArcFaceFeatures
 from metric.scorer import Missing
 
 ARCFACE_SIZE, ARCFACE_TEMPLATE = (112, 112), TEMPLATE + [8.0, 0.0]
-
-
-FLAGS = {
-    "gallery": Flag("folder with a sub-folder of other pictures for every person, for files", metavar="DIR"),
-    "gallery_pictures": Flag("pictures of each drawn person in the gallery", at_least(1), default=3, metavar="N"),
-    "detector": Flag("yunet, insightface:FILE or none", default="yunet", metavar="NAME"),
-}
 
 
 class YuNetDetector:

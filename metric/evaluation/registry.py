@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ConfigError, InputError
-from engine.flags import Flag, at_least, boolean, choice
 from engine.run_config import RunConfig
 from engine.system import System
 from engine.weights.files import read_weights
 from metric import fid, holes, pixel, psnr_ssim
 from metric.evaluation import scorers
+from metric.evaluation.flags import DEFAULT, OTHER, RESIZES
 from metric.evaluation.scorers import DistanceScorer, of_features, of_pairs
 from metric.evaluation.weights import MetricWeights, told
 from metric.scorer import KindScorer, Missing, Scorer
 
-RESIZES = ("legacy", "clean")
 Found = tuple[list[Scorer], dict[str, str]]  # scorers; metric -> why it is not computed
 
 _BITS: dict[str, Any] = {"colour": "RGB", "range": 1, "bits": 8}
@@ -43,35 +42,6 @@ HOLES: dict[str, tuple[Callable[..., float], dict[str, Any]]] = {  # of two pict
     "hole_ssim": (holes.hole_ssim, _HOLE),
 }
 CROPPED = ("psnr", "ssim")  # those that --crop_border and --on_luma are for
-WITH_WEIGHTS = ("lpips_alex", "lpips_vgg", "fid", "kid", "identity", "deg", "niqe")
-DEFAULT = ("psnr", "ssim", "l1", "mse", *WITH_WEIGHTS)
-OTHER = ("ssim_ec51", "relative_l1")
-
-FLAGS = {
-    "metrics": Flag(
-        f"comma-separated, of {', '.join((*DEFAULT, *OTHER))}; all: those but the last {len(OTHER)}",
-        default="all",
-        metavar="NAMES",
-    ),
-    "crop_border": Flag("pixels PSNR and SSIM leave out on each side", at_least(0), default=0, metavar="N"),
-    "on_luma": Flag("PSNR and SSIM on Y of YCbCr in place of RGB", boolean, default=False),
-    "fid_resize": Flag(
-        "legacy: as pytorch-fid; clean: as clean-fid",
-        choice(*RESIZES),
-        default=RESIZES[0],
-        metavar="|".join(RESIZES),
-    ),
-    "fid_statistics": Flag("saved statistics (.npz or .pth) as FID's reference", metavar="FILE"),
-    "save_fid_statistics": Flag("where statistics of the reference set are kept", metavar="FILE"),
-    "metric_weights": Flag("folder with the weights of metrics", default="weights", metavar="DIR"),
-    "proxy_weights": Flag("random weights in place of missing ones; names end in _proxy", boolean, default=False),
-    "legacy_seed_metrics": Flag(
-        "also the PSNR and FID of metric/legacy_seed.py, for comparison with one table",
-        boolean,
-        default=False,
-        aliases=("--legacy-seed-metrics",),
-    ),
-}
 
 
 def paired(names: Iterable[str], crop_border: int = 0, on_luma: bool = False) -> list[Scorer]:

@@ -6,12 +6,12 @@ has all of it in its weights. Every factor can be divided out again, so the way 
 Source: TencentARC/GFPGAN scripts/convert_gfpganv_to_clean.py (the factors); the way back is ours.
 """
 
+import math
 import re
 
 import numpy as np
 
-from model.shared.stylegan2 import SQRT2
-
+SQRT2 = math.sqrt(2.0)
 MAPPING_LR = 0.01
 ENDS, DOWN, UP = r"conv_body_first|final_conv", r"conv_body_down\.\d+", r"conv_body_up\.\d+"
 OUTPUTS, CONDITIONS = r"toRGB\.\d+|final_linear", r"condition_(?:scale|shift)\.\d+"

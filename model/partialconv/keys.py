@@ -140,14 +140,14 @@ NETWORKS = (
         "partialconv", "PartialConv U-Net", "model.partialconv.network.PartialConvUNet",
         (NAOTO, MMEDITING, ("enc_1.conv.weight", "dec_1.conv.weight")), unet, {"size": 8, "layers": 2, "width": 2},
         renamed=one_of_three, completed=as_in, goes_back=False,
-        settings="model.partialconv.network.UNetSettings",
+        settings="model.partialconv.settings.UNetSettings",
     ),
     Network(
         "maruru_unet", "masked-convolution U-Net of maruru-hub/PartialConv-paddle",
         "model.partialconv.maruru.MaskedUNet",
         (HALVES, JOINED, ("encoder.ec_1.conv.weight", "decoder.dc_1.model.1.weight")), maruru_unet,
         {"size": 16, "layers": 2, "width": 2, "blocks": 1}, renamed=one_of_maruru, goes_back=False,
-        settings="model.partialconv.maruru.MaruruSettings",
+        settings="model.partialconv.settings.MaruruSettings",
     ),
     Network(
         "maruru_half", "half of the U-Net of maruru-hub/PartialConv-paddle", "",

@@ -7,14 +7,11 @@ Source: maruru-hub/PartialConv-paddle model/Encoder.py, Decoder.py, PartialConv2
 """
 
 import itertools
-from typing import Literal
 
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
-from pydantic import Field
 
-from engine.settings import Settings
 from model.partialconv.network import padded
 from model.shared.convolution import Conv2D, conv2d
 from model.shared.normalization import BatchNorm2D
@@ -22,22 +19,6 @@ from model.shared.normalization import BatchNorm2D
 KERNELS = (7, 5, 5, 3)  # of the encoder's layers; the last holds for the rest
 DECODER_WIDTHS = (3, 1, 2, 4, 8, 8)  # out of the last layer, and of those before it in units of `width`
 SLOPE = 0.2
-
-
-class MaruruSettings(Settings):
-    """Size and options; the defaults are the published network.
-
-    Attributes:
-        size: side of the training pictures, at least 3 * 2 ** (layers - 1) for the reflecting middle.
-        skips: "masked" multiplies the encoder's features by their masks before the decoder reads them.
-    """
-
-    kind: Literal["maruru"] = "maruru"
-    size: int = Field(ge=4)
-    layers: int = Field(default=6, ge=2, le=6)
-    width: int = Field(default=64, ge=1)
-    blocks: int = Field(default=4, ge=0)
-    skips: Literal["raw", "masked"] = "raw"
 
 
 class MaskedConv2D(Conv2D):

@@ -7,60 +7,16 @@ Source: Liu et al. 2018 (Image Inpainting for Irregular Holes Using Partial Conv
 reference code: NVIDIA/partialconv models/partialconv2d.py, naoto0804/pytorch-inpainting-with-partial-conv net.py.
 """
 
-import math
-from typing import Literal
-
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
-from pydantic import Field
 
-from engine.settings import Settings
 from model.shared.convolution import conv2d, same_conv
 from model.shared.normalization import BatchNorm2D
 
 KERNELS, SMALL_KERNEL = (7, 5, 5), 3  # of the first encoder layers, and of all others
 SLOPE = 0.2
 NORM_MOMENTUM, NORM_EPSILON = 0.9, 1e-5
-
-
-class UNetSettings(Settings):
-    """Size and options of the network; the defaults of the options are the paper's network.
-
-    Attributes:
-        size: side of the training pictures; decides the depth where `layers` is not given.
-        layers: encoder layers, as many in the decoder.
-        width: channels of the first layer, doubled up to eight times.
-        bias: which convolutions have one: the last of the network, those without a norm, all.
-        encoder_residual: an ordinary convolution beside the partial ones from the second layer on. "gamma" adds
-            gamma * conv(x), "swap" adds gamma * partial convolution to conv(x); gamma starts at 0.
-        bottleneck_fill: "mean" gives cells that are still empty after the encoder the mean of the others.
-        skips: "raw" takes the encoder's features with their holes as they are.
-        frozen_norm: the encoder's batch norms keep their statistics, or their affine parameters too.
-        scale: of the convolutions' weights. "paper": windows are multiplied by their size; "window": naoto0804's rule,
-            they are not, so weights are larger by the size, and an optimizer's steps are his. None: "window" where
-            train.py is given such a file, else "paper".
-    """
-
-    kind: Literal["partialconv"] = "partialconv"
-    size: int = Field(ge=4)
-    layers: int | None = Field(default=None, ge=1)
-    width: int = Field(default=64, ge=1)
-    bias: Literal["last", "unnormalised", "all"] = "last"
-    encoder_residual: Literal["none", "gamma", "swap"] = "none"
-    bottleneck_fill: Literal["none", "mean"] = "none"
-    skips: Literal["masked", "raw"] = "masked"
-    frozen_norm: Literal["none", "statistics", "all"] = "none"
-    scale: Literal["paper", "window"] | None = None
-
-    @property
-    def depth(self):
-        """Encoder layers: as given, or so many that the smallest feature map is 2 x 2."""
-        return self.layers or max(1, int(math.log2(self.size)) - 1)
-
-    def has_bias(self, layer_is_last, has_norm):
-        """Whether a convolution has a bias."""
-        return {"last": layer_is_last, "unnormalised": not has_norm, "all": True}[self.bias]
 
 
 class PartialConv2D(nn.Layer):
@@ -105,7 +61,10 @@ class PartialConv2D(nn.Layer):
         divisor = share * self.window if "window" in self._buffers else share
         y = y * (after / (divisor + (1 - after))).expand_as(y)
         if self.bias is not None:
-            y = y + self.bias.reshape([-1, 1, 1]) * after
+            reached = (
+                after if self.training else after.expand_as(y)
+            )  # oneDNN has no kernel for [C, 1, 1] x [N, 1, H, W]
+            y = y + self.bias.reshape([-1, 1, 1]) * reached
         return y, after
 
     def convolved(self, x):
@@ -177,7 +136,8 @@ class PartialConvUNet(nn.Layer):
     def __init__(self, settings):
         """`settings`: UNetSettings."""
         super().__init__()
-        self.settings = s = settings
+        self.settings, self.enlarge = settings, doubled  # exported stages do the latter themselves
+        s = settings
         channels = [s.width * min(2**number, 8) for number in range(s.depth)]
         for number, width in enumerate(channels, 1):
             kernel = KERNELS[number - 1] if number <= len(KERNELS) else SMALL_KERNEL
@@ -248,7 +208,7 @@ class PartialConvUNet(nn.Layer):
             skip, skip_mask = features[number - 1], masks[number - 1]
             if self.settings.skips == "raw" and number > 1:
                 skip_mask = paddle.ones_like(skip_mask)
-            parts = [doubled(feature), skip], [doubled(mask), skip_mask]
+            parts = [self.enlarge(feature), skip], [doubled(mask), skip_mask]
             feature, mask = self.stage("dec", number)(*parts)
         return feature, mask
 

@@ -14,7 +14,7 @@ from paddle.nn.initializer import Constant, Uniform
 
 from engine import onednn
 from model.shared import convolution
-from model.shared.normalization import sample_mean
+from model.shared.normalization import pooled_mean, sample_mean
 from model.shared.resample import constant_matrix
 
 EPSILON = 1e-5  # of instance, adaptive and layer normalisation
@@ -49,14 +49,23 @@ def reflect_pad(x, pad):
     """[N, C, H, W] -> [N, C, H + 2 pad, W + 2 pad], mirrored without the edge.
 
     Source: torch.nn.ReflectionPad2d. Two matrix products in training, two to three times faster on a CPU than Paddle's
-    operator, which an exported graph has.
+    operator; an exported graph joins rows and columns, which costs a fifth of that operator.
     """
     if not pad:
         return x
     if not paddle.in_dynamic_mode():
-        return F.pad(x, [pad] * 4, mode="reflect")
+        return mirrored(mirrored(x, pad, 2), pad, 3)
     rows, columns = (constant_matrix(reflection_matrix, (size, pad), x) for size in x.shape[2:])
     return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
+
+
+def mirrored(x, pad, axis):
+    """`reflect_pad` along one axis, by joining slices. Source: torch.nn.ReflectionPad1d."""
+    size = x.shape[axis]
+    reflection_matrix(size, pad)  # its ValueError
+    index = [*range(pad, 0, -1), *range(size - 2, size - 2 - pad, -1)]
+    lines = [x.slice([axis], [i], [i + 1]) for i in index]
+    return paddle.concat([*lines[:pad], x, *lines[pad:]], axis)
 
 
 def padded(x, pad, kind):
@@ -82,7 +91,10 @@ def upsample_nearest(x):
 
 def instance_norm(x):
     """Each map to zero mean and unit (biased) variance, no parameters. Source: torch.nn.InstanceNorm2d."""
-    return F.instance_norm(x, eps=EPSILON)
+    if paddle.in_dynamic_mode():
+        return F.instance_norm(x, eps=EPSILON)
+    centred = x - pooled_mean(x)  # in an exported graph steps that keep oneDNN's layout
+    return centred * paddle.rsqrt(pooled_mean(centred * centred) + EPSILON)
 
 
 def adaptive_instance_norm(x, bias, gain):

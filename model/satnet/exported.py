@@ -1,26 +1,40 @@
 """The graphs SATNet is exported as: a translation (picture and style code in, picture out), and a style encoder.
 
-Spectral norms are folded: in evaluation their vectors rest, so every weight is a constant.
+Spectral norms are folded: in evaluation their vectors rest, so every weight is a constant. The decoder's doubling and
+the convolution after it are one step.
 
 Source: ours; the networks are those of model/satnet/network.py.
 """
 
 import copy
+from itertools import pairwise
 
 from paddle import nn
 
 from model.satnet.blocks import SpectralConv2D
+from model.satnet.network import NearestUpsample
+from model.shared.enlarged import EnlargedConv
 
 
 def folded(layer):
-    """A copy of a layer in which every spectral convolution is a plain one of the same output. Source: ours."""
+    """A copy of a layer with the same output, in the forms that a graph runs fast. Source: ours."""
     layer = copy.deepcopy(layer)
     layer.eval()
     for _, owner in layer.named_sublayers(include_self=True):
         for name, child in list(owner.named_children()):
             if isinstance(child, SpectralConv2D):
                 setattr(owner, name, plain(child))
+        join_doubling(owner)
     return layer
+
+
+def join_doubling(owner):
+    """Let each block after a doubling in `owner` take the small map; the doubling passes it on. Source: ours."""
+    for (name, before), (_, block) in pairwise(list(owner.named_children())):
+        if isinstance(before, NearestUpsample):
+            block.conv = EnlargedConv(block.conv.weight.numpy(), block.conv.bias.numpy(), block.pad_type)
+            block.pad = 0
+            setattr(owner, name, nn.Identity())
 
 
 def plain(spectral):

@@ -48,7 +48,7 @@ def _generator(name, title, signature, attention):
     return Network(
         name, title, "model.satnet.network.AdaINGenerator", signature, generator, SMALL | {"attention": attention},
         completed=with_offsets, dropped=STATISTICS, goes_back=False, places=GENERATORS,
-        settings="model.satnet.network.GeneratorSettings",
+        settings="model.satnet.settings.GeneratorSettings",
     )  # fmt: skip
 
 
@@ -60,6 +60,6 @@ NETWORKS = (
         "satnet_discriminator", "discriminator of SATNet or MUNIT", "model.satnet.network.MultiScaleDiscriminator",
         ("cnns.0.0.conv.weight",), discriminator,
         {"dim": 8, "n_layer": 2, "num_scales": 1, "norm": "sn", "attention": True, "init": "gaussian"},
-        dropped=STATISTICS, places=DISCRIMINATORS, settings="model.satnet.network.DiscriminatorSettings",
+        dropped=STATISTICS, places=DISCRIMINATORS, settings="model.satnet.settings.DiscriminatorSettings",
     ),
 )  # fmt: skip

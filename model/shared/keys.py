@@ -8,7 +8,6 @@ import re
 from engine.errors import InputError
 from engine.weights.known import Network
 from engine.weights.shapes import count, width
-from model.shared.stylegan2 import channel_table
 
 ROSINALITY = (
     (r"^style\.", "style_mlp."), (r"^input\.input$", "constant_input.weight"), (r"^(conv1|convs)\.", r"style_\1."),
@@ -28,6 +27,8 @@ def channel_factors(observed):
     Raises:
         InputError: no factors give these channels.
     """
+    from model.shared.stylegan2 import channel_table
+
     least = observed[4]
     rounded = (round((least + 0.5) / 512, digits) for digits in range(1, 5))
     narrows = [least / 512, *(narrow for narrow in rounded if int(512 * narrow) == least)]

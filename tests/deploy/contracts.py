@@ -1,7 +1,7 @@
 """Contracts for tests that need no network."""
 
 from deploy.contract import Contract, Preprocessing
-from engine.system import Hole, Port
+from engine.ports import Hole, Port
 
 
 def contract(*inputs, outputs=(), fit="stretch", **entries):

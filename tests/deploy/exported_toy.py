@@ -3,7 +3,7 @@
 import paddle
 from paddle import nn
 
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 
 
 class Toy(nn.Layer):

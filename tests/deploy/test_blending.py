@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from deploy.blending import BLENDS, blend
+from deploy.blending import blend
 from engine.errors import InputError
+from engine.ports import BLENDS
 
 SIZE = 48
 

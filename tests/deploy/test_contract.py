@@ -7,7 +7,7 @@ import yaml
 
 from deploy.contract import contract_of, read_contract, written_contract
 from engine.errors import InputError
-from engine.system import Exported, Hole, Port
+from engine.ports import Exported, Hole, Port
 from tests.deploy.contracts import contract, filler, image, mask
 
 OLD = """

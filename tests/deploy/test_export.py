@@ -10,7 +10,7 @@ from deploy.export import BATCH_SIZES, ExportMismatch, describe, export, save, s
 from deploy.legacy_ir import REPLACEMENTS
 from deploy.predictor import Predictor
 from engine.errors import InputError
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 from model.gpen.exported import ExportedGPEN
 from model.gpen.network import GPENGenerator
 from tests.deploy.exported_toy import toy

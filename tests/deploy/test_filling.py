@@ -6,7 +6,7 @@ import pytest
 from deploy.filling import MARGIN, coarse_to_fine, default_mask, halved, hole_boxes, in_parts, pasted
 from deploy.hole_closure import open_part
 from engine.images import to_uint8
-from engine.system import BLENDS, Hole
+from engine.ports import BLENDS, Hole
 
 SIZES = ((40, 40), (41, 53), (60, 37))
 

@@ -8,7 +8,7 @@ from deploy.samples import find_samples, named_files
 from deploy.session import Session
 from engine import images
 from engine.errors import InputError
-from engine.system import Port
+from engine.ports import Port
 from tests.deploy.contracts import contract, filler, image, mask
 
 

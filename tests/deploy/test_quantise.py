@@ -7,7 +7,7 @@ import pytest
 
 from deploy import quantise
 from engine.errors import InputError
-from engine.system import Port
+from engine.ports import Port
 from tests.deploy.contracts import contract, image
 from tools import quantise as program
 

@@ -12,7 +12,7 @@ from deploy.predictor import Predictor
 from deploy.session import Session
 from engine import images
 from engine.errors import InputError
-from engine.system import Exported, Port
+from engine.ports import Exported, Port
 from tests.deploy.contracts import contract, filler, image, mask
 from tests.deploy.exported_toy import toy
 

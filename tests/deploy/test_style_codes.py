@@ -9,7 +9,7 @@ from deploy.session import Session
 from deploy.style_codes import described, from_pictures, with_vectors
 from engine import images
 from engine.errors import InputError
-from engine.system import Port
+from engine.ports import Port
 from tests.deploy.contracts import contract, image
 
 STYLE = Port("style", (-1, 3), "vector", encoder="../style_of_x")

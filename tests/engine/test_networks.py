@@ -11,7 +11,8 @@ from engine.system import System
 from engine.weights import files as weights
 from engine.weights.networks import load_networks, trained_networks
 from engine.weights.official_keys import to_official
-from model.satnet.network import AdaINGenerator, GeneratorSettings
+from model.satnet.network import AdaINGenerator
+from model.satnet.settings import GeneratorSettings
 from system.gpen import GPEN
 
 RECIPE = {

@@ -14,7 +14,7 @@ from engine.errors import ConfigError, InputError
 from engine.weights.files import write_weights
 from metric import networks
 from metric.evaluation import registry
-from metric.evaluation.registry import FLAGS
+from metric.evaluation.flags import FLAGS
 from metric.evaluation.report import save_statistics, write_report
 from metric.evaluation.scores import Scores
 from metric.evaluation.weights import MetricWeights, randomise
@@ -23,7 +23,7 @@ from metric.scorer import Missing
 from metric.variety import Variety
 from model.sphereface.network import Sphere20a
 from system.satnet import SATNet
-from system.satnet_identity import IdentitySettings
+from system.satnet_recipe import IdentitySettings
 
 RNG = np.random.default_rng(0)
 NEEDS = {"lpips_alex": "lpips_alex", "lpips_vgg": "lpips_vgg", "fid": "inception_fid", "kid": "inception_fid",

@@ -9,7 +9,8 @@ import paddle.nn.functional as F
 import pytest
 from paddle.amp.amp_lists import white_list
 
-from model.partialconv.network import PartialConv2D, PartialConvUNet, UNetSettings, doubled, filled, padded
+from model.partialconv.network import PartialConv2D, PartialConvUNet, doubled, filled, padded
+from model.partialconv.settings import UNetSettings
 from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden" / "partialconv"

@@ -7,8 +7,9 @@ import pytest
 from engine.weights.files import load_into, read_weights, write_weights
 from engine.weights.networks import load_layers
 from model.partialconv.keys import from_maruru, from_naoto
-from model.partialconv.maruru import MaruruSettings, MaskedUNet
-from model.partialconv.network import PartialConv2D, PartialConvUNet, UNetSettings
+from model.partialconv.maruru import MaskedUNet
+from model.partialconv.network import PartialConv2D, PartialConvUNet
+from model.partialconv.settings import MaruruSettings, UNetSettings
 
 
 def unet(bias="last"):

@@ -5,7 +5,8 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 
-from model.partialconv.maruru import Critic, Decoder, Encoder, MaruruSettings, MaskedConv2D, MaskedUNet, SpectralNorm
+from model.partialconv.maruru import Critic, Decoder, Encoder, MaskedConv2D, MaskedUNet, SpectralNorm
+from model.partialconv.settings import MaruruSettings
 
 SMALL = {"size": 32, "layers": 3, "width": 4, "blocks": 1}
 

@@ -8,13 +8,8 @@ import paddle
 import pytest
 
 from model.satnet import blocks
-from model.satnet.network import (
-    AdaINGenerator,
-    DiscriminatorSettings,
-    GeneratorSettings,
-    MultiScaleDiscriminator,
-    smallest_maps,
-)
+from model.satnet.network import AdaINGenerator, MultiScaleDiscriminator
+from model.satnet.settings import DiscriminatorSettings, GeneratorSettings, smallest_maps
 from tests.parity import case_lines
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden" / "satnet"

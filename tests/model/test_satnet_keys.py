@@ -5,7 +5,8 @@ import pytest
 
 from engine.errors import InputError
 from engine.weights.networks import find, load_layers
-from model.satnet.network import AdaINGenerator, DiscriminatorSettings, GeneratorSettings, MultiScaleDiscriminator
+from model.satnet.network import AdaINGenerator, MultiScaleDiscriminator
+from model.satnet.settings import DiscriminatorSettings, GeneratorSettings
 
 STYLE = [f"enc_style.model.{i}.conv" for i in range(5)] + ["enc_style.model.6"]
 SEED_CONTENT = (

@@ -6,7 +6,8 @@ import paddle
 from engine.weights.files import load_into
 from loss.inpainting import LAYERS, VGGLoss, hole_loss, total_variation, valid_loss
 from model.partialconv.keys import from_naoto
-from model.partialconv.network import PartialConv2D, PartialConvUNet, UNetSettings
+from model.partialconv.network import PartialConv2D, PartialConvUNet
+from model.partialconv.settings import UNetSettings
 from tests.parity.stylegan2 import tensors
 
 WEIGHTS = {"valid": 1.0, "hole": 6.0, "perceptual": 0.05, "style": 120.0, "tv": 0.1}

@@ -14,7 +14,8 @@ import paddle
 from loss.adversarial import discriminator_loss, generator_loss
 from model.satnet.blocks import SpectralConv2D
 from model.satnet.keys import STATISTICS
-from model.satnet.network import AdaINGenerator, DiscriminatorSettings, GeneratorSettings, MultiScaleDiscriminator
+from model.satnet.network import AdaINGenerator, MultiScaleDiscriminator
+from model.satnet.settings import DiscriminatorSettings, GeneratorSettings
 from tests.parity.stylegan2 import gradients, loaded, tensors
 
 

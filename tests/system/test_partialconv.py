@@ -14,7 +14,8 @@ from engine.training.updater import Updater
 from engine.weights.files import read_weights, write_weights
 from engine.weights.networks import load_networks
 from model.backbones.vgg import VGG, imagenet_normalised, imagenet_restored
-from model.partialconv.network import PartialConvUNet, UNetSettings
+from model.partialconv.network import PartialConvUNet
+from model.partialconv.settings import UNetSettings
 from system.partialconv import PartialConv
 
 WEIGHTS = {"valid": 1.0, "hole": 6.0, "perceptual": 0.0, "style": 0.0, "tv": 0.1}
@@ -220,10 +221,26 @@ def test_exported_layer_takes_any_size_and_grey_masks():
     exported = it.inference(it.networks)[""]
     assert [port.name for port in exported.inputs] == ["image", "mask"]
     wanted = it.generate(batch, it.networks)["composite"].numpy()
-    np.testing.assert_array_equal(exported.layer(batch["image"], batch["mask"]).numpy(), wanted)
-    np.testing.assert_array_equal(exported.layer(batch["image"], batch["mask"] * 0.4 + 0.2).numpy(), wanted)
-    odd = exported.layer(batch["image"][:, :, :13, :10], batch["mask"][:, :, :13, :10])
-    assert odd.shape == [2, 3, 13, 10]
+    for form, close in ((exported.reference, 0), (exported.built(), 1e-5)):
+        for mask in (batch["mask"], batch["mask"] * 0.4 + 0.2):
+            np.testing.assert_allclose(form(batch["image"], mask).numpy(), wanted, rtol=0, atol=close)
+        odd = form(batch["image"][:, :, :13, :10], batch["mask"][:, :, :13, :10])
+        assert odd.shape == [2, 3, 13, 10]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"bias": "all"}, {"scale": "window"}, {"skips": "raw", "bottleneck_fill": "mean", "bias": "unnormalised"}],
+)
+def test_exported_decoder_joins_doubling_and_convolution(settings):
+    it, batch = partialconv(network=NETWORK | settings), pictures()
+    for parameter in it.generator.parameters():
+        parameter.set_value(parameter + 0.1 * paddle.randn(parameter.shape))
+    it.generator.eval()
+    exported = it.inference(it.networks)[""]
+    wanted = exported.reference(batch["image"], batch["mask"]).numpy()
+    assert wanted.std() > 0.1
+    np.testing.assert_allclose(exported.built()(batch["image"], batch["mask"]).numpy(), wanted, rtol=0, atol=1e-5)
 
 
 def test_plain_weights_load_into_a_network_with_residual_branch(tmp_path):

@@ -10,7 +10,8 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 
-from model.satnet.network import AdaINGenerator, DiscriminatorSettings, GeneratorSettings, MultiScaleDiscriminator
+from model.satnet.network import AdaINGenerator, MultiScaleDiscriminator
+from model.satnet.settings import DiscriminatorSettings, GeneratorSettings
 from tests.parity.runs import in_float64, inputs, run_lines
 
 GEN = {"dim": 4, "mlp_dim": 8, "style_dim": 3, "n_downsample": 1, "n_res": 2}

@@ -6,7 +6,8 @@ import pytest
 
 from deploy.hole_closure import closes, followed, largest, largest_closed, open_part
 from engine.images import write_image
-from model.partialconv.network import PartialConvUNet, UNetSettings, encoder_kernels
+from model.partialconv.network import PartialConvUNet, encoder_kernels
+from model.partialconv.settings import UNetSettings
 from tools.hole_closure import main
 
 

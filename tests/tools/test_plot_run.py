@@ -20,8 +20,14 @@ def test_a_run_becomes_a_picture(tmp_path):
     assert ((picture - (1, 0, 1)) ** 2).sum(axis=2).min() < 0.01  # the preview's colour
     blue = (picture[..., 2] > 0.6) & (picture[..., 0] < 0.3)
     assert blue[: len(picture) // 4].any()  # the loss, in the first of four panels
-    call("tools/plot_run", run, "--output", tmp_path / "other.png")
+    call("tools/plot_run", run, "--output", tmp_path / "other.png", "--table", tmp_path / "run.csv")
     assert (tmp_path / "other.png").read_bytes()
+    assert (tmp_path / "run.csv").read_text().splitlines() == [
+        "step,net/loss,validation/psnr/restored,lr/net",
+        "1,1,,0.1",
+        "2,0.5,20,0.01",
+        "3,0.33333,,0.001",
+    ]
 
 
 def test_mistakes_are_one_line(tmp_path):

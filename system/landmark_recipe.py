@@ -1,14 +1,20 @@
-"""The command line of the landmark inpainting project, in which `predict.py MODEL CONFIG.json RESULT_DIR` means flags.
+"""What the YAML files of the landmark network say, typed, and what its project's own command line says.
+
+There `predict.py MODEL CONFIG.json RESULT_DIR` means flags.
 
 Source: predict.py and train.py of that project (and of the GLCIC port it is from).
 """
 
 import reprlib
+from pathlib import Path
+from typing import ClassVar, Literal
 
-from engine.data_files import read_json
-from engine.dialect import Dialect, OwnFlag
+from pydantic import Field
+
+from engine.cli import Dialect, OwnFlag
 from engine.errors import InputError
 from engine.flags import choice
+from engine.settings import Settings
 
 
 def original_settings(path):
@@ -20,6 +26,8 @@ def original_settings(path):
     Raises:
         InputError: the file is another one.
     """
+    from engine.data_files import read_json
+
     content = read_json(path, "a config.json", 2**20)
     mean = content.get("mpv") if isinstance(content, dict) else None
     if not (
@@ -50,3 +58,34 @@ DIALECTS = {
     ),
     "export_model": Dialect({"original_config": ORIGINAL}),
 }
+
+
+class LandmarkInpaintingRecipe(Settings):
+    """Networks, phases and weights.
+
+    `phase1` to `phase3` are counted in `phase_unit`; `phase_steps` and `mean_pixel` are found from the training
+    set where they are not given. `local_size`: side of the critic's crop around the hole. `elsewhere_weight`:
+    weight of landmarks outside the hole. `model_G`, `model_D`: weights to start from, official files included.
+    """
+
+    dialects: ClassVar = DIALECTS
+
+    width: float = Field(gt=0)
+    image_size: int = Field(gt=0)
+    local_size: int = Field(gt=0)
+    phase_unit: Literal["epochs", "steps"]
+    phase1: int = Field(ge=0)
+    phase2: int = Field(ge=0)
+    phase3: int = Field(ge=0)
+    phase_steps: tuple[int, int, int] | None = None
+    mean_pixel: tuple[float, float, float] | None = None
+    adversarial_weight: float = Field(ge=0)
+    landmark: Literal["none", "loss", "conditioning", "both", "numpy"]
+    landmark_form: Literal["coordinates", "heatmap"] = "coordinates"
+    landmark_weight: float = Field(ge=0)
+    elsewhere_weight: float = Field(ge=0, le=1)
+    landmark_network: Path = Path("weights/lite/landmark_predictor_lite.pdparams")
+    landmark_width: float = Field(default=0.5, gt=0)
+    landmark_size: int = Field(default=64, gt=0)
+    model_G: Path | None = None
+    model_D: Path | None = None

