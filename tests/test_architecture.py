@@ -29,6 +29,7 @@ ROOMS = {  # room -> other rooms it may use; LEAVES are open to all, a room is a
     "metric.evaluation": {"metric", "engine", "engine.weights"},
     "system": {"model", "loss", "metric", "engine", "engine.weights"},
     "deploy": {"engine", "engine.weights"},
+    "deploy.page": {"deploy", "engine", "engine.weights", "data_loader"},
     "test_tipc": {"engine", "engine.weights", "deploy"},
 }
 PENDING = set()  # imports that still have to turn round
