@@ -52,6 +52,7 @@ function draw() {
     svg.querySelector(".new")?.remove();
     rectangle(svg, ordered(start, place(svg, event)), "#ffb900").setAttribute("class", "new");
   };
+  svg.onpointercancel = () => { start = null; draw(); };
   svg.onpointerup = (event) => {
     const box = start && ordered(start, place(svg, event));
     start = null;
