@@ -1,6 +1,7 @@
-"""Serve exported models over HTTP: restore, inpaint, translate, detect, verify, and the Open Inference Protocol.
+"""A page in the browser and a service over HTTP: restore, fill, caricature, detect, verify.
 
 python serve.py
+python serve.py --data data/WebCaricature
 python serve.py --model gfpgan=inference/gfpgan --model gpen=inference/gpen_256 --port 8000
 
 Without --model the small weights that are shipped are exported once, into the cache folder, and served. The service is
@@ -12,37 +13,21 @@ import signal
 import socket
 import subprocess
 import sys
-from argparse import ArgumentTypeError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
-from deploy.limits import Limits
+from deploy.serving_flags import FLAGS as COMMON
+from deploy.serving_flags import limits_of, named
 from engine.errors import InputError
-from engine.flags import Flag, at_least, guarded, read
+from engine.flags import Flag, at_least, boolean, guarded, read
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def seconds(text):
-    """A positive number of seconds."""
-    if not 0 < float(text) < 1e6:
-        raise ArgumentTypeError(f"found {text}, expected a number of seconds above 0")
-    return float(text)
-
-
-FLAGS = {
-    "model": Flag("an exported model and its name here", metavar="NAME=DIR", many=True),
-    "host": Flag("address to listen at", default="127.0.0.1", metavar="HOST"),
-    "port": Flag("port to listen at; 0: any that is free", at_least(0), default=8000, metavar="N"),
-    "token": Flag("what Authorization: Bearer has to say", metavar="TEXT"),
+FLAGS = COMMON | {
+    "page": Flag("the page at /, beside the service", boolean, default=True),
+    "data": Flag("a folder of pictures, or WebCaricature, to look at in the page", metavar="DIR"),
     "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
-    "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
-    "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
-    "max_seconds": Flag("from the first byte to the answer", seconds, default=Limits.seconds, metavar="S"),
-    "max_requests": Flag("requests at work at one time", at_least(1), default=Limits.requests, metavar="N"),
 }
 
 
@@ -70,17 +55,6 @@ def shipped(cache):
     return found
 
 
-def named(words):
-    """Name -> folder of words NAME=DIR. InputError for another word."""
-    for word in words:
-        if not all(word.partition("=")):
-            raise InputError(f"--model {word}: expected NAME=DIR")
-    names = [word.partition("=")[0] for word in words]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"--model {twice[0]}: is named twice; expected another name for each")
-    return {name: folder for name, _, folder in (word.partition("=") for word in words)}
-
-
 def bound(host, port):
     """A listening socket. asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -95,9 +69,15 @@ def bound(host, port):
 
 
 @contextmanager
-def ended_by_signals(server):
+def ended_by_signals(server, pages_end):
     """SIGINT and SIGTERM let a server finish what it has begun; uvicorn's own way dies of the signal afterwards."""
-    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def leave(number, frame):
+        server.handle_exit(number, frame)
+        if pages_end:
+            pages_end()
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -108,12 +88,11 @@ def ended_by_signals(server):
 def main():
     """Open the models, say where the service is, serve until SIGINT or SIGTERM."""
     args = read(__doc__, FLAGS)
-    if args.host not in LOOPBACK and not args.token:
-        raise InputError(f"--host {args.host}: other machines can ask; expected --token TEXT beside it")
-    folders = named(args.model)
+    limits, folders = limits_of(args), named(args.model)
     try:
         import uvicorn
 
+        from deploy.page.mounting import mounted
         from deploy.predictor import keep_memory
         from deploy.served import Models
         from deploy.service import make_app
@@ -122,15 +101,17 @@ def main():
         raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
     keep_memory()
     options = {"cpu_threads": args.cpu_threads} if args.cpu_threads else {}
-    models = Models.open(folders or shipped(cache_folder()), **options)
-    limits = Limits(args.max_body, args.max_pixels, args.max_seconds, args.max_requests, args.token or "")
-    config = uvicorn.Config(make_app(models, limits), args.host, args.port, log_level="warning", server_header=False)
-    listener = bound(args.host, args.port)
-    print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)
-    server = uvicorn.Server(config)
-    server.capture_signals = lambda: ended_by_signals(server)
-    server.run([listener])
-    models.end()
+    models = Models.open(folders or shipped(cache_folder()), batch=limits.batch, **options)
+    app = make_app(models, limits)
+    with ExitStack() as ending:
+        ending.callback(models.end)
+        pages_end = ending.enter_context(mounted(app, args.data)) if args.page else None
+        config = uvicorn.Config(app, args.host, args.port, log_level="warning", server_header=False)
+        listener = bound(args.host, args.port)
+        print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)
+        server = uvicorn.Server(config)
+        server.capture_signals = lambda: ended_by_signals(server, pages_end)
+        server.run([listener])
     return 0
 
 

@@ -25,6 +25,7 @@ from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
 from engine.files import check_writable, write_text
+from engine.picture_files import Picture
 
 SHEET_ROWS = 8
 AHEAD = 3  # photos that are read before the network asks for them
@@ -60,14 +61,14 @@ class Photos:
             if shot is not None:
                 waiting.append(shot)
             if waiting and (sum(len(one.crops) for one in waiting) >= self.args.batch_size or len(waiting) >= HELD):
-                yield from self._finished(waiting)
+                yield from self.finished(waiting)
                 done, waiting = done + len(waiting), []
-        yield from self._finished(waiting)
+        yield from self.finished(waiting)
         if not done + len(waiting):
             raise InputError(f"none of the {len(self.samples)} pictures could be read")
 
     def _opened(self, sample):
-        """A sample read, its faces found and cut out; None, said, where it cannot be read."""
+        """A sample read and `begun`; None, said, where it cannot be read."""
         start = time.perf_counter()
         try:
             picture = picture_files.read(sample.files[self.contract.picture.name])
@@ -76,14 +77,18 @@ class Photos:
                 raise
             print(f"skipped: {error}", file=sys.stderr)
             return None
-        given = None if self.points is None else self.points[sample.name]
-        if self.boxes is not None:
-            given = [self.road.finder.face_in(picture.pixels(), box) for box in self.boxes[sample.name]]
-        shot = self.road.begun(sample, picture, given)
+        shot = self.begun(sample, picture)
         shot.seconds = time.perf_counter() - start
         return shot
 
-    def _finished(self, shots):
+    def begun(self, sample: Sample, picture: Picture) -> Shot:
+        """A sample's picture, its faces found and cut out."""
+        given = None if self.points is None else self.points[sample.name]
+        if self.boxes is not None:
+            given = [self.road.finder.face_in(picture.pixels(), box) for box in self.boxes[sample.name]]
+        return self.road.begun(sample, picture, given)
+
+    def finished(self, shots: Sequence[Shot]) -> Iterator[Shot]:
         """The network's batch for these photos; each written and yielded."""
         start = time.perf_counter()
         prepared = [one for shot in shots for one in self.road.prepared(shot)]

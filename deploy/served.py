@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from deploy.contract import Arrays, Contract, Graph
-from deploy.limits import left
+from deploy.limits import Limits, left
 from deploy.predictor import Predictor
 from deploy.session import Prepared, Session
 from engine.errors import InputError
 
-LARGEST_BATCH, WAIT = 8, 0.010  # pictures that share a run; seconds a picture waits for others
+WAIT = 0.010  # seconds a picture waits for others
 
 
 class Busy(Exception):
@@ -37,11 +37,26 @@ def kind_of(contract: Contract) -> str:
 class Served:
     """A model with its worker."""
 
-    def __init__(self, name: str, graph: Graph, places: int, encoders: Mapping[str, Graph] | None = None) -> None:
-        """`places`: requests that may wait; `encoders`: vector input -> the graph that takes it from a picture."""
+    def __init__(
+        self,
+        name: str,
+        graph: Graph,
+        places: int,
+        encoders: Mapping[str, Graph] | None = None,
+        batch: int = Limits.batch,
+    ) -> None:
+        """Begin the worker.
+
+        Args:
+            name: of the model.
+            graph: of the model.
+            places: requests that may wait.
+            encoders: vector input -> the graph that takes it from a picture.
+            batch: pictures that share a run.
+        """
         self.encoders = {port: Session(encoder) for port, encoder in (encoders or {}).items()}
         self.name, self.contract, self.kind = name, graph.contract, kind_of(graph.contract)
-        self.session = Session(graph, LARGEST_BATCH)
+        self.session = Session(graph, batch)
         self.coming = 0  # requests on their way; one that is alone waits for nobody
         self._count = threading.Lock()
         self.waiting: queue.Queue[tuple[list[Prepared], Future]] = queue.Queue(places)
@@ -101,14 +116,14 @@ class Served:
         }
 
     def _work(self):
-        """Take what waits, at most LARGEST_BATCH pictures that come within WAIT, and run it together."""
+        """Take what waits, at most a batch of pictures that come within WAIT, and run it together."""
         while not self._ended.is_set() or not self.waiting.empty():
             try:
                 batch = [self.waiting.get(timeout=0.2)]
             except queue.Empty:
                 continue
-            end = time.monotonic() + WAIT
-            while len(batch) < self.coming and sum(len(prepared) for prepared, _ in batch) < LARGEST_BATCH:
+            end, largest = time.monotonic() + WAIT, self.session.batch_size
+            while len(batch) < self.coming and sum(len(one[0]) for one in batch) < largest:
                 try:
                     batch.append(self.waiting.get(timeout=max(0.0, end - time.monotonic())))
                 except queue.Empty:
@@ -145,11 +160,15 @@ class Models:
         self.served = {one.name: one for one in served}
 
     @classmethod
-    def open(cls, folders: Mapping[str, str | Path], places: int = 64, **options: Any) -> "Models":
+    def open(
+        cls, folders: Mapping[str, str | Path], places: int = 64, batch: int = Limits.batch, **options: Any
+    ) -> "Models":
         """The exported models of folders by name; a sub-folder `to_*` is the other direction of its model.
 
         Args:
             folders: name -> folder of an exported model.
+            places: requests that may wait for each.
+            batch: pictures that share a run; with 1 a result's bytes do not depend on what else is asked.
             options: of deploy.predictor.Predictor.
         """
         found = []
@@ -159,7 +178,7 @@ class Models:
                 graph = Predictor(place, **options)
                 ports = [port for port in graph.contract.inputs if port.encoder]
                 encoders = {port.name: Predictor(place / port.encoder, **options) for port in ports}
-                found.append(Served(each, graph, places, encoders))
+                found.append(Served(each, graph, places, encoders, batch))
         return cls(found)
 
     def names(self) -> list[str]:

@@ -1,0 +1,51 @@
+"""Flags of the programs that serve models over HTTP, and what they mean."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from typing import Any
+
+from deploy.limits import Limits
+from engine.errors import InputError
+from engine.flags import Flag, at_least
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds."""
+    if not 0 < float(text) < 1e6:
+        raise ArgumentTypeError(f"found {text}, expected a number of seconds above 0")
+    return float(text)
+
+
+FLAGS = {
+    "model": Flag("an exported model and its name here", metavar="NAME=DIR", many=True),
+    "host": Flag("address to listen at", default="127.0.0.1", metavar="HOST"),
+    "port": Flag("port to listen at; 0: any that is free", at_least(0), default=8000, metavar="N"),
+    "token": Flag("what Authorization: Bearer has to say", metavar="TEXT"),
+    "batch": Flag("pictures of several requests that share a run; 1: the bytes of an answer do not depend on others",
+                  at_least(1), default=Limits.batch, metavar="N"),
+    "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
+    "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
+    "max_seconds": Flag("from the first byte to the answer", seconds, default=Limits.seconds, metavar="S"),
+    "max_requests": Flag("requests at work at one time", at_least(1), default=Limits.requests, metavar="N"),
+}  # fmt: skip
+
+
+def limits_of(args: Any) -> Limits:
+    """The limits of a command line. InputError: other machines may ask and no token is named."""
+    if args.host not in LOOPBACK and not args.token:
+        raise InputError(f"--host {args.host}: other machines can ask; expected --token TEXT beside it")
+    most = args.max_body, args.max_pixels, args.max_seconds, args.max_requests
+    return Limits(*most, args.token or "", args.batch)
+
+
+def named(words: Sequence[str]) -> dict[str, str]:
+    """Name -> folder of words NAME=DIR. InputError for another word."""
+    for word in words:
+        if not all(word.partition("=")):
+            raise InputError(f"--model {word}: expected NAME=DIR")
+    names = [word.partition("=")[0] for word in words]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--model {twice[0]}: is named twice; expected another name for each")
+    return {name: folder for name, _, folder in (word.partition("=") for word in words)}
