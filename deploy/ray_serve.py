@@ -93,17 +93,14 @@ def connect(address: str | None, **options: Any) -> Any:
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
             break
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise InputError(f"--address {address}: no cluster of Ray answers there ({_first_line(error)})") from None
         except Exception as error:  # Ray gives a node of its own 30 s, which a busy machine may need more of
-            ray.shutdown()
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if address:
+                raise InputError(f"--address {address}: no cluster of Ray answers there ({reason})") from None
             if not left:
-                raise InputError(f"no cluster of Ray could be begun here ({_first_line(error)})") from None
+                raise InputError(f"no cluster of Ray could be begun here ({reason})") from None
+            ray.shutdown()
     return ray
-
-
-def _first_line(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def deploy(plan: Plan) -> None:
