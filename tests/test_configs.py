@@ -126,8 +126,8 @@ def test_training_by_onednn_is_the_same_training(path, tmp_path, monkeypatch):
         found = [json.loads(line) for line in lines]
         losses.append([{key: value for key, value in line.items() if "/" in key} for line in found])
     steps = zip(*losses, (5e-5, 1e-4), strict=True)
-    told = 2 if path.stem in ("gfpgan_lite", "gpen_lite", "sphereface_lite") else 1
-    for one, other, tolerance in list(steps)[:told]:
+    many = 2 if path.stem in ("gfpgan_lite", "gpen_lite", "sphereface_lite") else 1
+    for one, other, tolerance in list(steps)[:many]:
         assert one
         assert one == pytest.approx(other, rel=tolerance, abs=tolerance * 1e-2)
 
