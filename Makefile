@@ -1,5 +1,5 @@
-# Two commands: `make demo` shows the whole chain at work, `make test` runs lint, types and every test.
-# Both first make .venv with python3.11 (or PYTHON=...) and install the pinned requirements, for tests those of
+# `make demo` shows the whole chain at work, `make page` opens it to a browser, `make test` runs lint, types and every test.
+# All first make .venv with python3.11 (or PYTHON=...) and install the pinned requirements, for tests those of
 # requirements-dev.txt too; again where those change.
 
 PYTHON ?= python3.11
@@ -7,12 +7,13 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.installed-dev
+SERVING := $(VENV)/.installed-web
 GPEN := ./test_tipc/configs/GPEN/train_infer_python.txt
 MODE := lite_train_lite_infer
 MODEL ?=
 CHAIN ?= lite
 
-.PHONY: demo test check lint mutate tipc pictures venv clean
+.PHONY: demo page test check lint mutate tipc pictures venv clean
 .DEFAULT_GOAL := demo
 
 demo: export PATH := $(BIN):$(PATH)
@@ -21,6 +22,9 @@ demo: venv
 	bash test_tipc/test_train_inference_python.sh $(GPEN) $(MODE)
 	python tools/demo.py
 	python tools/plot_run.py test_tipc/output/norm_train_gpus_0_autocast_fp32 --output results/demo/training.png
+
+page: $(SERVING)
+	$(BIN)/python serve.py
 
 test: lint
 	$(BIN)/python -m pytest
@@ -55,6 +59,10 @@ $(INSTALLED): requirements.txt
 
 $(DEVELOPING): $(wildcard requirements-*.txt) $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
+	@touch $@
+
+$(SERVING): requirements-web.txt requirements-photos.txt $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements-web.txt --requirement requirements-photos.txt
 	@touch $@
 
 # What runs leave behind; trained runs (runs/, ckpts/, samples/) and .venv stay.

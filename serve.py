@@ -1,6 +1,7 @@
-"""Serve exported models over HTTP: restore, inpaint, translate, detect, verify, and the Open Inference Protocol.
+"""A page in the browser and a service over HTTP: restore, fill, caricature, detect, verify.
 
 python serve.py
+python serve.py --data data/WebCaricature
 python serve.py --model gfpgan=inference/gfpgan --model gpen=inference/gpen_256 --port 8000
 
 Without --model the small weights that are shipped are exported once, into the cache folder, and served. The service is
@@ -12,18 +13,22 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import engine  # noqa: F401  thread environment before Paddle
 from deploy.serving_flags import FLAGS as COMMON
 from deploy.serving_flags import limits_of, named
 from engine.errors import InputError
-from engine.flags import Flag, at_least, guarded, read
+from engine.flags import Flag, at_least, boolean, guarded, read
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
-FLAGS = COMMON | {"cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N")}
+FLAGS = COMMON | {
+    "page": Flag("the page at /, beside the service", boolean, default=True),
+    "data": Flag("a folder of pictures, or WebCaricature, to look at in the page", metavar="DIR"),
+    "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
+}
 
 
 def key_of(*files):
@@ -64,9 +69,15 @@ def bound(host, port):
 
 
 @contextmanager
-def ended_by_signals(server):
+def ended_by_signals(server, pages_end):
     """SIGINT and SIGTERM let a server finish what it has begun; uvicorn's own way dies of the signal afterwards."""
-    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def leave(number, frame):
+        server.handle_exit(number, frame)
+        if pages_end:
+            pages_end()
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -81,6 +92,7 @@ def main():
     try:
         import uvicorn
 
+        from deploy.page.mounting import mounted
         from deploy.predictor import keep_memory
         from deploy.served import Models
         from deploy.service import make_app
@@ -90,13 +102,16 @@ def main():
     keep_memory()
     options = {"cpu_threads": args.cpu_threads} if args.cpu_threads else {}
     models = Models.open(folders or shipped(cache_folder()), batch=limits.batch, **options)
-    config = uvicorn.Config(make_app(models, limits), args.host, args.port, log_level="warning", server_header=False)
-    listener = bound(args.host, args.port)
-    print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)
-    server = uvicorn.Server(config)
-    server.capture_signals = lambda: ended_by_signals(server)
-    server.run([listener])
-    models.end()
+    app = make_app(models, limits)
+    with ExitStack() as ending:
+        ending.callback(models.end)
+        pages_end = ending.enter_context(mounted(app, args.data)) if args.page else None
+        config = uvicorn.Config(app, args.host, args.port, log_level="warning", server_header=False)
+        listener = bound(args.host, args.port)
+        print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)
+        server = uvicorn.Server(config)
+        server.capture_signals = lambda: ended_by_signals(server, pages_end)
+        server.run([listener])
     return 0
 
 

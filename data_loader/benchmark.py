@@ -12,8 +12,10 @@ from engine import images
 from engine.build import build_dataset
 from engine.measuring import core_row
 
+GPEN = Path(__file__).resolve().parents[1] / "configs" / "gpen_lite.yaml"
 
-def data_rows(path, repeats):
+
+def data_rows(repeats, path=GPEN):
     """A training sample of a YAML file, and the degradation of 256 px alone."""
     section = configuration.load(path).data.train
     dataset, ranges = build_dataset(section, 0, training=True), section.degradation

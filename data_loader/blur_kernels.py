@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from pydantic import field_validator
-from scipy.special import j1
 
 from data_loader.ranges import range_within
 from engine.settings import Settings
@@ -74,6 +73,8 @@ def sinc_kernel(size, cutoff, pad_to=0):
     Args:
         cutoff: in radians a pixel; pi passes everything along the axes.
     """
+    from scipy.special import j1  # not above: its import takes as long as the rest of a --dry-run
+
     radius = np.sqrt(elliptic_distance(size, 1, 1, 0))
     radius[size // 2, size // 2] = 1  # stands in for 0; the limit is written below
     kernel = cutoff * j1(cutoff * radius) / (2 * pi * radius)

@@ -1,11 +1,15 @@
 """A photo of several drawn people, for what needs a whole photo and may show nobody."""
 
+import json
+
 import cv2
 import numpy as np
 
 from data_loader.drawn_faces.rendering import render
+from engine import config as configuration
 from engine import images
 from engine.face_alignment import five_of_68
+from engine.files import write_text
 
 PLACES = ((0.54, 0.19, 0.52), (0.66, 0.51, 0.47), (0.50, 0.83, 0.56))  # side and centre (x, y) of each face's picture
 
@@ -31,3 +35,16 @@ def group_photo(height, width, seed=0, people=(11, 25, 42)):
         place += soft[inside] * (picture[inside] - place)
         points.append((five_of_68(face.landmarks) + 0.5) * side / len(face.image) - 0.5 + (left, top))
     return photo, np.array(points)
+
+
+def written_photo(folder, size, path):
+    """Write a group photo of (height, width), degraded as the validation data of a YAML file, and its points.
+
+    Returns:
+        (the photo [height, width, 3]; words for predict.py and infer.py that name photo.png and points.json).
+    """
+    photo, points = group_photo(*size)
+    degraded = configuration.load(path).data.validation.degradation.degraded(photo, np.random.default_rng(5))
+    images.write_image(folder / "photo.png", degraded)
+    write_text(folder / "points.json", json.dumps({"photo.png": points.tolist()}))
+    return degraded, ["--img", folder / "photo.png", "--points", folder / "points.json"]

@@ -13,6 +13,7 @@ from data_loader.masks import drawn_hole
 from engine.errors import InputError
 from engine.files import write_text
 from engine.images import write_image
+from engine.progress import progress
 from engine.runtime import usable_cores
 
 HELD_OUT = 100000  # first identity of val/
@@ -25,7 +26,6 @@ def write_face(identity, folders, size, seed, ranges):
     Returns:
         (name, {"identity", "landmarks"}) for landmarks.json.
     """
-    cv2.setNumThreads(1)
     face, name = render(identity, 0, size, seed), f"face_{identity:06d}"
     write_image(folders[0] / f"{name}.png", face.image)
     if len(folders) > 1:
@@ -64,9 +64,10 @@ def write_split(root, folders, identities, size, seed, ranges):
     if not complete:
         _make_writable(folders)
         table.unlink(missing_ok=True)
+        cv2.setNumThreads(1)  # in the processes to come; in one that was forked it waits for threads it does not have
         with ProcessPoolExecutor(usable_cores()) as pool:
             work = partial(write_face, folders=folders, size=size, seed=seed, ranges=ranges)
-            faces = dict(pool.map(work, identities, chunksize=4))
+            faces = dict(progress(pool.map(work, identities, chunksize=4), len(identities), "picture"))
         write_text(table, json.dumps({"settings": settings, "faces": faces}))
     for folder in folders:
         for stale in set(folder.glob("face_*.png")) - {folder / name for name in names}:

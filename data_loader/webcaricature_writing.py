@@ -11,6 +11,7 @@ from data_loader.caricature_sources import DrawnSettings, DrawnSource, WebCarica
 from engine.errors import InputError
 from engine.files import write_text
 from engine.images import write_image
+from engine.progress import progress
 
 FOLDS, HELD_OUT = 10, 0.1  # folds of View 2; share of the people in View 1's test part
 
@@ -35,7 +36,8 @@ def write(root, people, variants, seed, **faults):
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: holds other files, or people of other numbers; expected a new folder")
     source = DrawnSource(DrawnSettings(identities=(0, people), variants=variants, seed=seed, **faults), filtered=False)
-    for entry in (entry for kind in files.KINDS for entry in source.entries[kind]):
+    entries = [entry for kind in files.KINDS for entry in source.entries[kind]]
+    for entry in progress(entries, len(entries), "picture"):
         write_image(root / "OriginalImages" / f"{entry.name}.jpg", source.drawn(entry))
         lines = (f"{x:.3f} {y:.3f}" for x, y in source.landmarks(entry))
         write_text(root / "FacialPoints" / f"{entry.name}.txt", "\n".join(lines) + "\n")

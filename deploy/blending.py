@@ -5,8 +5,6 @@ The generator's output is right in the hole and only similar elsewhere; a blend 
 
 import cv2
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.linalg import splu
 
 from engine.errors import InputError
 from engine.images import composite
@@ -71,6 +69,9 @@ def poisson(output: np.ndarray, image: np.ndarray, hole: np.ndarray, mixed: bool
 
     Source: Perez et al. 2003, eq. (7) and (11) to (13).
     """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.linalg import splu
+
     output, image = np.asarray(output, np.float64), np.asarray(image, np.float64)
     number = np.full(hole.shape, -1)
     number[hole] = np.arange(hole.sum())

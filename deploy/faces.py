@@ -1,17 +1,18 @@
 """Which faces of a photo are restored: those the detector finds, or those of a file; all of them or some."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from engine.data_files import read_json
 from engine.errors import InputError
 from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, Finder, detector_file
 
-__all__ = ["Face", "Finder", "covered", "detector_file", "given", "read_boxes", "read_points", "selected"]
+__all__ = ["Face", "Finder", "covered", "detector_file", "given", "read_boxes", "read_points", "selected", "which"]
 
 
 def selected(faces: Sequence[Face], size: Sequence[int], which: str) -> list[Face]:
@@ -33,6 +34,13 @@ def selected(faces: Sequence[Face], size: Sequence[int], which: str) -> list[Fac
         return [min(ordered, key=lambda face: float(np.hypot(*(face.points.mean(axis=0) - middle))))]
     wanted = {int(number) for number in which.split(",")}
     return [face for number, face in enumerate(ordered) if number in wanted]
+
+
+def which(args: Any) -> str:
+    """What --faces, or --only_center_face for it, says, for `selected`. InputError where both are given and differ."""
+    if args.only_center_face and args.faces not in ("all", "center"):
+        raise InputError(f"--only_center_face and --faces {args.faces}: give one of them")
+    return "center" if args.only_center_face else args.faces
 
 
 def given(points: np.ndarray) -> Face:
@@ -71,10 +79,7 @@ def read_boxes(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _entries(path, flag):
-    try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{flag} {path}: cannot be read as JSON ({error})") from error
+    entries = read_json(path, "JSON {photo: [faces]}")
     if not isinstance(entries, dict):
         raise InputError(f"{flag} {path}: expected JSON {{photo: [faces]}}, found a {type(entries).__name__}")
     return entries

@@ -15,9 +15,9 @@ from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
 from engine.files import check_writable
-from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
+from engine.progress import progress
 
 STAGES = ("preprocess", "inference", "postprocess")
 

@@ -1,9 +1,11 @@
 """Limits of the service, and the layer that holds bodies and tokens to them before anything is read."""
 
 import asyncio
+import base64
 import hmac
 import json
 import time
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +60,8 @@ class _Layer:
             return
         headers = dict(scope["headers"])
         if not self._is_allowed(scope["path"], headers):
-            await _answer(send, 401, "the token is missing or wrong; expected Authorization: Bearer TOKEN")
+            said = "the token is missing or wrong; expected Authorization: Bearer TOKEN"
+            await _answer(send, 401, said, (b"www-authenticate", b'Basic realm="Kintsugi: the token as password"'))
             return
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.limits.body:
@@ -67,11 +70,12 @@ class _Layer:
         if scope["method"] == "POST" and self.running >= self.limits.requests:
             await _answer(send, 503, f"{self.running} requests are at work", (b"retry-after", b"1"))
             return
-        self.running += 1
+        is_work = scope["method"] == "POST"  # a page that is open holds a GET for as long
+        self.running += is_work
         try:
             await self._counted(scope, receive, send)
         finally:
-            self.running -= 1
+            self.running -= is_work
 
     async def _counted(self, scope, receive, send):
         """Run the application; a body that grows too large or does not come is answered here."""
@@ -115,9 +119,13 @@ class _Layer:
         return f"the body has more than {self.limits.body} bytes"
 
     def _is_allowed(self, path, headers):
-        wanted = f"Bearer {self.limits.token}".encode()
-        is_free = not self.limits.token or path.startswith(OPEN)
-        return is_free or hmac.compare_digest(headers.get(b"authorization", b""), wanted)
+        if not self.limits.token or path.startswith(OPEN):
+            return True
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        if scheme == b"Basic":  # a browser that was asked for a password: any name, and the token
+            with suppress(ValueError):
+                given = base64.b64decode(given).partition(b":")[2]
+        return scheme in (b"Basic", b"Bearer") and hmac.compare_digest(given, self.limits.token.encode())
 
 
 async def _answer(send, status, error, *more):

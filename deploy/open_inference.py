@@ -4,10 +4,10 @@ Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md
 """
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from deploy.contract import fits
@@ -24,6 +24,7 @@ BODY = {
 
 def add(app: FastAPI, models: Models, limits: Limits) -> None:
     """Add the routes of /v2."""
+    Name = Annotated[str, Path(json_schema_extra={"enum": models.names()})]
 
     def served(name: str) -> Served:
         if name not in models.names():
@@ -41,7 +42,7 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
         return {"ready": True}
 
     @app.get("/v2/models/{name}")
-    def metadata(name: str) -> dict[str, Any]:
+    def metadata(name: Name) -> dict[str, Any]:
         """Inputs and outputs of a model; -1 is any size."""
         contract = served(name).contract
         ports = {"inputs": contract.inputs, "outputs": contract.outputs}
@@ -52,14 +53,14 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
         return {"name": name, "versions": ["1"], "platform": "paddle", **described}
 
     @app.get("/v2/models/{name}/ready")
-    def model_ready(name: str) -> dict[str, Any]:
+    def model_ready(name: Name) -> dict[str, Any]:
         """The model is loaded."""
         return {"name": served(name).name, "ready": True}
 
     described = {"requestBody": {"required": True, "content": {"application/json": BODY}}}
 
     @app.post("/v2/models/{name}/infer", openapi_extra=described)
-    async def infer(name: str, request: Request) -> Response:
+    async def infer(name: Name, request: Request) -> Response:
         """Run a model on tensors; the binary extension is understood both ways."""
         one, body = served(name), await request.body()
         content, arrays = read_request(body, request.headers.get(HEADER), one)

@@ -67,9 +67,7 @@ class Road:
         self.is_pasted = bool(args.paste or self.contract.hole or self.contract.restores)
         if args.blend and not self.contract.hole:
             raise InputError(f"--blend {args.blend}: this model fills no holes; leave it out")
-        if args.only_center_face and args.faces not in ("all", "center"):
-            raise InputError(f"--only_center_face and --faces {args.faces}: give one of them")
-        self.which = "center" if args.only_center_face else args.faces
+        self.which = faces.which(args)
         self.finder: Any = self._finder() if needs_faces and not args.aligned else None
 
     def _finder(self):

@@ -17,6 +17,7 @@ from engine.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "kintsugi"
+TRIES = 3  # to begin a cluster
 SILENT = {"RAY_USAGE_STATS_ENABLED": "0"}  # before Ray is imported: nothing is told to anybody outside
 
 
@@ -82,24 +83,23 @@ def connect(address: str | None, **options: Any) -> Any:
         options: of ray.init.
 
     Returns:
-        the module ray. InputError: there is no cluster at the address.
+        the module ray. InputError: there is no cluster at the address, or none can be begun.
     """
     ray = ray_module()
     begins: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     # The code is where this file lies, on every node; Ray would look below the driver's folder.
-    environment = {"env_vars": {"PYTHONPATH": str(ROOT), **SILENT}}
-    try:
-        ray.init(
-            address or "local",
-            runtime_env=environment,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **begins,
-            **options,
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"--address {address}: no cluster of Ray answers there ({reason})") from None
+    options |= begins | {"runtime_env": {"env_vars": {"PYTHONPATH": str(ROOT), **SILENT}}}
+    for left in reversed(range(1 if address else TRIES)):
+        try:
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+            break
+        except Exception as error:  # Ray gives a node of its own 30 s, which a busy machine may need more of
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if address:
+                raise InputError(f"--address {address}: no cluster of Ray answers there ({reason})") from None
+            if not left:
+                raise InputError(f"no cluster of Ray could be begun here ({reason})") from None
+            ray.shutdown()
     return ray
 
 

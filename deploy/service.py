@@ -8,11 +8,12 @@ import json
 import logging
 import time
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import prometheus_client as prometheus
 import swagger_ui_bundle
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -26,7 +27,7 @@ from starlette.staticfiles import StaticFiles
 from deploy import open_inference
 from deploy.comparing import cosine
 from deploy.exchange import ERRORS, answered, body_of, faces_of, parts_of, picture_of
-from deploy.faces import Finder, selected
+from deploy.faces import Face, Finder, selected
 from deploy.files import encoded, returned
 from deploy.flags import PHOTOS, PICTURES
 from deploy.limits import Limits, limited
@@ -70,17 +71,38 @@ class Service:
             raise HTTPException(404, f"no model that can {kind} is served")
         return fitting[0]
 
-    def shot(self, served: Served, picture: Picture, options: dict, vectors: dict, seed: int) -> Shot:
-        """A picture taken down the road of photos."""
+    def shot(
+        self,
+        served: Served,
+        picture: Picture,
+        options: dict[str, Any],
+        vectors: dict[str, Any] | None = None,
+        seed: int = 0,
+        given: Sequence[Face] | None = None,
+    ) -> Shot:
+        """A picture taken down the road of photos; `options` are flags of deploy.photo_flags, `given` its faces."""
         with served.expected():
-            return self._shot(served, picture, options, vectors, seed)
+            road = self._road(served, options)
+            shot = road.begun(Sample(picture.name, {}, seed=seed, vectors=vectors or {}), picture, given)
+            road.finish(shot, served.run(road.prepared(shot), self.limits.seconds))
+            return shot
 
-    def _shot(self, served, picture, options, vectors, seed):
+    def filled(self, served: Served, picture: Picture, mask: np.ndarray) -> Picture:
+        """A picture with its hole filled; `mask` [H, W, 1], 1 in the hole."""
+        names = {port.kind: port.name for port in served.contract.inputs}
+        given = {names["image"]: picture.pixels(), names["mask"]: mask}
+        with served.expected():
+            (result,) = served.run([served.session.prepared(given, name="image")], self.limits.seconds)
+        return returned(picture, result[served.contract.outputs[0].name])
+
+    def begun(self, served: Served, picture: Picture) -> Shot:
+        """A picture with its faces found, and nothing made of it."""
+        return self._road(served, {}).begun(Sample(picture.name, {}), picture)
+
+    def _road(self, served, options):
         road = Road(served.session, Namespace(**DEFAULTS | options), needs_faces=False)
         road.finder = None if options.get("aligned") else self.finder
-        shot = road.begun(Sample(picture.name, {}, seed=seed, vectors=vectors), picture)
-        road.finish(shot, served.run(road.prepared(shot), self.limits.seconds))
-        return shot
+        return road
 
 
 Model = Annotated[str | None, Query(description="name of a model; default: the first that fits")]
@@ -110,6 +132,7 @@ def make_app(models: Models, limits: Limits | None = None) -> FastAPI:
     asked = [Depends(HTTPBearer(auto_error=False))] if limits.token else []  # for the description: deploy.limits asks
     app = FastAPI(title="Kintsugi", docs_url=None, redoc_url=None, description=__doc__, dependencies=asked)
     app.openapi_version = "3.0.2"
+    app.state.service = service
     _watch(app, service)
     for add in (_restoring, _translating, _finding):
         add(app, service)
@@ -179,7 +202,7 @@ def _restoring(app, service):
         options = {"strength": strength, "upscale": scale, "faces": faces, "aligned": aligned}
 
         def work():
-            shot = service.shot(served, picture_of(parts, "image"), options, {}, 0)
+            shot = service.shot(served, picture_of(parts, "image"), options)
             made = returned(shot.picture, shot.made, "kept", shot.shown)
             return answered(request, made, faces_of(shot.found), f".{ext.lstrip('.')}")
 
@@ -195,13 +218,10 @@ def _restoring(app, service):
             if "mask" not in parts:
                 if service.finder is None:
                     raise InputError("mask: is missing, and no face detector is installed to find what to cover")
-                shot = service.shot(served, picture, {"mask": "auto"}, {}, 0)
+                shot = service.shot(served, picture, {"mask": "auto"})
                 return answered(request, returned(shot.picture, shot.made), faces_of(shot.found), f".{ext.lstrip('.')}")
             mask = picture_of(parts, "mask").pixels()[..., :1].round()
-            names = {port.kind: port.name for port in served.contract.inputs}
-            given = {names["image"]: picture.pixels(), names["mask"]: mask}
-            (result,) = served.run([served.session.prepared(given, name="image")], service.limits.seconds)
-            made = returned(picture, result[served.contract.outputs[0].name])
+            made = service.filled(served, picture, mask)
             return answered(request, made, [], f".{ext.lstrip('.')}")
 
         return await run_in_threadpool(work)
@@ -235,7 +255,7 @@ def _finding(app, service):
         parts, served = await parts_of(request), service.model("verify", model)
 
         def work():
-            shots = [service.shot(served, picture_of(parts, name), {}, {}, 0) for name in ("image", "second")]
+            shots = [service.shot(served, picture_of(parts, name), {}) for name in ("image", "second")]
             one, other = (shot.results[0][served.contract.outputs[0].name] for shot in shots)
             found, threshold = cosine(one, other), served.contract.threshold
             same = None if threshold is None else found >= threshold

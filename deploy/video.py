@@ -13,13 +13,13 @@ import numpy as np
 
 from deploy import photo
 from deploy.contract import Graph, remark
-from deploy.faces import Finder, selected
+from deploy.faces import Finder, selected, which
 from deploy.session import Session
 from deploy.tracking import Tracker
 from engine import images
 from engine.errors import InputError
 from engine.files import check_writable, replacing
-from engine.log import progress
+from engine.progress import progress
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".m4v"}  # written as they came; every other as .mkv
 BT709, LARGE = 1, 720  # colour space of a film that does not name one, from this height on
@@ -123,14 +123,10 @@ class Film:
         pixels = np.rot90(plain.to_ndarray(), round(frame.rotation / 90) % 4).astype(np.float32) / 255
         pixels, args = np.ascontiguousarray(pixels), self.args
         seconds = float(frame.time) if frame.time is not None else self.count / 25
-        found = selected(self.tracker.update(pixels, seconds), pixels.shape[:2], self.which())
+        found = selected(self.tracker.update(pixels, seconds), pixels.shape[:2], which(args))
         self.count, self.faces = self.count + 1, self.faces + len(found)
         options = {"strength": args.strength, "upscale": args.upscale, "paste": args.paste or "difference"}
         return photo.restore(pixels, found, self.session, **options), kept
-
-    def which(self) -> str:
-        """The faces that are restored, as `deploy.faces.selected` names them."""
-        return "center" if self.args.only_center_face else self.args.faces
 
     def _stream(self, out, picture, made, kept):
         """The written film's pictures: H.264 of the size that is made, in the source's clock."""

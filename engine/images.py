@@ -90,7 +90,9 @@ class Listing:
 
     def said(self) -> str:
         """What was left out as the end of a sentence, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
-        kinds = ", ".join(f"{count} {kind}" for kind, count in self.left_out.most_common())
+        kinds = ", ".join(
+            f"{count} {kind}" for kind, count in sorted(self.left_out.items(), key=lambda x: (-x[1], x[0]))
+        )
         count = self.left_out.total()
         return f", {count} file{'s' * (count != 1)} left out ({kinds})" if kinds else ""
 

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,6 @@ def to_console() -> None:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO if distributed.is_main() else logging.WARNING)
         logger.propagate = False
-
-
-def progress(iterable: Iterable, total: int, unit: str) -> tqdm:
-    """The iterable with a bar on a terminal, and unchanged elsewhere."""
-    return tqdm(iterable, total=total, unit=unit, disable=not sys.stderr.isatty(), leave=False)
 
 
 class _LogFile(logging.FileHandler):

@@ -16,6 +16,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from engine import onednn
 from engine.errors import InputError
 from engine.files import write_text
 
@@ -106,7 +107,7 @@ def dense_gflop(layer: nn.Layer, shape: Sequence[int]) -> float:
     try:
         for name, function in originals.items():
             setattr(F, name, counted(function, name == "conv2d_transpose"))
-        with paddle.no_grad():
+        with paddle.no_grad(), onednn.plain():
             layer(paddle.zeros(shape))
     finally:
         for name, function in originals.items():

@@ -43,6 +43,8 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // local_processes)))
     if is_amd():
         environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
+    environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # there are none here, and looking for them takes time
+    environ.setdefault("GLOG_minloglevel", "1")  # Paddle's warnings, not its remarks on how a program runs
 
 
 class _QuietPaddle(importlib.abc.MetaPathFinder):

@@ -11,6 +11,7 @@ from engine import distributed
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.log import logger
+from engine.onednn import plain
 from engine.ports import Exported, Port
 from engine.system import System, frozen, prefixed, total
 from engine.weights.files import read_loss_weights
@@ -195,7 +196,7 @@ class GFPGAN(System):
         loss = discriminator_logistic(self.discriminator(real), self.discriminator(fake))
         scalars = {"discriminator/loss": loss.detach()}
         if self.is_r1_step(step):
-            with update.float32():
+            with update.float32(), plain():
                 image = real.detach()
                 image.stop_gradient = False
                 penalty = r1_penalty(self.discriminator(image), image)

@@ -13,6 +13,7 @@ import paddle.nn.functional as F
 from engine import distributed
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
+from engine.onednn import plain
 from engine.ports import Exported, Port
 from engine.system import System, frozen, prefixed, total
 from engine.weights.files import read_loss_weights
@@ -111,7 +112,7 @@ class GPEN(System):
             update(("encoder", "decoder"), loss)
 
         if c.path_every and step % c.path_every == 0:
-            with update.float32():
+            with update.float32(), plain():
                 penalty = self.path_length(degraded)
                 update(("encoder", "decoder"), c.path_weight * c.path_every * penalty)
             scalars["generator/path"] = penalty.detach()
@@ -177,7 +178,8 @@ class GPEN(System):
         """R1 penalty at real images, unweighted."""
         real = real.detach()
         real.stop_gradient = False
-        return r1_penalty(self.discriminator(real), real)
+        with plain():
+            return r1_penalty(self.discriminator(real), real)
 
     def path_length(self, degraded):
         """Path-length penalty, unweighted, over the lengths of all processes; moves the running mean."""

@@ -11,6 +11,7 @@ import paddle
 from engine import distributed
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
+from engine.onednn import plain
 from engine.ports import Exported, Port
 from engine.system import System, frozen, prefixed, total
 from loss.adversarial import discriminator_loss, generator_loss
@@ -130,7 +131,8 @@ class SATNet(System):
             critic, real = self.networks[f"{domain}_discriminator"], pictures[domain].detach()
             real.stop_gradient = not self.config.r1_gamma
             # fake first, as the seed: each forward is one power iteration of the critic's spectral norms
-            judged_fake, logits = critic(fake), critic(real)
+            with plain(self.config.r1_gamma > 0):
+                judged_fake, logits = critic(fake), critic(real)
             losses[domain] = {"loss": discriminator_loss(self.config.gan, logits, judged_fake)}
             if self.config.r1_gamma:
                 losses[domain]["r1"] = r1_penalty(sum(scale.mean([1, 2, 3]) for scale in logits), real)

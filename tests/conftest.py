@@ -22,3 +22,15 @@ def unused_log():
 def broken_pipes_are_exceptions():
     """As Python starts; tools/convert_weights.py, run in this process, lets a closed pipe end it."""
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session")
+def lite_models(tmp_path_factory):
+    """Folders of exported models by name; whoever asks gets the same ones."""
+    from tests.script_calls import call
+
+    root = tmp_path_factory.mktemp("models")
+    for name in ("gpen", "partialconv", "satnet", "sphereface"):
+        words = ["-c", f"configs/{name}_lite.yaml", f"--pretrained=weights/lite/{name}_lite.pdparams"]
+        assert call("export_model", *words, "--save_inference_dir", root / name).returncode == 0
+    return {path.name: path for path in sorted(root.iterdir())}

@@ -88,7 +88,7 @@ CASES = [  # script, words after the smallest configuration, parts of the line
     ("train", ["-o", "optimizers.encoder.clip_norm=-1"], ["optimizers.encoder.clip_norm: ", "0; found -1"]),
     ("train", ["-o", "optimizers.more.kind=adam"], ["optimizers.more: key 'lr' is missing"]),
     ("train", ["-o", "ema=null"], ["ema: missing; system.gpen.GPEN averages ['generator']"]),
-    ("train", ["-o", "system=system.gpen.Path"], ["gpen_lite.yaml.system: 'system.gpen.Path' has no Config"]),
+    ("train", ["-o", "system=system.gpen.Exported"], ["gpen_lite.yaml.system: 'system.gpen.Exported' has no Config"]),
     ("train", ["-o", "data.train.dataset=data_loader.restoration.SyntheticSource"], ["SyntheticSource' has no Config"]),
     ("train", ["-c", "{nowhere}"], ["{nowhere}: cannot be read (No such file or directory); expected a YAML file"]),
     ("train", ["-c", "{empty}"], ["{empty}: cannot be read (Is a directory); expected a YAML file"]),

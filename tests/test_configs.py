@@ -1,5 +1,6 @@
 """Every YAML in configs/: it loads, trains, resumes bit-equal, exports what it predicts. Found by their names alone."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from deploy.contract import DynamicGraph
 from deploy.export import export, seeded_inputs
 from deploy.predictor import Predictor
 from engine import config as configuration
-from engine import yaml_files
+from engine import onednn, yaml_files
 from engine.build import build_dataset, build_system, prepare_training
 from engine.training import checkpoint
 from engine.training.trainer import Trainer
@@ -102,6 +103,33 @@ def test_every_key_of_a_recipe_is_read():
 
 
 ONE_OF_EACH_SYSTEM = list({yaml_files.read_yaml(path)["system"]: path for path in CONFIGS}.values())
+
+
+WITH_WHOLE_CONVOLUTIONS = [path for path in ONE_OF_EACH_SYSTEM if path.stem != "landmark_predictor_lite"]
+
+
+@pytest.mark.parametrize("path", WITH_WHOLE_CONVOLUTIONS, ids=lambda path: path.stem)
+def test_training_by_onednn_is_the_same_training(path, tmp_path, monkeypatch):
+    """Every convolution by oneDNN, and none: the losses of the first step and of the step after an update.
+
+    Adam and Adadelta make a step of rounding where a gradient is zero, as that of a bias before a normalisation is:
+    there the second step says nothing.
+    """
+    config, losses = smallest(path, tmp_path), []
+    for smallest_work in (0, float("inf")):
+        monkeypatch.setattr(onednn, "SMALLEST", smallest_work)
+        monkeypatch.setattr(onednn, "SMALLEST_SIDE", 1)
+        before = onednn.state.runs
+        trained(config, tmp_path / str(smallest_work))
+        assert (onednn.state.runs > before) == (smallest_work == 0)
+        lines = (tmp_path / str(smallest_work) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines]
+        losses.append([{key: value for key, value in line.items() if "/" in key} for line in found])
+    steps = zip(*losses, (5e-5, 1e-4), strict=True)
+    many = 2 if path.stem in ("gfpgan_lite", "gpen_lite", "sphereface_lite") else 1
+    for one, other, tolerance in list(steps)[:many]:
+        assert one
+        assert one == pytest.approx(other, rel=tolerance, abs=tolerance * 1e-2)
 
 
 @pytest.mark.parametrize("path", ONE_OF_EACH_SYSTEM, ids=lambda path: path.stem)

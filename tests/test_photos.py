@@ -78,7 +78,7 @@ def test_a_wrong_flag_is_one_line(tmp_path):
     for more, expected in (
         (["--aligned", "--upscale=2"], "--upscale: is for models that make a face of a face, without --aligned"),
         (["--aligned=False", "--detector", tmp_path / "no.onnx"], "no.onnx: no such file"),
-        (["--points", tmp_path / "no.json"], "no.json: cannot be read as JSON"),
+        (["--points", tmp_path / "no.json"], "no.json: cannot be read"),
         (["--strength=2"], "--strength: found 2, expected a number from 0 to 1"),
         (["--faces=first"], "--faces: found 'first', expected all, center, largest or numbers"),
         (["--suffix=a/b"], "--suffix: found 'a/b'"),

@@ -32,18 +32,13 @@ httpx = pytest.importorskip("httpx", reason="httpx (requirements-dev.txt) is abs
 pytest.importorskip("fastapi", reason="fastapi (requirements-web.txt) is absent")
 from deploy.served import Busy, Models, Served  # noqa: E402
 
-NAMES = ("gpen", "partialconv", "satnet", "sphereface")
 REQUESTS = int(os.environ.get("KINTSUGI_REQUESTS", "120"))
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
+def models(lite_models):
     """Folders of exported models by name."""
-    root = tmp_path_factory.mktemp("models")
-    for name in NAMES:
-        words = ["-c", f"configs/{name}_lite.yaml", f"--pretrained=weights/lite/{name}_lite.pdparams"]
-        assert call("export_model", *words, "--save_inference_dir", root / name).returncode == 0
-    return {name: root / name for name in NAMES}
+    return lite_models
 
 
 @contextmanager

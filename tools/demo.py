@@ -11,14 +11,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-from engine import config as configuration
 from engine.errors import InputError
-from engine.files import write_text
 from engine.flags import guarded, read
 
 DATA = Path("lite_data/val")
 FOLDER = Path("results/demo")
 SHEET_ROWS = 6
+
+
+def called(*words):
+    """What a command prints. InputError where it fails."""
+    run = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True)
+    if run.returncode:
+        raise InputError(f"{words[0]} failed: {run.stderr.strip() or run.stdout.strip()}")
+    return run.stdout
 
 
 def scores_of(weights, evaluation):
@@ -27,10 +33,8 @@ def scores_of(weights, evaluation):
 
     command = evaluation["command"].split()
     words = [f"--pretrained={weights}" if word.startswith("--pretrained=") else word for word in command[1:]]
-    run = subprocess.run([sys.executable, *words, f"--result_dir={FOLDER}/start"], capture_output=True, text=True)
-    if run.returncode:
-        raise InputError(f"scoring {weights} failed: {run.stderr.strip() or run.stdout.strip()}")
-    return {name: float(value) for name, value in METRIC.findall(run.stdout)}
+    printed = called(*words, f"--result_dir={FOLDER}/start")
+    return {name: float(value) for name, value in METRIC.findall(printed)}
 
 
 def write_sheet(restored_folder, photo):
@@ -56,20 +60,11 @@ def write_sheet(restored_folder, photo):
 
 def whole_photo(model):
     """A drawn photo of three people, degraded as in training, and what the exported model makes of it, side by side."""
-    import numpy as np
-
-    from data_loader.group_photo import group_photo
+    from data_loader.group_photo import written_photo
     from engine import images
 
-    photo, points = group_photo(320, 480)
-    ranges = configuration.load("configs/gpen_lite.yaml").data.validation.degradation
-    before = ranges.degraded(photo, np.random.default_rng(5))
-    images.write_image(FOLDER / "photo.png", before)
-    write_text(FOLDER / "points.json", json.dumps({"photo.png": points.tolist()}))
-    words = ["--model_dir", model, "--img", FOLDER / "photo.png", "--points", FOLDER / "points.json", "-o", FOLDER]
-    run = subprocess.run([sys.executable, "infer.py", *map(str, words)], capture_output=True, text=True)
-    if run.returncode:
-        raise InputError(f"restoring {FOLDER / 'photo.png'} failed: {run.stderr.strip()}")
+    before, words = written_photo(FOLDER, (320, 480), "configs/gpen_lite.yaml")
+    called("infer.py", "--model_dir", model, *words, "-o", FOLDER)
     return images.picture_grid([[before, images.read_image(FOLDER / "photo_predict.png")]])
 
 

@@ -5,7 +5,6 @@ python tools/make_pictures.py
 Needs lite_data/ (tools/make_lite_data.py). `make pictures` does both.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -14,9 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-from engine import config as configuration
 from engine.errors import InputError
-from engine.files import write_text
 from engine.flags import Flag, guarded, read
 
 FLAGS = {"output": Flag("picture to write", default="docs/pictures/before_after.jpg", metavar="FILE")}
@@ -48,18 +45,10 @@ def row(*shown):
 
 def photo_row(folder):
     """A drawn photo of three people, degraded, and with its faces restored."""
-    import numpy as np
+    from data_loader.group_photo import written_photo
 
-    from data_loader.group_photo import group_photo
-    from engine import images
-
-    drawn, points = group_photo(SIDE, SIDE * 2)
-    ranges = configuration.load("configs/gfpgan_lite.yaml").data.validation.degradation
-    before, photo = ranges.degraded(drawn, np.random.default_rng(5)), folder / "photo.png"
-    images.write_image(photo, before)
-    write_text(folder / "points.json", json.dumps({photo.name: points.tolist()}))
-    after = predicted("gfpgan_lite", photo, folder / "photo", "--points", folder / "points.json")
-    return row(before, after)
+    before, words = written_photo(folder, (SIDE, SIDE * 2), "configs/gfpgan_lite.yaml")
+    return row(before, predicted("gfpgan_lite", words[1], folder / "photo", *words[2:]))
 
 
 def faces_row(folder):

@@ -4,9 +4,9 @@ python tools/webcaricature.py --write lite_data/WebCaricature --people 20 --vari
 python tools/webcaricature.py --report data/WebCaricature --output rejected.tsv
 
 What is written: pictures, 17 landmarks, file lists, and the verification protocols of both views (ten folds, so at
-least 20 people). A second call with the same numbers writes nothing. --side_faces and --misplaced make some pictures
-unfit, for the filter to find. The report says how many pictures of each kind the training filter keeps and why it
-rejects the others; --output gets one line a rejected picture and reason.
+least 20 people). A second call with the same numbers writes nothing. Some pictures are unfit, for the filter to find:
+--side_faces and --misplaced say how many. The report says how many pictures of each kind the training filter keeps and
+why it rejects the others; --output gets one line per rejected picture and reason.
 """
 
 import argparse
@@ -32,8 +32,8 @@ FLAGS = {
     "report": Flag("folder to read", metavar="DIR"),
     "people": Flag("number of people", at_least(20), default=20, metavar="N"),
     "variants": Flag("photos, and caricatures, of each", at_least(1), default=4, metavar="N"),
-    "side_faces": Flag("share of pictures with the head turned to a side", share, default=0.0, metavar="SHARE"),
-    "misplaced": Flag("share of pictures with landmarks beside their places", share, default=0.0, metavar="SHARE"),
+    "side_faces": Flag("share of pictures with the head turned to a side", share, default=0.1, metavar="SHARE"),
+    "misplaced": Flag("share of pictures with landmarks beside their places", share, default=0.05, metavar="SHARE"),
     "seed": Flag("of the people", at_least(0), default=0, metavar="N"),
     "output": Flag("file for the rejected pictures and reasons", metavar="FILE"),
 }

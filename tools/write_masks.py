@@ -31,9 +31,10 @@ def write_masks(masks, count, seed, training, folder):
     import numpy as np
 
     from engine.images import write_image
+    from engine.progress import progress
 
     lines = ["name,hole,border"]
-    for index in range(count):
+    for index in progress(range(count), count, "mask"):
         mask, border = masks.draw(index, np.random.default_rng([seed, 0, index] if training else [seed, index]))
         write_image(folder / f"{index:05d}.png", np.repeat(mask, 3, axis=2))
         lines.append(f"{index:05d}.png,{mask.mean():.6f},{border}")

@@ -9,11 +9,13 @@ from typing import Any
 import paddle
 from paddle import nn
 
+from engine import onednn
 from engine.log import logger
 
 
 def capture(networks: Mapping[str, nn.Layer], names: Sequence[str]) -> None:
     """Let the named networks run as static graphs from here on; says which."""
+    onednn.leave_out()
     for name in names:
         network: Any = networks[name]
         network.forward = paddle.jit.to_static(network.forward, full_graph=False)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from engine.measuring import Limit, Row, convolution_gflop, measure
 from metric.evaluation.scorers import DistanceScorer
 from metric.fid import FeatureStatistics
 from metric.inception_features import InceptionFeatures
+from metric.networks import BUILDERS
 from metric.psnr_ssim import psnr, ssim
 
 PICTURES, BATCH = 1000, 16
@@ -20,12 +20,10 @@ def _often(metric: Callable, pair: np.ndarray) -> None:
         metric(*pair)
 
 
-def rows(network: Any) -> Iterator[Row]:
-    """FID of 1000 pictures of 256 px against saved statistics, all of it; PSNR and SSIM of 1000 pairs.
-
-    Args:
-        network: FID's Inception in evaluation mode; its weights do not matter.
-    """
+def rows(repeats: int = 1) -> Iterator[Row]:
+    """FID of 1000 pictures of 256 px against saved statistics, all of it; PSNR and SSIM of 1000 pairs; once each."""
+    network = BUILDERS["inception_fid"]()  # its weights do not matter
+    network.eval()
     rng, limit = np.random.default_rng(0), Limit()
     pictures = rng.integers(0, 256, (BATCH, 256, 256, 3), np.uint8)
     saved = FeatureStatistics()

@@ -5,6 +5,8 @@ Source: Krizhevsky 2014 (One weird trick); torchvision models/alexnet.py, whose 
 
 from paddle import nn
 
+from model.shared.convolution import Conv2D
+
 CHANNELS = (64, 192, 384, 256, 256)
 RELU = (1, 4, 7, 9, 11)  # numbers of the five ReLU
 
@@ -19,9 +21,9 @@ def alexnet_features():
     """
     first, second, third, fourth, fifth = CHANNELS
     return nn.Sequential(
-        nn.Conv2D(3, first, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2D(3, 2),
-        nn.Conv2D(first, second, 5, padding=2), nn.ReLU(), nn.MaxPool2D(3, 2),
-        nn.Conv2D(second, third, 3, padding=1), nn.ReLU(),
-        nn.Conv2D(third, fourth, 3, padding=1), nn.ReLU(),
-        nn.Conv2D(fourth, fifth, 3, padding=1), nn.ReLU(),
+        Conv2D(3, first, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2D(3, 2),
+        Conv2D(first, second, 5, padding=2), nn.ReLU(), nn.MaxPool2D(3, 2),
+        Conv2D(second, third, 3, padding=1), nn.ReLU(),
+        Conv2D(third, fourth, 3, padding=1), nn.ReLU(),
+        Conv2D(fourth, fifth, 3, padding=1), nn.ReLU(),
     )  # fmt: skip

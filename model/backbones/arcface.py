@@ -8,6 +8,7 @@ import itertools
 
 from paddle import nn
 
+from model.shared.convolution import Conv2D
 from model.shared.normalization import BatchNorm2D
 
 
@@ -18,7 +19,7 @@ def batch_norm(channels):
 
 def conv3x3(in_channels, out_channels, stride=1):
     """3x3 convolution without bias. Source: arcface_arch.py, conv3x3."""
-    return nn.Conv2D(in_channels, out_channels, 3, stride, padding=1, bias_attr=False)
+    return Conv2D(in_channels, out_channels, 3, stride, padding=1, bias_attr=False)
 
 
 class SqueezeExcitation(nn.Layer):
@@ -51,7 +52,7 @@ class IRBlock(nn.Layer):
         self.se = SqueezeExcitation(out_channels) if use_se else None
         self.downsample = None
         if stride != 1 or in_channels != out_channels:
-            shortcut = nn.Conv2D(in_channels, out_channels, 1, stride, bias_attr=False)
+            shortcut = Conv2D(in_channels, out_channels, 1, stride, bias_attr=False)
             self.downsample = nn.Sequential(shortcut, batch_norm(out_channels))
 
     def forward(self, x):

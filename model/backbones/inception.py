@@ -10,6 +10,8 @@ torchvision models/inception.py.
 import paddle
 from paddle import nn
 
+from model.shared.convolution import Conv2D
+
 FEATURES, CLASSES = 2048, 1008
 INPUT_SIZE = 299
 
@@ -20,7 +22,7 @@ class BasicConv2d(nn.Layer):
     def __init__(self, in_channels, out_channels, size, stride=1, padding=0):
         """`size` and `padding`: one number or (height, width)."""
         super().__init__()
-        self.conv = nn.Conv2D(in_channels, out_channels, size, stride, padding=padding, bias_attr=False)
+        self.conv = Conv2D(in_channels, out_channels, size, stride, padding=padding, bias_attr=False)
         self.bn = nn.BatchNorm2D(out_channels, momentum=0.9, epsilon=0.001)
 
     def forward(self, x):

@@ -7,6 +7,7 @@ training/loss/model_irse.py and helpers.py. Weight file: model_ir_se50.pth; `off
 import paddle
 from paddle import nn
 
+from model.shared.convolution import Conv2D
 from model.shared.normalization import BatchNorm2D
 
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))
@@ -14,7 +15,7 @@ STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))
 
 def conv(in_channels, out_channels, size, stride=1):
     """Convolution without bias, padding size // 2. Source: helpers.py."""
-    return nn.Conv2D(in_channels, out_channels, size, stride, padding=size // 2, bias_attr=False)
+    return Conv2D(in_channels, out_channels, size, stride, padding=size // 2, bias_attr=False)
 
 
 def batch_norm(channels):

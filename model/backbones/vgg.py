@@ -6,6 +6,8 @@ Source: Simonyan and Zisserman 2015, configurations D and E; keys `features.N` a
 import paddle
 from paddle import nn
 
+from model.shared.convolution import Conv2D
+
 CONVOLUTIONS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}  # a block, by depth
 CHANNELS = (64, 128, 256, 512, 512)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -60,7 +62,7 @@ def _blocks(names):
     for name in names:
         if name.startswith("conv"):
             width = CHANNELS[int(name[4]) - 1]
-            layers.append(nn.Conv2D(channels, width, 3, padding=1))
+            layers.append(Conv2D(channels, width, 3, padding=1))
             channels = width
         else:
             layers.append(nn.ReLU() if name.startswith("relu") else nn.MaxPool2D(2, 2))

@@ -11,6 +11,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from model.backbones.ir_se50 import batch_norm
+from model.shared.convolution import Conv2D
 
 # channels, kernel, stride, dilation of conv1 ... conv12
 ENCODER = (
@@ -49,14 +50,14 @@ class CompletionNetwork(nn.Layer):
         for i, (outputs, kernel, stride, dilation) in enumerate(ENCODER, 1):
             outputs = scaled(outputs, width)
             padding = (kernel // 2) * dilation
-            self._add(i, f"conv{i}", nn.Conv2D(channels, outputs, kernel, stride, padding, dilation), outputs)
+            self._add(i, f"conv{i}", Conv2D(channels, outputs, kernel, stride, padding, dilation), outputs)
             channels = outputs
         half, quarter, eighth = (scaled(c, width) for c in (128, 64, 32))
         self._add(13, "deconv13", nn.Conv2DTranspose(channels, half, 4, 2, 1), half)
-        self._add(14, "conv14", nn.Conv2D(half, half, 3, 1, 1), half)
+        self._add(14, "conv14", Conv2D(half, half, 3, 1, 1), half)
         self._add(15, "deconv15", nn.Conv2DTranspose(half, quarter, 4, 2, 1), quarter)
-        self._add(16, "conv16", nn.Conv2D(quarter, eighth, 3, 1, 1), eighth)
-        self.conv17 = nn.Conv2D(eighth, 3, 3, 1, 1)
+        self._add(16, "conv16", Conv2D(quarter, eighth, 3, 1, 1), eighth)
+        self.conv17 = Conv2D(eighth, 3, 3, 1, 1)
         names = [*(f"conv{i}" for i in range(1, 13)), "deconv13", "conv14", "deconv15", "conv16"]
         self.steps = [(name, f"bn{i}") for i, name in enumerate(names, 1)]
 
@@ -80,7 +81,7 @@ class Branch(nn.Layer):
         channels, self.depth = 3, len(widths)
         for i, outputs in enumerate(widths, 1):
             outputs = scaled(outputs, width)
-            self.add_sublayer(f"conv{i}", nn.Conv2D(channels, outputs, 5, 2, 2))
+            self.add_sublayer(f"conv{i}", Conv2D(channels, outputs, 5, 2, 2))
             self.add_sublayer(f"bn{i}", batch_norm(outputs))
             channels = outputs
         height, across = (-(-side // 2**self.depth) for side in size)

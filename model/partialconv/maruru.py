@@ -13,6 +13,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from model.partialconv.network import padded
+from model.shared.convolution import Conv2D, conv2d
 from model.shared.normalization import BatchNorm2D
 
 KERNELS = (7, 5, 5, 3)  # of the encoder's layers; the last holds for the rest
@@ -20,7 +21,7 @@ DECODER_WIDTHS = (3, 1, 2, 4, 8, 8)  # out of the last layer, and of those befor
 SLOPE = 0.2
 
 
-class MaskedConv2D(nn.Conv2D):
+class MaskedConv2D(Conv2D):
     """Convolution of x times the mask, with bias everywhere; a window with one valid pixel becomes valid.
 
     Source: PartialConv2d.py, PartialConv.
@@ -61,11 +62,11 @@ class ResnetBlock(nn.Layer):
         super().__init__()
         self.conv_block = nn.Sequential(
             nn.Pad2D(dilation, mode="reflect"),
-            nn.Conv2D(channels, channels, 3, dilation=dilation, bias_attr=False),
+            Conv2D(channels, channels, 3, dilation=dilation, bias_attr=False),
             nn.InstanceNorm2D(channels),
             nn.ReLU(),
             nn.Pad2D(1, mode="reflect"),
-            nn.Conv2D(channels, channels, 3, bias_attr=False),
+            Conv2D(channels, channels, 3, bias_attr=False),
             nn.InstanceNorm2D(channels),
         )
 
@@ -208,7 +209,7 @@ class SpectralConv2D(nn.Layer):
     def __init__(self, in_channels, out_channels, kernel_size, stride, padding):
         """Keys: weight_orig, spectral_norm.weight_u, spectral_norm.weight_v, layer.bias."""
         super().__init__()
-        layer = nn.Conv2D(in_channels, out_channels, kernel_size, stride, padding)
+        layer = Conv2D(in_channels, out_channels, kernel_size, stride, padding)
         self.weight_orig = layer.weight
         del layer._parameters["weight"]
         self.layer, self.stride, self.padding = layer, stride, padding
@@ -216,7 +217,7 @@ class SpectralConv2D(nn.Layer):
 
     def forward(self, x):
         """[N, C, H, W] -> [N, out, h, w]."""
-        return F.conv2d(x, self.spectral_norm(self.weight_orig), self.layer.bias, self.stride, self.padding)
+        return conv2d(x, self.spectral_norm(self.weight_orig), self.layer.bias, self.stride, self.padding)
 
 
 class Critic(nn.Layer):

@@ -11,7 +11,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from model.shared.convolution import same_conv
+from model.shared.convolution import conv2d, same_conv
 from model.shared.normalization import BatchNorm2D
 
 KERNELS, SMALL_KERNEL = (7, 5, 5), 3  # of the first encoder layers, and of all others
@@ -71,7 +71,7 @@ class PartialConv2D(nn.Layer):
         """The plain convolution without bias; its training form is the faster one on a CPU."""
         if self.is_plain and self.stride == 1 and self.training:
             return same_conv(x, self.weight)
-        return F.conv2d(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation)
+        return conv2d(x, self.weight, stride=self.stride, padding=self.padding, dilation=self.dilation)
 
     def valid_share(self, valid):
         """[N, 1, h, w]: valid inputs of a window / inputs of a window, those outside the picture being invalid.
@@ -122,7 +122,7 @@ class PartialConvStage(nn.Layer):
 
         Source: maruru-hub/PartialConv-paddle README, its outlook; the form with gamma is ours.
         """
-        plain = F.conv2d(x, self.plain, stride=self.conv.stride, padding=self.conv.kernel_size // 2)
+        plain = conv2d(x, self.plain, stride=self.conv.stride, padding=self.conv.kernel_size // 2)
         gamma = self.gamma.reshape([-1, 1, 1])
         return y + gamma * plain if self.residual == "gamma" else plain + gamma * y
 

@@ -1,17 +1,50 @@
-"""3x3 and up-sampling convolutions, each in a fast form and in a form that has a right second gradient.
+"""Convolutions in a fast form and in a form that has a right second gradient.
 
-Paddle's `conv2d_transpose` is two to nine times faster on CPU than the other forms, but has no second gradient (asking
-for one is an error, never a wrong number). Networks take `second_order=True` where a gradient will be differentiated
-again: path-length regularization, every few steps. Both forms give the same values up to rounding; tests compare them.
+`conv2d` and the layer `Conv2D` go through oneDNN where that is faster (engine.onednn). Where it does not serve,
+Paddle's `conv2d_transpose` is two to nine times faster on CPU than other forms. Both have no second gradient: asking
+for one is an error, never a wrong number. `engine.onednn.plain()` and `second_order=True` keep to forms that have one:
+path-length regularization and R1, every few steps. All forms give the same values up to rounding; tests compare them.
 """
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
+from paddle import nn
 
+from engine import onednn
 from model.shared.resample import constant_matrix, fir_matrix, normalized, separable_fir
 
 UP_TAPS = normalized(gain=4.0)
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
+    """Convolution of one group, by oneDNN where that is faster; no second gradient outside `engine.onednn.plain()`.
+
+    Args:
+        x: [N, Cin, H, W].
+        weight: [Cout, Cin, k, k].
+        bias: [Cout] or None; added outside oneDNN, whose gradient of a bias is a slow sum.
+        stride, padding, dilation: a number, or one for rows and one for columns.
+
+    Source: our own choice of equal forms.
+    """
+    geometry = onednn.Geometry(_pair(stride), _pair(padding), _pair(dilation))
+    if not onednn.suits(x, weight, geometry):
+        return F.conv2d(x, weight, bias, stride, padding, dilation)
+    out = onednn.convolution(x, weight, geometry)
+    return out if bias is None else out + bias.reshape([-1, 1, 1])
+
+
+def _pair(value):
+    return tuple(value) if isinstance(value, (list, tuple)) else (value, value)
+
+
+class Conv2D(nn.Conv2D):
+    """Paddle's layer through `conv2d`; of one group, with zeros around the picture. Source: our own form."""
+
+    def forward(self, x):
+        """[N, in, H, W] -> [N, out, h, w]."""
+        return conv2d(x, self.weight, self.bias, self._stride, self._padding, self._dilation)
 
 
 def same_conv(x, weight, second_order=False):
@@ -26,8 +59,11 @@ def same_conv(x, weight, second_order=False):
     weight unfolds Cout instead of Cin channels, so it moves less memory.
     """
     out_channels, in_channels, size, _ = weight.shape
-    if second_order or size == 1 or in_channels < out_channels:
+    if second_order:
         return F.conv2d(x, weight, padding=size // 2)
+    geometry = onednn.Geometry(padding=_pair(size // 2))
+    if onednn.suits(x, weight, geometry) or size == 1 or in_channels < out_channels:
+        return conv2d(x, weight, padding=size // 2)
     flipped = _taps(weight, tuple(reversed(range(size**2))), size, size).transpose([1, 0, 2, 3])
     return F.conv2d_transpose(x, flipped, padding=size // 2)
 

@@ -14,7 +14,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from engine.errors import ConfigError
-from model.shared.convolution import same_conv, up_conv
+from model.shared.convolution import conv2d, same_conv, up_conv
 from model.shared.resample import binomial_kernel, normalized, separable_fir
 
 SQRT2 = math.sqrt(2.0)
@@ -102,7 +102,7 @@ class EqualConv2D(nn.Layer):
 
     def forward(self, x):
         """[N, in, H, W] -> [N, out, H', W']."""
-        out = F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
+        out = conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
         return out if self.bias is None else out + self.bias.reshape([-1, 1, 1])
 
 

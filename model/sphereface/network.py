@@ -9,9 +9,10 @@ code: clcarwin/sphereface_pytorch net_sphere.py, sphere20a and AngleLinear.
 import math
 
 import paddle
-import paddle.nn.functional as F
 from paddle import nn
 from paddle.nn.initializer import KaimingNormal, Normal
+
+from model.shared.convolution import conv2d
 
 CHANNELS = (64, 128, 256, 512)
 PAIRS = (1, 2, 4, 1)  # residual pairs of convolutions a stage
@@ -34,7 +35,7 @@ class Convolution(nn.Conv2D):
 
     def forward(self, x):
         """[N, C, H, W] -> [N, out, H / stride, W / stride]."""
-        return F.conv2d(x, self.weight, None, self._stride, 1) + self.bias.reshape([-1, 1, 1])
+        return conv2d(x, self.weight, None, self._stride, 1) + self.bias.reshape([-1, 1, 1])
 
 
 class Sphere20a(nn.Layer):

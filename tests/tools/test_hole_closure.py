@@ -98,3 +98,9 @@ def test_command(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "picture of 64 x 64" in text and text.splitlines()[-1].split()[0] in ("NOT", "closed")
     assert ["5", "3", "2", "79", "62", "39", "63"] in [line.split() for line in text.splitlines()]
+
+
+def test_a_configuration_whose_losses_need_weights_needs_none_here(capsys):
+    """The command of docs/inpainting.md: VGG, which training reads, is not looked for."""
+    main(["-c", "configs/partialconv_256.yaml", "-o", "recipe.network.width=2", "recipe.vgg=/nowhere/vgg16.pdparams"])
+    assert "picture of 256 x 256" in capsys.readouterr().out

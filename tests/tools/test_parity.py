@@ -8,7 +8,6 @@ import pytest
 
 from engine.cli import guarded
 from tests.parity import compare, recipe_array
-from tools import parity
 from tools.parity import main
 
 GOLDEN = Path(__file__).parents[1] / "assets" / "golden"
@@ -133,7 +132,7 @@ def test_an_option_that_is_there_builds_another_network(case, options, tmp_path,
 
 def test_keys_that_pass_in_float64_only_are_listed(capsys, monkeypatch):
     compared = [{"case": "a", "key": "grad:x", "ok": True, "dtype": "float64", "float32_error": 2.5e-4}]
-    monkeypatch.setattr(parity, "case_lines", lambda folder, name, entry: compared)
+    monkeypatch.setattr("tests.parity.case_lines", lambda folder, name, entry: compared)
     assert main([str(GOLDEN), "--case", "gan_losses_0"]) == 0
     assert capsys.readouterr().err == "only in float64: a grad:x, float32 error 2.5e-04\n"
 

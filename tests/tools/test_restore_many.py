@@ -103,7 +103,7 @@ def test_a_job_on_two_nodes_outlives_one(model, photos, wanted, tmp_path):
             until(lambda: len(done(tmp_path)) >= 2, job)
             dying.kill()
             out, err = job.communicate(timeout=300)
-    assert job.returncode == 0 and out.startswith("22 pictures, 1 skipped"), err
+    assert job.returncode == 0 and "22 pictures, 1 skipped" in out, err  # Ray says that a node has gone
     assert written(tmp_path) == wanted[0]
 
 

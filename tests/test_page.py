@@ -1,0 +1,379 @@
+"""The page in a real browser: every tab, looked at in the page itself; nothing is asked of another machine."""
+
+import io
+import itertools
+import json
+import os
+import re
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_loader import webcaricature_writing
+from data_loader.group_photo import group_photo
+from deploy.page.texts import LANGUAGES, TEXTS
+from engine import images, picture_files
+from tests.script_calls import call
+from tests.test_service import serving
+from tests.test_visualdl import CHROMIUM, QUIET
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright (requirements-dev.txt) is absent")
+pytest.importorskip("gradio", reason="gradio (requirements-web.txt) is absent")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is absent"),
+    pytest.mark.timeout(600),
+]
+WAIT = 60_000  # ms
+SIZE = (480, 640)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    """A TIFF of 16 bits with three faces, which a browser cannot show and gradio cannot read."""
+    path = tmp_path_factory.mktemp("photo") / "group.tif"
+    from deploy.files import write
+    from engine.picture_files import Picture
+
+    write(path, Picture(np.rint(group_photo(*SIZE)[0] * 65535).astype(np.uint16)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """WebCaricature's layout with side faces and misplaced landmarks, a missing picture, a link that leads away."""
+    root = tmp_path_factory.mktemp("data") / "web"
+    webcaricature_writing.write(root, 20, 1, 0, side_faces=0.2, misplaced=0.2)
+    (root / "OriginalImages" / "Person 00003" / "P00001.jpg").unlink()
+    outside = root.parent / "outside.jpg"
+    images.write_image(outside, np.zeros((64, 64, 3), np.float32))
+    linked = root / "OriginalImages" / "Person 00004" / "P00001.jpg"
+    linked.unlink()
+    linked.symlink_to(outside)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(lite_models, data, tmp_path_factory):
+    """(address, log, folder of temporary files) of a server."""
+    log, cache = tmp_path_factory.mktemp("log") / "serve.log", tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KINTSUGI_CACHE", str(cache))
+        with serving(lite_models, log, f"--data={data}") as (address, child):
+            yield address, cache
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(60) == 0
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=QUIET.split())
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(server, browser):
+    """The page, freshly opened; at the end nothing was asked of another machine, and nothing in it failed."""
+    with opened(browser, server[0], locale="en-US", viewport={"width": 1200, "height": 1000}) as found:
+        yield found
+
+
+class opened:
+    """The page in a context of its own."""
+
+    def __init__(self, browser, address, **options):
+        self.context = browser.new_context(**options)
+        self.page, self.elsewhere, self.faults = self.context.new_page(), [], []
+        self.page.set_default_timeout(WAIT)
+        self.page.on("request", self._asked)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.goto(address)
+
+    def _asked(self, request):
+        if not re.match(r"http://127\.0\.0\.1:|data:|blob:", request.url):
+            self.elsewhere.append(request.url)
+
+    def __enter__(self):
+        self.page.locator("#restore-button").wait_for()
+        return self.page
+
+    def __exit__(self, *_):
+        self.context.close()
+        assert not self.elsewhere and not self.faults
+
+
+def give(page, place, path):
+    page.set_input_files(f"{place} input[type=file]", str(path))
+
+
+def said(page, place, words):
+    """The text of a place, once it holds `words`."""
+    found = page.locator(place, has_text=re.compile(words))
+    found.wait_for()
+    return found.inner_text()
+
+
+def shown(page, place, count):
+    """The pictures that the browser shows in a place, [H, W, 3] uint8 each."""
+    pictures = page.locator(f"{place} img")
+    page.wait_for_function(
+        "([place, count]) => { const all = [...document.querySelectorAll(`${place} img`)];"
+        "return all.length === count && all.every((one) => one.complete && one.naturalWidth > 0); }",
+        arg=[place, count],
+    )
+    sources = [pictures.nth(i).evaluate("one => one.src") for i in range(count)]
+    return [np.asarray(Image.open(io.BytesIO(httpx.get(one).content)).convert("RGB")) for one in sources]
+
+
+def differs(one, other):
+    """[H, W]: where two pictures are more than a grey level apart."""
+    return (np.abs(one.astype(int) - other) > 1).any(axis=2)
+
+
+def downloaded(page, tab):
+    with page.expect_download() as got:
+        page.locator(f"#{tab}-download").click()
+    return got.value.suggested_filename, Path(got.value.path()).read_bytes()
+
+
+def test_restoring_a_photo(page, lite_models, photo, tmp_path):
+    give(page, "#restore-photo", photo)
+    assert "3 faces found" in said(page, "#restore-found", "faces found")
+    page.wait_for_function("document.querySelector('.found-faces img').naturalWidth > 0")  # though it is a TIFF
+    page.locator(".ticks input").nth(0).uncheck()
+    page.locator("#restore-strength input[type=number]").fill("0.5")
+    page.locator("#restore-scale").get_by_label("2", exact=True).check()
+    page.click("#restore-button")
+    assert "2 faces restored" in said(page, "#restore-said", "restored")
+    before, after = shown(page, "#restore-slider", 2)
+    changed = differs(before, after)
+    assert after.shape == (960, 1280, 3) and not changed[:, :320].any() and changed[:, 320:].mean() > 0.02
+    words = ["--faces=1,2", "--strength=0.5", "-s", "2", "--ext=auto"]
+    result = call("infer", "--model_dir", lite_models["gpen"], "-i", photo, "-o", tmp_path, *words)
+    assert result.returncode == 0, result.stderr
+    name, content = downloaded(page, "restore")
+    found, expected = (
+        picture_files.decode(one, "") for one in (content, (tmp_path / "group_predict.tif").read_bytes())
+    )
+    assert name == "group_restored.tif" and found.samples.dtype == np.uint16 and found.samples.shape == (960, 1280, 3)
+    assert np.abs(found.samples.astype(int) - expected.samples).max() <= 257  # two faces share a run: a grey level
+
+
+def test_a_face_is_marked_by_hand(page, photo):
+    give(page, "#restore-photo", photo)
+    said(page, "#restore-found", "3 faces found")
+    for i in range(3):
+        page.locator(".ticks input").nth(i).uncheck()
+    points = group_photo(*SIZE)[1][1]
+    low, high = points.min(axis=0) - 30, points.max(axis=0) + 30
+    frame = page.locator(".found-faces svg").bounding_box()
+    at = [
+        (frame["x"] + x * frame["width"] / SIZE[1], frame["y"] + y * frame["height"] / SIZE[0]) for x, y in (low, high)
+    ]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    page.mouse.move(*at[1], steps=4)
+    page.mouse.up()
+    assert page.locator(".ticks input").count() == 4 and page.locator(".ticks input:checked").count() == 1
+    page.click("#restore-button")
+    said(page, "#restore-said", "1 faces restored")
+    before, after = shown(page, "#restore-slider", 2)
+    rows, columns = np.nonzero(differs(before, after))
+    assert np.hypot(columns.mean() - points[:, 0].mean(), rows.mean() - points[:, 1].mean()) < 40
+    page.locator(".ticks button").click()
+    assert page.locator(".ticks input").count() == 3
+    page.click("#restore-button")
+    page.get_by_text("No face is ticked").wait_for()
+
+
+def test_filling_what_is_painted_or_in_a_file_or_covered(page, photo, tmp_path):
+    page.get_by_role("tab", name="Fill a hole").click()
+    page.click("#fill-button")
+    page.get_by_text("Choose a photo first").wait_for()
+    give(page, "#fill-photo", photo)
+    canvas = page.locator("#fill-brush canvas").first
+    canvas.scroll_into_view_if_needed()
+    page.wait_for_timeout(2000)  # the brush gets its picture
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(1000)
+    page.click("#fill-button")
+    said(page, "#fill-said", r"\d% of the photo filled")
+    before, after = shown(page, "#fill-slider", 2)
+    rows, columns = np.nonzero(differs(before, after))
+    assert 100 < len(rows) < 0.1 * before[..., 0].size and abs(rows.mean() - SIZE[0] / 2) < 60
+    assert abs(columns.mean() - SIZE[1] / 2) < 80
+    mask = np.zeros((*SIZE, 1), np.float32)
+    mask[100:150, 200:300] = 1
+    images.write_image(tmp_path / "mask.png", np.repeat(mask, 3, axis=2))
+    give(page, "#fill-mask", tmp_path / "mask.png")
+    page.locator("#fill-mask img").wait_for()
+    page.click("#fill-button")
+    said(page, "#fill-said", "2% of the photo filled")
+    page.wait_for_timeout(500)
+    before, after = shown(page, "#fill-slider", 2)
+    changed = differs(before, after)
+    assert changed[100:150, 200:300].mean() > 0.9 and changed.sum() == changed[100:150, 200:300].sum()
+    name, content = downloaded(page, "fill")
+    filled = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    own = cv2.imread(str(photo), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    assert name == "group_filled.tif" and filled.dtype == np.uint16
+    np.testing.assert_array_equal(filled[mask[..., 0] == 0], own[mask[..., 0] == 0])
+    page.locator("#fill-faces input").check()
+    page.click("#fill-button")
+    said(page, "#fill-said", r"(?<![\d])(?!2%)\d+% of the photo filled")
+
+
+def test_styles_both_ways(page, photo):
+    page.get_by_role("tab", name="Photo and caricature").click()
+    give(page, "#translate-photo", photo)
+    page.locator("#translate-photo button[aria-label='Clear']").or_(
+        page.locator("#translate-photo img")
+    ).first.wait_for()
+    page.locator("#translate-count input[type=number]").fill("3")
+    page.locator("#translate-seed input").fill("5")
+    page.click("#translate-button")
+    said(page, "#translate-said", "Seeds 5 to 7")
+    styles = shown(page, "#translate-gallery", 3)
+    assert all((one != other).any() for one, other in itertools.pairwise(styles))
+    page.locator("#translate-model").get_by_label("Photo").check()
+    page.click("#translate-button")
+    page.wait_for_timeout(3000)
+    photos = shown(page, "#translate-gallery", 3)
+    assert (photos[0] != styles[0]).any()
+    give(page, "#translate-style", photo)
+    page.locator("#translate-style img").wait_for(state="attached")
+    page.locator("#translate-paste input").check()
+    page.click("#translate-button")
+    said(page, "#translate-said", "Style of the picture")
+    (pasted,) = shown(page, "#translate-gallery", 1)
+    assert pasted.shape == (*SIZE, 3)
+
+
+def test_looking_at_a_data_set(page, server, data):
+    page.get_by_role("tab", name="Data set").click()
+    assert "40 pictures" in said(page, "#data-said", "Page 1 of 2")
+    thumbnails = shown(page, "#data-gallery", 24)
+    assert max(thumbnails[0].shape) == 192
+    kept = list((server[1] / "thumbnails").rglob("*.jpg"))
+    assert len(kept) == 22  # one picture is missing, one lies elsewhere
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    page.locator("#data-landmarks input").uncheck()
+    page.wait_for_timeout(2000)
+    plain = shown(page, "#data-gallery", 24)
+    assert (plain[0] != thumbnails[0]).any()  # landmarks were drawn
+    assert times == {path: path.stat().st_mtime_ns for path in kept}  # thumbnails are made once
+    lines = webcaricature_writing.report(data)
+    rejected = sum(int(re.search(r"(\d+) rejected", line)[1]) for line in lines if "rejected" in line)
+    choose(page, "#data-filter", "rejected")
+    assert f" {rejected} pictures" in said(page, "#data-said", f" {rejected} pictures")
+    page.locator("#data-gallery button img").first.click()
+    assert re.search("order:|radius:|inside:", said(page, "#data-facts", "Person"))
+    choose(page, "#data-filter", "missing or unreadable")
+    said(page, "#data-said", " 2 pictures")
+    texts = page.locator("#data-gallery").inner_text()
+    assert "is a link to a place outside the folder" in texts and str(data) not in texts
+    choose(page, "#data-filter", "all")
+    choose(page, "#data-person", "Person 00002")
+    choose(page, "#data-kind", "Caricature")
+    said(page, "#data-said", " 1 pictures")
+    page.locator("#data-gallery button img").first.click()
+    said(page, "#data-facts", "Person 00002/C00001")
+    page.click("#data-restore")
+    said(page, "#restore-found", "face")
+    assert page.get_by_role("tab", name="Restore").get_attribute("aria-selected") == "true"
+    page.get_by_role("tab", name="Data set").click()
+    page.click("#data-translate")
+    page.locator("#translate-photo img").wait_for()
+
+
+def choose(page, place, name):
+    page.locator(f"{place} input").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def test_files_outside_the_folder_are_not_given(server, data):
+    for path in (data.parent / "outside.jpg", data / "OriginalImages/Person 00000/P00001.jpg", "/etc/hostname",
+                 Path(__file__).resolve()):  # fmt: skip
+        for route in ("/gradio_api/file=", "/file="):
+            assert httpx.get(f"{server[0]}{route}{path}").status_code in (403, 404)
+
+
+def test_two_languages_and_a_telephone(server, browser):
+    options = {"locale": "zh-CN", "viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with opened(browser, server[0], **options) as page:
+        page.get_by_role("button", name=TEXTS["restore"][1], exact=True).wait_for()
+        for name in ("restore", "fill", "translate", "data"):
+            page.evaluate("name => document.querySelector(`button[role=tab][aria-controls*=${name}]`)?.click()", name)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+        for language, other in (("English", 1), (LANGUAGES[1], 0)):
+            page.get_by_text(language).click()
+            name = TEXTS["restore"][1 - other]
+            page.get_by_role("button", name=name, exact=True).last.wait_for()
+            left = [texts[other] for texts in TEXTS.values() if texts != list(LANGUAGES) and len(texts[other]) > 3]
+            assert not [text for text in left if text in page.locator("body").inner_text()]
+
+
+def test_what_cannot_be_read_is_said_in_the_page(page, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
+    give(page, "#restore-photo", tmp_path / "broken.png")
+    page.get_by_text("broken.png: not a readable image").wait_for()
+
+
+def test_text_of_a_browser_is_not_trusted():
+    from deploy.page.faces import ticked
+    from engine.errors import InputError
+
+    pixels = np.zeros((50, 60, 3), np.float32)
+    good = {"box": [1, 1, 20, 20], "points": [[5, 5], [15, 5], [10, 10], [6, 15], [14, 15]], "on": True}
+    (face,) = ticked(json.dumps({"faces": [good, {**good, "on": False}]}), pixels, None)
+    np.testing.assert_array_equal(face.points, good["points"])
+    assert ticked(None, pixels, None) == []
+    for wrong in ({"box": [1, 1, 20]}, {"box": [20, 1, 1, 20]}, {"box": [0, 0, 1e9, 1e9]}, {"points": [[1, 1]] * 5},
+                  {"points": "x"}, {"box": None}, {"points": None}, {"points": [[float("nan")] * 2] * 5}):  # fmt: skip
+        with pytest.raises(InputError):
+            ticked(json.dumps({"faces": [{**good, **wrong}]}), pixels, None)
+    with pytest.raises(InputError):
+        ticked("[" * 100_000, pixels, None)
+
+
+def test_an_open_page_and_its_files_end_with_the_server(lite_models, browser, photo, tmp_path):
+    places = [folder for folder in (Path("/dev/shm"), Path(tempfile.gettempdir())) if folder.is_dir()]
+
+    def left():
+        return {path for folder in places for path in folder.glob("kintsugi-page-*")}
+
+    before = left()
+    with serving({"gpen": lite_models["gpen"]}, tmp_path / "log", "--token=secret") as (address, child):
+        assert httpx.get(address).status_code == 401 and httpx.get(address, auth=("", "wrong")).status_code == 401
+        context = browser.new_context(http_credentials={"username": "", "password": "secret"})
+        page = context.new_page()
+        began = time.perf_counter()
+        page.goto(address)
+        page.locator("#restore-button").wait_for()
+        assert time.perf_counter() - began < 60
+        give(page, "#restore-photo", photo)
+        said(page, "#restore-found", "3 faces found")
+        (folder,) = left() - before
+        assert [path.name for path in folder.rglob("*.tif")] == ["group.tif"] and os.stat(folder).st_mode & 0o77 == 0
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(30) == 0 and left() == before
+        context.close()
+
+
+def test_a_folder_that_is_not_there_is_one_line(lite_models, tmp_path):
+    result = call("serve", f"--model=gpen={lite_models['gpen']}", "--port=0", f"--data={tmp_path / 'none'}")
+    assert result.returncode == 2 and "none: no such folder" in result.stderr and "Traceback" not in result.stderr
