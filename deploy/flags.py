@@ -3,7 +3,7 @@
 from argparse import ArgumentTypeError
 
 from engine.flags import STANDING, Flag, at_least, boolean, choice
-from engine.ports import BLENDS
+from engine.settings import BLENDS
 
 EXTENSIONS = ("auto", "png", "jpg", "webp", "tif")
 COLOURS = ("kept", "free")

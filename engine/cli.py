@@ -158,8 +158,9 @@ def parse(
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     path = _config_path(argv)
-    declared, implied = _declared_flags(path)
-    system, recipe = configuration.system_of(path)
+    content = yaml_files.read_yaml(path)
+    declared, implied = _declared_flags(path, content)
+    system, recipe = configuration.system_of(path, content)
     dialect = _dialect(recipe)
     table = {name: STANDING[name] for name in standing} | dict(own or {}) | dialect.flags
     taken = {f"--{name}" for name in table} | {spelling for flag in table.values() for spelling in flag.aliases}
@@ -174,7 +175,7 @@ def parse(
     dialect.place(parser, namespace, words, system)
     dialect.translate(namespace)
     settings = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
-    config = configuration.load(path, settings)
+    config = configuration.load(path, settings, content)
     for name, flag in dialect.flags.items():
         if flag.settings and getattr(namespace, name) is not None:
             config = configuration.replaced(config, flag.settings(getattr(namespace, name)))
@@ -221,12 +222,11 @@ def _dialect(recipe):
 
 
 def _dialect_of(path):
-    return _dialect(configuration.system_of(path)[1])
+    return _dialect(configuration.system_of(path, yaml_files.read_yaml(path))[1])
 
 
-def _declared_flags(path):
+def _declared_flags(path, content):
     """Flag name -> dotted keys (`flags`), and key -> value that using one of them implies (`flags_imply`)."""
-    content = yaml_files.read_yaml(path)
     declared = content.get("flags") or {}
     if not isinstance(declared, dict):
         raise ConfigError(f"{path}.flags: expected flag names with their keys, found {declared!r}")

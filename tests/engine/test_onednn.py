@@ -127,7 +127,8 @@ def test_a_layer_takes_it_where_it_is_faster():
     close([fast], [slow])
     assert not ran(lambda: layer(x[:, :, :8, :8]))[1]
     assert not ran(lambda: conv2d(x.astype("float64"), layer.weight.astype("float64"), padding=1))[1]
-    assert not ran(lambda: conv2d(x, paddle.randn([64, 32, 1, 1])))[1]
+    assert not ran(lambda: conv2d(x, paddle.randn([128, 32, 1, 1])))[1]
+    assert not ran(lambda: conv2d(x, paddle.randn([64, 32, 3, 3]), stride=2))[1]
 
 
 def test_a_process_can_do_without(monkeypatch):
