@@ -46,7 +46,7 @@ PICTURES = {  # of every program that runs on pictures and writes pictures
     "blend": Flag("how a filled hole gets into its picture; default: the model's", choice(*BLENDS),
                   metavar="|".join(BLENDS)),
     "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
-    "num_style": Flag("drawn styles per picture, of --seed and the following seeds", at_least(1), default=1, metavar="N"),
+    "num_style": Flag("drawn styles per picture, of --seed and what follows it", at_least(1), default=1, metavar="N"),
     "batch_size": Flag("pictures per run", at_least(1), default=1, metavar="N"),
     "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
                 metavar="|".join(EXTENSIONS)),
