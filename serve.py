@@ -23,7 +23,7 @@ from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, guarded, read
 
 ROOT = Path(__file__).resolve().parent
-SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
+SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_128_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
 FLAGS = COMMON | {
     "page": Flag("the page at /, beside the service", boolean, default=True),
     "data": Flag("a folder of pictures, or WebCaricature, to look at in the page", metavar="DIR"),
@@ -44,7 +44,7 @@ def shipped(cache):
     for config in SHIPPED:
         weights = ROOT / "weights" / "lite" / f"{config}.pdparams"
         folder = cache / "served" / f"{config}-{key_of(weights, ROOT / 'configs' / f'{config}.yaml')}"
-        found[config.removesuffix("_lite")] = folder
+        found[config.partition("_")[0]] = folder
         if (folder / "inference.yaml").is_file():
             continue
         print(f"exporting {config} into {folder}, once", flush=True)

@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 
 from data_loader import colour
 from data_loader.degrade import DegradationRanges, degrade
-from data_loader.drawn_faces.rendering import face_landmarks, render
 from data_loader.facial_parts import boxes_of, circles_of, flipped, read_table
 from data_loader.folder import ImageFolder, ResizeKernel, split_folder
 from engine.errors import InputError
@@ -66,6 +65,8 @@ class SyntheticSource:
         """[size, size, 3] RGB float32 in [0, 1]."""
         if index in self.kept:
             return self.kept[index].astype(np.float32) / 255
+        from data_loader.drawn_faces.rendering import render
+
         image = render(*self._face(index), self.size, seed=self.settings.seed).image
         if not self.settings.keeps:
             return image
@@ -74,6 +75,8 @@ class SyntheticSource:
 
     def landmarks(self, index, size=None):
         """[68, 2] (x, y) pixels of picture `index`, for `size` pixels where that is not the source's own."""
+        from data_loader.drawn_faces.rendering import face_landmarks
+
         return face_landmarks(*self._face(index), size or self.size, self.settings.seed)
 
     def circles(self, index, size):

@@ -3,7 +3,7 @@
 from argparse import ArgumentTypeError
 
 from engine.flags import STANDING, Flag, at_least, boolean, choice
-from engine.ports import BLENDS
+from engine.settings import BLENDS
 
 EXTENSIONS = ("auto", "png", "jpg", "webp", "tif")
 COLOURS = ("kept", "free")
@@ -46,8 +46,8 @@ PICTURES = {  # of every program that runs on pictures and writes pictures
     "blend": Flag("how a filled hole gets into its picture; default: the model's", choice(*BLENDS),
                   metavar="|".join(BLENDS)),
     "style": Flag("picture to take the style from, for models that have one; without, it is drawn", metavar="FILE"),
-    "num_style": Flag("drawn styles a picture, of --seed and the following seeds", at_least(1), default=1, metavar="N"),
-    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
+    "num_style": Flag("drawn styles per picture, of --seed and what follows it", at_least(1), default=1, metavar="N"),
+    "batch_size": Flag("pictures per run", at_least(1), default=1, metavar="N"),
     "ext": Flag("container of the results; auto: that of each picture", choice(*EXTENSIONS), default="png",
                 metavar="|".join(EXTENSIONS)),
     "suffix": Flag("what the names of results end in: NAME_predict.png", _ending, default="predict", metavar="TEXT"),

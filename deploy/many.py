@@ -223,7 +223,7 @@ class _Crew:
             if isinstance(error.cause, InputError):
                 raise InputError(str(error.cause)) from None
             raise
-        except self.ray.exceptions.RayActorError as error:
+        except self.ray.exceptions.RayError as error:  # the worker, or the machine with its answer, is gone
             lines = [line.partition("InputError: ")[2] for line in str(error).splitlines() if "InputError: " in line]
             self.reason = lines[-1] if lines else str(error).strip().splitlines()[0]
             return None

@@ -90,26 +90,28 @@ def recipe_class(dotted: str, label: str) -> type[BaseModel]:
     return import_class(dotted, SYSTEMS, label).Config
 
 
-def system_of(path: str | Path) -> tuple[str, type[BaseModel]]:
-    """(class name, Config) of the system a YAML file names. ConfigError where there is none."""
-    content = read_yaml(path)
+def system_of(path: str | Path, content: Mapping[str, Any]) -> tuple[str, type[BaseModel]]:
+    """(class name, Config) of the system that a YAML file with this content names. ConfigError where there is none."""
     if "system" not in content:
         raise ConfigError(f"{path}: key 'system' is missing; expected a class below system.")
     recipe = recipe_class(content["system"], f"{path}.system")
     return current_path(str(content["system"])).rpartition(".")[2], recipe
 
 
-def load(path: str | Path, overrides: Iterable[tuple[str, Any, str]] = ()) -> RunConfig:
+def load(
+    path: str | Path, overrides: Iterable[tuple[str, Any, str]] = (), content: dict[str, Any] | None = None
+) -> RunConfig:
     """Read and check a YAML file.
 
     Args:
         path: the file.
         overrides: (dotted key, value, label) in order; the last one wins. The label names the flag in errors.
+        content: of the file, where it was read already; the overrides are put into it.
 
     Returns:
         RunConfig, frozen. ConfigError in one line for anything wrong.
     """
-    content = read_yaml(path)
+    content = read_yaml(path) if content is None else content
     for key, value, label in overrides:
         set_value(content, key, value, label)
     labels = {key: label for key, _, label in overrides}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from engine import picture_files
 from engine.errors import InputError
@@ -252,6 +252,8 @@ def picture_grid(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str] | N
 
 def _captions(labels, cell_width, grid_width):
     """Black band [CAPTION_HEIGHT, grid_width, 3] with one white caption a cell."""
+    from PIL import ImageDraw, ImageFont
+
     band = Image.new("RGB", (grid_width, CAPTION_HEIGHT))
     for column, label in enumerate(labels):
         cell = Image.new("RGB", (cell_width, CAPTION_HEIGHT))

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat
 from pydantic.dataclasses import dataclass as checked
 
+from engine.settings import BLENDS, Blend
+
+__all__ = ["BLENDS", "Blend", "Exported", "Fit", "Hole", "Level", "Port", "Template"]
+
 STRICT = ConfigDict(extra="forbid")
-Blend = Literal["none", "composite", "feather", "poisson", "poisson_mixed"]
-BLENDS = get_args(Blend)
 Fit = Literal["stretch", "crop", "pad"]
 Template = Literal["", "ffhq", "gpen", "sphereface"]
 Level = Annotated[float, Field(ge=0, le=1)]

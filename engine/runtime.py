@@ -6,7 +6,6 @@ What the user has set is never overridden.
 """
 
 import contextlib
-import importlib.abc
 import importlib.machinery
 import io
 import os
@@ -47,7 +46,7 @@ def prepare(environ: MutableMapping[str, str] = os.environ) -> None:
     environ.setdefault("GLOG_minloglevel", "1")  # Paddle's warnings, not its remarks on how a program runs
 
 
-class _QuietPaddle(importlib.abc.MetaPathFinder):
+class _QuietPaddle:
     """Imports Paddle without its start-up remarks on thread count and ccache; anything else it prints comes through."""
 
     def find_spec(self, fullname, path, target=None):

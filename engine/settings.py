@@ -1,6 +1,11 @@
 """The base of every typed section of a YAML file."""
 
+from typing import Literal, get_args
+
 from pydantic import BaseModel, ConfigDict
+
+Blend = Literal["none", "composite", "feather", "poisson", "poisson_mixed"]
+BLENDS = get_args(Blend)  # how a filled hole gets into its picture, see deploy.blending
 
 
 class Settings(BaseModel):

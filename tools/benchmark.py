@@ -85,7 +85,18 @@ def photos(repeats):
         yield from photo_rows(exported, name, group_photo(960, 1280)[0], max(1, repeats // 5))
 
 
-GROUPS = {"inference": inference, "training": training, "photos": photos, "peers": peers} | {
+def service(repeats):
+    """A face of GPEN lite and of GPEN-256 through the service, with random weights."""
+    from data_loader.drawn_faces.rendering import render
+    from deploy.service_benchmark import rows
+
+    for name, part in (("gpen_lite", 1), ("gpen_256", 5)):
+        system = system_of(name)
+        (exported,) = system.inference(system.networks).values()
+        yield from rows(exported, name, render(0, 0, system.config.size).image, max(1, repeats // part))
+
+
+GROUPS = {"inference": inference, "training": training, "photos": photos, "service": service, "peers": peers} | {
     "data": "data_loader.benchmark.data_rows",
     "reader": "data_loader.benchmark.reader_rows",
     "renderer": "data_loader.benchmark.renderer_rows",

@@ -27,7 +27,7 @@ PLACES = {
 FLAGS = {
     "suffix": Flag("what the names of restored files have at their end, such as _predict", default="", metavar="TEXT"),
     "masks": Flag("folder of masks by the same names, white where a picture was filled", metavar="DIR"),
-    "batch_size": Flag("pictures a pass through a network", at_least(1), default=8, metavar="N"),
+    "batch_size": Flag("pictures per pass through a network", at_least(1), default=8, metavar="N"),
     "result_dir": Flag("where scores.json goes", default="results/evaluate", metavar="DIR"),
     **flags.FLAGS,
 }

@@ -23,7 +23,7 @@ FLAGS = {
     "image_dir": Flag("folder of pictures, or of the folders image, mask, style", metavar="DIR"),
     "mask": Flag("folder of masks, named like the pictures, for models that take one", metavar="DIR"),
     "output_dir": Flag("where results go", default="results/infer_onnx", metavar="DIR"),
-    "batch_size": Flag("pictures a run", at_least(1), default=1, metavar="N"),
+    "batch_size": Flag("pictures per run", at_least(1), default=1, metavar="N"),
     "cpu_threads": Flag("default: usable cores", at_least(1), metavar="N"),
     "benchmark": Flag("print the times of the stages", boolean, default=False),
     "use_gpu": Flag("accepted for TIPC; only False can be had", choice("False"), default="False", metavar="False"),

@@ -28,7 +28,7 @@ from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.config import replaced
 from engine.errors import InputError
 from engine.files import check_writable
-from engine.ports import BLENDS
+from engine.settings import BLENDS
 from metric.evaluation.flags import FACES
 
 OWN = {

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import flags, ray_serve
 from engine.flags import Flag, at_least, guarded, read
+from engine.progress import progress
 from engine.runtime import usable_cores
 
 LEFT_OUT = ("video", "batch_size", "save_faces", "draw_boxes", "max_pixels")
@@ -36,7 +37,6 @@ def main():
     """Connect, run, show how far it is, name what is broken, count."""
     args = read(__doc__, FLAGS)
     from deploy.many import Job, run
-    from engine.log import progress
 
     fixed = {"video": None, "batch_size": 1, "save_faces": False, "draw_boxes": False}
     for name in PLACES:

@@ -13,7 +13,6 @@ from deploy.page.translating import Translating
 from deploy.page.viewing import add_viewer
 from deploy.service import Service
 
-SWEPT = (60, 1800)  # seconds: files are looked through this often, and removed when this old
 SWITCH = """(chosen) => {
     const said = %s;
     const language = chosen || Object.keys(said)[navigator.language.startsWith("zh") ? 1 : 0];
@@ -29,7 +28,7 @@ def make_blocks(service: Service, folder: Path, data: str | Path | None = None) 
         folder: for files on their way.
         data: folder of the data set viewer.
     """
-    with gr.Blocks(title="Kintsugi", analytics_enabled=False, delete_cache=SWEPT, fill_width=True) as blocks:
+    with gr.Blocks(title="Kintsugi", analytics_enabled=False, fill_width=True) as blocks:
         language = gr.Radio(LANGUAGES, value=LANGUAGES[0], show_label=False, container=False, elem_id="language")
         page = Page(service, folder, language)
         page.words.of(gr.Markdown(), value="title")

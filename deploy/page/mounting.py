@@ -3,13 +3,17 @@
 import os
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
+PREFIX, LOCK = "kintsugi-page-", "lock"
+KEPT, SWEPT = 1800, 60  # seconds: files of this age are removed, and looked for this often
 MEMORY = Path("/dev/shm")  # files of this folder are never on a disk
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
@@ -28,16 +32,59 @@ def mounted(app: FastAPI, data: str | Path | None = None) -> Iterator[Callable[[
     Raises:
         InputError: `data` is no folder. ImportError: gradio is not installed.
     """
-    folder = Path(tempfile.mkdtemp(prefix="kintsugi-page-", dir=MEMORY if MEMORY.is_dir() else None))
-    before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
-    os.environ |= {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}  # gradio reads them once
+    with _own_folder(MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())) as folder:
+        before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
+        os.environ |= {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}  # gradio reads them once
+        try:
+            yield _with_page(app, folder, data)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                os.environ |= {name: value} if value is not None else {}
+
+
+@contextmanager
+def _own_folder(place):
+    """A folder for files on their way, as long as the block runs; those of servers that were killed are removed."""
+    for old in place.glob(f"{PREFIX}*"):
+        with suppress(OSError), _locked(old):  # a server that lives holds its lock
+            shutil.rmtree(old, ignore_errors=True)
+    folder, ended = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)), threading.Event()
+
+    def sweeping():
+        while not ended.wait(SWEPT):
+            sweep(folder)
+
     try:
-        yield _with_page(app, folder, data)
+        with _locked(folder):
+            threading.Thread(target=sweeping, daemon=True).start()
+            yield folder
     finally:
+        ended.set()
         shutil.rmtree(folder, ignore_errors=True)
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ |= {name: value} if value is not None else {}
+
+
+@contextmanager
+def _locked(folder):
+    """Hold the lock of a folder. OSError: another process does, or there is none to hold."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows, where nothing is removed then
+        if (folder / LOCK).exists():
+            raise OSError from None
+        fcntl = None  # type: ignore[assignment]
+    with open(folder / LOCK, "a") as lock:
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def sweep(folder: Path, seconds: float = KEPT) -> None:
+    """Remove what below a folder was written longer ago than this: files, and folders that are empty."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # what stands in a folder comes before it
+        with suppress(OSError):  # gone meanwhile, or a folder that is not empty
+            if path.name != LOCK and time.time() - path.stat().st_mtime > seconds:
+                path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _with_page(app, folder, data):

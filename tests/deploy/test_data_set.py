@@ -1,6 +1,7 @@
 """The folder that the page's viewer shows."""
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -67,3 +68,26 @@ def test_landmarks_are_drawn_where_they_are(tmp_path, cache):
 def test_a_folder_without_pictures_is_refused(tmp_path):
     with pytest.raises(InputError):
         DataSet(tmp_path / "none")
+
+
+def test_files_on_their_way_are_removed(tmp_path):
+    from deploy.page import mounting
+
+    dead, living = tmp_path / "kintsugi-page-dead", tmp_path / "kintsugi-page-living"
+    for folder in (dead, living):
+        (folder / "inside").mkdir(parents=True)
+        (folder / "lock").touch()
+    with mounting._locked(living), mounting._own_folder(tmp_path) as own:
+        assert living.is_dir() and not dead.exists() and own.is_dir() and own.stat().st_mode & 0o77 == 0
+        for name, age in (("old/one.png", 100), ("old/two.png", 100), ("new/one.png", 10)):
+            (own / name).parent.mkdir(exist_ok=True)
+            (own / name).touch()
+            os.utime(own / name, times=(time.time() - age, time.time() - age))
+        mounting.sweep(own, seconds=50)
+        found = sorted(path.relative_to(own).as_posix() for path in own.rglob("*"))
+        assert found == ["lock", "new", "new/one.png", "old"]
+        os.utime(own / "old", times=(0, 0))
+        mounting.sweep(own, seconds=50)
+        assert not (own / "old").exists() and (own / "new" / "one.png").exists()
+        assert mounting.KEPT == 1800
+    assert not own.exists() and living.is_dir()

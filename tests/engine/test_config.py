@@ -132,7 +132,7 @@ def test_a_path_that_moved_is_understood_and_one_line_names_where_to(moved, tmp_
     for _ in range(2):
         found = configuration.load(path)
     assert configuration.as_dict(found) == configuration.as_dict(configuration.load(SOURCE))
-    assert configuration.system_of(path)[0] == "GPEN"
+    assert configuration.system_of(path, content)[0] == "GPEN"
     assert [record.getMessage() for record in caplog.records] == [
         f"{path}.system: 'system.blind.Faces' moved; write 'system.gpen.GPEN'",
         f"{path}.data.train.dataset: 'data_loader.old.DegradedFaces' moved; "

@@ -128,11 +128,6 @@ def test_closed_log_lets_go_of_its_file(folder):
     assert not [handler for handler in log.logger.handlers if isinstance(handler, logging.FileHandler)]
 
 
-def test_progress_is_silent_without_a_terminal(capsys):
-    assert list(log.progress(iter([1, 2]), 2, "batch")) == [1, 2]
-    assert capsys.readouterr().err == ""
-
-
 @pytest.mark.parametrize("starts", [1, 2, 4])
 @pytest.mark.parametrize("ends", ["killed", "finished"])
 def test_visualdl_shows_one_curve_over_any_number_of_starts(folder, starts, ends, caplog):

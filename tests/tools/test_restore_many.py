@@ -62,7 +62,8 @@ def done(out):
 def until(true, process, seconds=300):
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end and process.poll() is None
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
         time.sleep(0.01)
 
 

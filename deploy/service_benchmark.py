@@ -1,0 +1,110 @@
+"""What the service costs beside the work itself: a request against the same picture in a program's own loop."""
+
+import http.client
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from deploy.export import describe, save, write_contract
+from deploy.files import encoded, returned
+from deploy.predictor import Predictor, keep_memory
+from deploy.session import Session
+from engine import images, picture_files
+from engine.errors import InputError
+from engine.measuring import Limit, Row, measure
+from engine.picture_files import Picture
+from engine.ports import Exported
+
+ROOT = Path(__file__).resolve().parents[1]
+CLIENTS, EACH = 8, 4  # clients, and pictures of each in one measurement
+SERIES = 5  # requests of one client in one measurement
+BOUNDARY = "a-boundary"
+
+
+def rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int) -> Iterator[Row]:
+    """Rows for one client and for eight, each beside the bare loop: decode, Session.apply, encode.
+
+    Args:
+        exported: of a system that restores faces.
+        title: how the rows begin.
+        pixels: [S, S, 3] RGB in [0, 1], a face of the network's size.
+        repeats: of each measurement.
+    """
+    keep_memory()
+    limit, content = Limit(), encoded(Picture(images.to_uint8(pixels)), ".png")
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder) / "inference"
+        save(exported, base, legacy=False)
+        write_contract(base, describe(exported, base))
+        session = Session(Predictor(folder), 1)
+        source, target = session.contract.picture.name, session.contract.outputs[0].name
+
+        def bare():
+            picture = picture_files.decode(content, "image")
+            return encoded(returned(picture, session.apply({source: picture.pixels()})[target]), ".png")
+
+        with _serving(folder) as ask:
+            works: dict[str, tuple[Callable[[], object], int]] = {
+                "Session.apply": (lambda: [session.apply({source: pixels}) for _ in range(SERIES)], SERIES),
+                "decode, apply, encode": (lambda: [bare() for _ in range(SERIES)], SERIES),
+                "one client": (lambda: ask(content, 1, SERIES), SERIES),
+                f"{CLIENTS} clients": (lambda: ask(content, CLIENTS, EACH), CLIENTS * EACH),
+            }
+            best: dict[str, float] = {}
+            for name, (work, count) in works.items():
+                timing = measure(limit, work, repeats)
+                best[name] = timing.best_seconds / count
+                yield Row("service", f"{title}: {count} x {name}", timing, None, _note(name, best))
+
+
+def _note(name, best):
+    """What a row says beside its time; `best`: seconds a picture."""
+    apply, bare = best["Session.apply"], best.get("decode, apply, encode", 0)
+    if name == "one client":
+        return f"{1e3 * (best[name] - apply):.1f} ms over Session.apply, {1e3 * (best[name] - bare):.1f} over the loop"
+    share = f", {bare / best[name]:.2f} of the loop's" if name.endswith("clients") else ""
+    return f"{1 / best[name]:.1f} pictures/s{share}"
+
+
+@contextmanager
+def _serving(folder: str) -> Iterator[Callable[[bytes, int, int], None]]:
+    """A server in a process of its own; ask(picture, clients, requests of each)."""
+    words = [f"--model=served={folder}", "--port=0", "--page=False"]
+    with subprocess.Popen([sys.executable, "serve.py", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            found = re.search(r":(\d+)$", child.stdout.readline().strip())
+            if found is None:
+                raise InputError("serve.py did not begin; expected pip install -r requirements-web.txt")
+            port = int(found[1])
+            with ThreadPoolExecutor(CLIENTS) as pool:
+
+                def ask(content, clients, count):
+                    for done in [pool.submit(_asked, port, content, count) for _ in range(clients)]:
+                        done.result()
+
+                yield ask
+        finally:
+            child.terminate()
+
+
+def _asked(port: int, content: bytes, count: int) -> None:
+    """Restore a picture some times over one connection."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+    body = head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for _ in range(count):
+        kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        connection.request("POST", "/v1/restore?aligned=true", body, kind)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise InputError(f"the service answered {answer.status}: {answer.read()[:200]!r}")
+        answer.read()
+    connection.close()
