@@ -97,6 +97,8 @@ def service(repeats):
 
 
 GROUPS = {"inference": inference, "training": training, "photos": photos, "service": service, "peers": peers} | {
+    "convolutions": "engine.onednn_benchmark.rows",
+    "blending": "deploy.blending_benchmark.rows",
     "data": "data_loader.benchmark.data_rows",
     "reader": "data_loader.benchmark.reader_rows",
     "renderer": "data_loader.benchmark.renderer_rows",
