@@ -6,6 +6,7 @@ The generator's output is right in the hole and only similar elsewhere; a blend 
 import cv2
 import numpy as np
 
+from deploy.multigrid import solve
 from engine.errors import InputError
 from engine.images import composite
 from engine.ports import BLENDS
@@ -70,7 +71,6 @@ def poisson(output: np.ndarray, image: np.ndarray, hole: np.ndarray, mixed: bool
     Source: Perez et al. 2003, eq. (7) and (11) to (13).
     """
     from scipy.sparse import coo_matrix
-    from scipy.sparse.linalg import splu
 
     output, image = np.asarray(output, np.float64), np.asarray(image, np.float64)
     number = np.full(hole.shape, -1)
@@ -94,5 +94,5 @@ def poisson(output: np.ndarray, image: np.ndarray, hole: np.ndarray, mixed: bool
     values = np.concatenate([degree, -np.ones(len(one))])
     matrix = coo_matrix((values, (np.concatenate([index, one]), np.concatenate([index, two])))).tocsc()
     blended = image.copy()
-    blended[hole] = splu(matrix).solve(right)
+    blended[hole] = solve(matrix, right, rows, columns)
     return blended.clip(0, 1)

@@ -4,6 +4,7 @@ A program names the standing flags it takes and its own; a YAML file adds short 
 `flags`), and only those; a system adds what the command lines of its own project say (its Config's `dialects`).
 """
 
+import functools
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -202,16 +203,16 @@ def _config_path(argv):
 def _taken_by(word):
     """Which YAML beside the default one declares the unknown flag, as the end of a sentence, or nothing."""
     name = word.lstrip("-")
-    for path in sorted(DEFAULT.parent.glob("*.yaml")):
-        if name in (yaml_files.read_yaml(path).get("flags") or {}) or name in _dialect_of(path).flags:
+    for path, flags, dialect in _configurations():
+        if name in flags or name in dialect.flags:
             return f"; {path} takes it: add -c {path}."
     return ""
 
 
 def _check_words(words, dialect, system):
     """ConfigError where bare words are given that this YAML's system does not take, but another one's does."""
-    for path in sorted(DEFAULT.parent.glob("*.yaml")) if words and not dialect.places else ():
-        if len(_dialect_of(path).places) == len(words):
+    for path, _, other in _configurations() if words and not dialect.places else ():
+        if len(other.places) == len(words):
             said = f"unknown word '{words[0]}'; {system} takes flags only"
             raise ConfigError(f"{said}, {path} takes such words: -c {path}")
 
@@ -221,8 +222,18 @@ def _dialect(recipe):
     return getattr(recipe, "dialects", {}).get(Path(sys.argv[0]).stem, Dialect())
 
 
-def _dialect_of(path):
-    return _dialect(configuration.system_of(path, yaml_files.read_yaml(path))[1])
+def _configurations():
+    """(path, names of the flags it declares, its system's dialect) of the YAML files beside the default one."""
+    for path in sorted(DEFAULT.parent.glob("*.yaml")):
+        flags, recipe = _said_in(path.resolve(), path.stat().st_mtime_ns)
+        yield path, flags, _dialect(recipe)
+
+
+@functools.cache
+def _said_in(path, changed):
+    """(names of the declared flags, the system's Config) of a YAML file that was changed at some time."""
+    content = yaml_files.read_yaml(path)
+    return tuple(content.get("flags") or ()), configuration.system_of(path, content)[1]
 
 
 def _declared_flags(path, content):

@@ -22,7 +22,7 @@ from paddle import Tensor, _legacy_C_ops
 from paddle.base import core
 
 SMALLEST = 3e7  # operations of a convolution below which the 0.3 ms that a program costs are not earned
-FEWEST_PLACES = 256  # of the maps that are made, of all pictures
+FEWEST_PLACES = 512  # of the maps that are made, of all pictures
 KEPT = 120  # programs a thread keeps: Paddle itself forgets all prepared ones beyond 256
 _TYPES = core.VarDesc.VarType
 _numbers = itertools.count(1 << 40)

@@ -82,6 +82,8 @@ def service(repeats):
 
 
 GROUPS = {"inference": inference, "training": training, "photos": photos, "service": service} | {
+    "convolutions": "engine.onednn_benchmark.rows",
+    "blending": "deploy.blending_benchmark.rows",
     "data": "data_loader.benchmark.data_rows",
     "reader": "data_loader.benchmark.reader_rows",
     "renderer": "data_loader.benchmark.renderer_rows",
