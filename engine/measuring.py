@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from engine.errors import InputError
 from engine.files import write_text
 
 THREADS = int(os.environ["OMP_NUM_THREADS"])  # set by `import engine`
+PAUSE = 0.3  # seconds after which the threads of another library have ceased to wait actively for work
 
 
 @dataclass
@@ -86,6 +87,23 @@ def measure(limit: Limit, function: Callable[[], object], repeats: int, warm_up:
         function()
         seconds.append(time.perf_counter() - start)
     return Timing(float(np.median(seconds)), float(np.median(speeds)), min(seconds), max(speeds))
+
+
+def in_turns(limit: Limit, functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Timing]:
+    """Timing of several functions, one after the other in every repeat, so that a busy machine disturbs all alike."""
+    for function in (*functions.values(), *functions.values()):
+        function()
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    speeds = []
+    for _ in range(repeats):
+        speeds.append(limit.sample())
+        for name, function in functions.items():
+            time.sleep(PAUSE)
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    limits = float(np.median(speeds)), max(speeds)
+    return {name: Timing(float(np.median(s)), limits[0], min(s), limits[1]) for name, s in seconds.items()}
 
 
 def dense_gflop(layer: nn.Layer, shape: Sequence[int]) -> float:

@@ -2,6 +2,7 @@
 
 python tools/benchmark.py
 python tools/benchmark.py --only inference --repeats 30
+python tools/benchmark.py --peers   (exported graphs beside ONNX Runtime and OpenVINO, what is installed of them)
 
 The limit is what a 2048 x 2048 float32 matrix product reaches, taken before every repeat. Work with a known number of
 operations (dense convolutions and products; filters do not count) is a share of it, and every time is also given as
@@ -16,20 +17,33 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
 from engine import config as configuration
-from engine.flags import Flag, at_least, choice, guarded, read
+from engine.flags import Flag, at_least, boolean, choice, guarded, read
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 PLAIN = {"generator": 4, "discriminator": 8}  # forwards of a GPEN step a picture; a backward is two
 LAZY = {"path_every": {"generator": 6}, "r1_every": {"discriminator": 6}}  # key of the interval -> further forwards
 
 
-def system_of(name):
+PEERS = {"gpen_256": [], "partialconv_256": [], "landmark": [("recipe.landmark", "none", "benchmark")], "munit_256": []}
+
+
+def system_of(name, overrides=()):
     """The system of a configuration, in evaluation mode."""
     from engine.build import build_system
 
-    system = build_system(configuration.load(CONFIGS / f"{name}.yaml"))
-    system.generator.eval()
+    system = build_system(configuration.load(CONFIGS / f"{name}.yaml", overrides))
+    for network in system.networks.values():
+        network.eval()
     return system
+
+
+def peers(repeats):
+    """The first graph of each of PEERS, with random weights, in every engine that is installed."""
+    from deploy.other_engines import rows
+
+    for name, overrides in PEERS.items():
+        system = system_of(name, overrides)
+        yield from rows(next(iter(system.inference(system.networks).values())), name, 256, repeats)
 
 
 def inference(repeats):
@@ -81,7 +95,7 @@ def service(repeats):
         yield from rows(graph, title, render(0, 0, 64).image, max(1, repeats // 3))
 
 
-GROUPS = {"inference": inference, "training": training, "photos": photos, "service": service} | {
+GROUPS = {"inference": inference, "training": training, "photos": photos, "service": service, "peers": peers} | {
     "convolutions": "engine.onednn_benchmark.rows",
     "blending": "deploy.blending_benchmark.rows",
     "data": "data_loader.benchmark.data_rows",
@@ -91,6 +105,7 @@ GROUPS = {"inference": inference, "training": training, "photos": photos, "servi
 }
 FLAGS = {
     "only": Flag("one group", choice(*GROUPS), metavar="|".join(GROUPS)),
+    "peers": Flag("as --only peers, which a run of every group leaves out", boolean, default=False),
     "repeats": Flag("of every measurement", at_least(1), default=15, metavar="N"),
     "json": Flag("file to write", default="benchmark.json", metavar="FILE"),
 }
@@ -101,14 +116,14 @@ def main():
     args = read(__doc__, FLAGS)
     from engine.measuring import rows_of_process, table, write_rows
 
-    if args.only:
-        made = GROUPS[args.only]
+    if args.only or args.peers:
+        made = peers if args.peers else GROUPS[args.only]
         if isinstance(made, str):
             made = getattr(import_module(made.rpartition(".")[0]), made.rpartition(".")[2])
         rows = list(made(args.repeats))
     else:
         command = [sys.executable, __file__, "--repeats", str(args.repeats)]
-        rows = [row for name in GROUPS for row in rows_of_process([*command, "--only", name])]
+        rows = [row for name in GROUPS if name != "peers" for row in rows_of_process([*command, "--only", name])]
     print(table(rows))
     print("\nlimits in GFLOP/s: " + ", ".join(f"{row.name} {row.timing.limit:.0f}" for row in rows))
     write_rows(args.json, rows)
