@@ -2,8 +2,8 @@
 
 Paddle's eager convolution unfolds its input on one thread and multiplies; oneDNN's is two to six times faster where
 maps are large. A static program of one operator with the attribute `use_mkldnn`, run by Paddle's `run_program`, is
-all it takes: no flag of the process is touched. What a convolution needs is three programs: itself, its transposed
-form (which is the gradient of its input) and its gradient of both operands.
+all it takes: no flag of the process is touched. What a convolution needs is two programs: itself, which with a flipped
+weight is also the gradient of its input, and its gradient of both operands.
 
 There is no second gradient through these: asking for one is an error. `plain()` leaves them out.
 """
@@ -136,27 +136,23 @@ def _forward(x, weight, geometry):
     return Program("conv2d", {"Input": x, "Filter": weight}, {"Output": out}, is_test=False, **geometry.attributes())
 
 
-def _transposed(y, weight, geometry, sides):
-    """The transposed convolution that makes of shapes [N, Cout, h, w] and [Cout, Cin, k, k] one of the given sides."""
-    step = zip(y[2:], weight[2:], geometry.stride, geometry.padding, geometry.dilation, sides, strict=True)
-    extra = [side - ((h - 1) * s - 2 * p + d * (k - 1) + 1) for h, k, s, p, d, side in step]
-    return Program(
-        "conv2d_transpose",
-        {"Input": y, "Filter": weight},
-        {"Output": [y[0], weight[1], *sides]},
-        is_test=True,
-        output_padding=extra if any(extra) else [],
-        output_size=[],
-        **geometry.attributes(),
-    )
-
-
 def _gradients(x, weight, geometry):
     """The gradients of a convolution's input and weight from those two and the gradient of its output."""
     out = [x[0], weight[0], *geometry.reached(x[2:], weight[2:])]
     given = {"Input": x, "Filter": weight, "Output@GRAD": out}
     made = {"Input@GRAD": x, "Filter@GRAD": weight}
     return Program("conv2d_grad", given, made, is_test=False, **geometry.attributes())
+
+
+def _of_input(gradient, weight, geometry):
+    """The gradient of the input of a convolution of stride 1: a convolution with the flipped weight.
+
+    A transposed convolution would do for every stride, but Paddle's by oneDNN keeps the first weight that it is given.
+    """
+    kernel = zip(weight.shape[2:], geometry.padding, geometry.dilation, strict=True)
+    back = Geometry(padding=tuple(d * (k - 1) - p for k, p, d in kernel), dilation=geometry.dilation)
+    flipped = weight.flip([2, 3]).transpose([1, 0, 2, 3])
+    return _programs(_forward, _shape(gradient), _shape(flipped), back)(gradient, flipped)[0]
 
 
 def _shape(tensor):
@@ -184,11 +180,10 @@ class _Convolution(paddle.autograd.PyLayer):
         """Gradients of input and weight, None where none is wanted."""
         _first_gradient_only()
         x, weight = ctx.saved_tensor()
-        if weight.stop_gradient:
-            program = _programs(_transposed, _shape(gradient), _shape(weight), ctx.geometry, _shape(x)[2:])
-            return program(gradient, weight)[0], None
+        if weight.stop_gradient and ctx.geometry.stride == (1, 1):
+            return _of_input(gradient, weight, ctx.geometry), None
         ours, theirs = _programs(_gradients, _shape(x), _shape(weight), ctx.geometry)(x, weight, gradient)
-        return None if x.stop_gradient else ours, theirs
+        return None if x.stop_gradient else ours, None if weight.stop_gradient else theirs
 
 
 def leave_out() -> None:

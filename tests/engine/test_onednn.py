@@ -57,6 +57,23 @@ def test_values_and_gradients_are_those_of_the_eager_convolution(shape):
         close([onednn.convolution(x, weight, geometry)], [eager()])
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_a_weight_that_changes_is_not_remembered(stride, is_trained):
+    x, weight = operands(2, 8, 8, 4)
+    weight.stop_gradient, geometry = not is_trained, Geometry((stride, stride), (1, 1))
+    for _ in range(3):
+        wanted = [x, weight] if is_trained else [x]
+        eager = gradients(F.conv2d(x, weight, None, stride, 1), wanted)
+        close(gradients(onednn.convolution(x, weight, geometry), wanted), eager)
+        weight.set_value(weight * -1.5 + 0.1)
+    weight = weight.clone().detach()
+    weight.stop_gradient = not is_trained
+    wanted = [x, weight] if is_trained else [x]
+    eager = gradients(F.conv2d(x, weight, None, stride, 1), wanted)
+    close(gradients(onednn.convolution(x, weight, geometry), wanted), eager)
+
+
 def test_operands_that_are_views_are_read_right():
     x, weight = (tensor.detach() for tensor in operands(2, 5, 5, 3))
     turned = x.transpose([0, 1, 3, 2])
