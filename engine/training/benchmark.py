@@ -8,6 +8,7 @@ from typing import Any
 import paddle
 
 from engine import config as configuration
+from engine import onednn
 from engine.build import build_system, prepare_training
 from engine.measuring import Limit, Row, Timing, measure, weighted
 from engine.system import System
@@ -22,7 +23,7 @@ def rows(
     lazy: Mapping[str, Mapping[str, int]],
     repeats: int,
 ) -> Iterator[Row]:
-    """A row for a plain step, and one for the mean step where some work is done at every n-th only.
+    """Rows of a plain step, of the mean step where some work is done at every n-th only, of a plain one without oneDNN.
 
     Args:
         path: the YAML of a run, whose batch is an image and its degraded copy.
@@ -46,6 +47,8 @@ def rows(
         return measure(limit, lambda: system.train_step(batch, step, updater), repeats, warm_up=1)
 
     timings = [timed(1)]
+    with onednn.plain():
+        eager = timed(1)
     for period in periods:
         step *= period
         timings.append(timed(step))
@@ -58,6 +61,7 @@ def rows(
 
     means = (timings[0], weighted(zip(timings, weights, strict=True)))
     added = (0.0, sum(work(passes) / period for passes, period in zip(lazy.values(), periods, strict=True)))
-    for name, timing, more in zip(("plain step", "mean step"), means, added, strict=True):
+    kinds = ("plain step", "mean step", "plain step by Paddle's own convolutions")
+    for name, timing, more in zip(kinds, (*means, eager), (*added, 0.0), strict=True):
         rate = f"{count / timing.seconds:.2f} images/s"
         yield Row("training", f"{label}: {name}", timing, work(plain) + more, rate)
