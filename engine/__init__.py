@@ -3,7 +3,7 @@
 Importing this package sets the environment that Paddle reads when it is imported, so it comes before that.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 from engine import runtime
 
