@@ -55,7 +55,8 @@ def test_protocols_cover_the_people_once(root):
 @pytest.mark.slow
 def test_a_second_call_writes_nothing_and_other_numbers_are_refused(root, capsys):
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    webcaricature.main(["--write", str(root), "--people", "20", "--variants", "1", "--seed", "4"])
+    none = ["--side_faces", "0", "--misplaced", "0"]
+    webcaricature.main(["--write", str(root), "--people", "20", "--variants", "1", "--seed", "4", *none])
     assert "already there" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     for numbers, faults in (((20, 2), {}), ((20, 1), {"misplaced": 0.5})):
