@@ -339,8 +339,8 @@ def test_mistakes_in_a_manifest(tmp_path, text, line):
 
 def test_nothing_else_opens_connections():
     """What could open a connection is imported by the download, by the processes of one run that talk to each other
-    (peers.py), by what asks for this machine's name (owner.py), by the server, which only listens (serve.py), and by its
-    benchmark, which asks that server on this machine (service_benchmark.py)."""
+    (peers.py), by what asks for this machine's name (owner.py), by the server, which only listens (serve.py), and by
+    its benchmark, which asks that server on this machine (service_benchmark.py)."""
     pattern = r"^\s*(import|from) (urllib|http|socket|ftplib|requests|aiohttp|httpx)\b"
     places = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in (".venv", "tests")]
     found = {path.name for path in places if re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)}
