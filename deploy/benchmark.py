@@ -13,7 +13,7 @@ import numpy as np
 import paddle
 
 from deploy import photo_files
-from deploy.export import describe, save, seeded_inputs, write_contract
+from deploy.export import seeded_inputs, write_graph
 from deploy.flags import PHOTOS, PICTURES
 from deploy.predictor import Predictor, keep_memory
 from deploy.samples import find_samples
@@ -44,8 +44,7 @@ def photo_rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int)
     with tempfile.TemporaryDirectory() as folder:
         base, photos = Path(folder) / "model" / "inference", Path(folder) / "photos"
         base.parent.mkdir()
-        save(exported, base, legacy=False)
-        write_contract(base, describe(exported, base))
+        write_graph(exported, base)
         for number in range(NUM_PHOTOS):
             images.write_image(photos / f"{number}.png", pixels)
         predictor = Predictor(base.with_suffix(".json"))
@@ -82,8 +81,7 @@ def rows(exported: Exported, title: str, reference: Callable, repeats: int) -> I
     gflop, limit = dense_gflop(exported.built(), list(arrays[port].shape)), Limit()
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "inference"
-        save(exported, base, legacy=False)
-        write_contract(base, describe(exported, base))
+        write_graph(exported, base)
         for name, options in VARIANTS.items():
             predictor = Predictor(base.with_suffix(".json"), **options)
             error = np.abs(predictor.run(arrays)[exported.outputs[0].name] - wanted).max()

@@ -64,9 +64,7 @@ def export(
     try:
         base = workshop / name
         inputs, wanted = _references(exported, name, seed)
-        save(exported, base, legacy)
-        contract = describe(exported, base, facts)
-        write_contract(base, contract)
+        contract = write_graph(exported, base, legacy, facts)
         differences = compare(base, inputs, wanted)
         write_contract(base, contract.model_copy(update={"max_difference": differences}))
         publish(workshop, folder)
@@ -75,6 +73,14 @@ def export(
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
     return differences
+
+
+def write_graph(exported: Exported, base: Path, legacy: bool = False, facts: dict | None = None) -> Contract:
+    """Save a graph with its contract, unchecked; see `export`."""
+    save(exported, base, legacy)
+    contract = describe(exported, base, facts)
+    write_contract(base, contract)
+    return contract
 
 
 def save(exported: Exported, base: Path, legacy: bool) -> None:

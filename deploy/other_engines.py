@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.contract import Arrays
-from deploy.export import describe, save, seeded_inputs, write_contract
+from deploy.export import seeded_inputs, write_graph
 from deploy.onnx import OnnxPredictor, export_onnx
 from deploy.predictor import Predictor, keep_memory
 from engine.measuring import THREADS, Limit, Row, in_turns
@@ -39,8 +39,7 @@ def rows(exported: Exported, title: str, side: int, repeats: int) -> Iterator[Ro
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "inference"
         program, parameters, onnx_file = (base.with_suffix(f".{end}") for end in ("json", "pdiparams", "onnx"))
-        save(exported, base, legacy=False)
-        write_contract(base, describe(exported, base))
+        write_graph(exported, base)
         export_onnx(program, parameters, onnx_file)
         runs: dict[str, Callable[[], object]] = {"Paddle Inference": partial(Predictor(program).run, arrays)}
         runs["ONNX Runtime"] = partial(OnnxPredictor(onnx_file).run, arrays)

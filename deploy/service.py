@@ -9,7 +9,7 @@ import logging
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,21 +71,23 @@ class Service:
             raise HTTPException(404, f"no model that can {kind} is served")
         return fitting[0]
 
-    def shot(
-        self,
-        served: Served,
-        picture: Picture,
-        options: dict[str, Any],
-        vectors: dict[str, Any] | None = None,
-        seed: int = 0,
-        given: Sequence[Face] | None = None,
-    ) -> Shot:
-        """A picture taken down the road of photos; `options` are flags of deploy.photo_flags, `given` its faces."""
+    def shot(self, served: Served, picture: Picture, options: dict[str, Any], vectors: dict[str, Any] | None = None,
+             seed: int = 0, given: Sequence[Face] | None = None) -> Shot:  # fmt: skip
+        """A picture taken down the road of photos; `options` are flags of deploy.flags, `given` its faces."""
+        return self.shots(served, picture, options, vectors, [seed], given)[0]
+
+    def shots(self, served: Served, picture: Picture, options: dict[str, Any], vectors: dict[str, Any] | None,
+              seeds: Sequence[int], given: Sequence[Face] | None = None) -> list[Shot]:  # fmt: skip
+        """As `shot`, for each of several seeds; faces are found once and the network runs for all of them together."""
         with served.expected():
             road = self._road(served, options)
-            shot = road.begun(Sample(picture.name, {}, seed=seed, vectors=vectors or {}), picture, given)
-            road.finish(shot, served.run(road.prepared(shot), self.limits.seconds))
-            return shot
+            begun = road.begun(Sample(picture.name, {}, vectors=vectors or {}), picture, given)
+            shots = [replace(begun, sample=replace(begun.sample, seed=seed)) for seed in seeds]
+            prepared = [road.prepared(shot) for shot in shots]
+            results = iter(served.run([one for each in prepared for one in each], self.limits.seconds))
+            for shot, each in zip(shots, prepared, strict=True):
+                road.finish(shot, [next(results) for _ in each])
+            return shots
 
     def filled(self, served: Served, picture: Picture, mask: np.ndarray) -> Picture:
         """A picture with its hole filled; `mask` [H, W, 1], 1 in the hole."""

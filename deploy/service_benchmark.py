@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from paddle import nn
 
-from deploy.export import describe, save, write_contract
+from deploy.export import write_graph
 from deploy.files import encoded, returned
 from deploy.predictor import Predictor, keep_memory
 from deploy.session import Session
@@ -48,8 +48,7 @@ def rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int) -> It
     limit, content = Limit(), encoded(Picture(images.to_uint8(pixels)), ".png")
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "inference"
-        save(exported, base, legacy=False)
-        write_contract(base, describe(exported, base))
+        write_graph(exported, base)
         session = Session(Predictor(folder), 1)
         source, target = session.contract.picture.name, session.contract.outputs[0].name
 

@@ -147,10 +147,9 @@ class Finder:
         height, width = pixels.shape[:2]
         found: list[Face] = []
         for side in SIDES:
-            ratio = min(1.0, side / max(height, width))
-            size = (max(1, round(height * ratio)), max(1, round(width * ratio)))
-            scale = np.array([width / size[1], height / size[0]])
-            for face in self._detected(images.resize(pixels, size, "area"), THRESHOLD):
+            looked_at = images.smaller(pixels, side)
+            scale = np.array([width / looked_at.shape[1], height / looked_at.shape[0]])
+            for face in self._detected(looked_at, THRESHOLD):
                 found += [Face(face.points * scale, face.box * np.tile(scale, 2), face.score)]
         faces, is_settled = [], bool(found)
         for face in _best(found):

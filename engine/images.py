@@ -166,6 +166,12 @@ def resize(image: np.ndarray, size: Sequence[int], kernel: str) -> np.ndarray:
     return resized.reshape(height, width, *image.shape[2:])
 
 
+def smaller(image: np.ndarray, side: int) -> np.ndarray:
+    """[H, W, C] reduced by area so that its longer side is at most `side`; a smaller one is returned as it is."""
+    ratio = min(1.0, side / max(image.shape[:2]))
+    return resize(image, [max(1, round(length * ratio)) for length in image.shape[:2]], "area")
+
+
 def fitted(image: np.ndarray, size: Sequence[int], kernel: str) -> np.ndarray:
     """The centre of [H, W, C] with the aspect ratio of size = (height, width), at that size.
 

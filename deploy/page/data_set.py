@@ -12,7 +12,6 @@ import numpy as np
 from data_loader import webcaricature_files as files
 from data_loader.landmark_filter import rejections
 from deploy.files import write
-from deploy.page.faces import smaller
 from engine import images, picture_files
 from engine.errors import InputError
 from engine.picture_files import Picture
@@ -91,7 +90,7 @@ class DataSet:
     def picture(self, name: str, side: int, draws: bool) -> np.ndarray:
         """[H, W, 3] uint8, its longer side at most `side`, with landmarks if asked. InputError: it cannot be read."""
         pixels = picture_files.read(self.path(name)).pixels()
-        return self._drawn(name, images.to_uint8(smaller(pixels, side)), pixels.shape[1::-1], draws)
+        return self._drawn(name, images.to_uint8(images.smaller(pixels, side)), pixels.shape[1::-1], draws)
 
     def thumbnail(self, name: str, draws: bool) -> np.ndarray:
         """[H, W, 3] uint8 of THUMBNAIL px, made once and kept in the cache folder, with landmarks if asked.
@@ -108,7 +107,7 @@ class DataSet:
             pixels = picture_files.read(path).pixels()
             height, width = pixels.shape[:2]
             there = folder / f"{key}_{width}x{height}.jpg"
-            small = images.to_uint8(smaller(pixels, THUMBNAIL))
+            small = images.to_uint8(images.smaller(pixels, THUMBNAIL))
             folder.mkdir(parents=True, exist_ok=True)
             write(there, Picture(small))
         size = [int(number) for number in there.stem.rpartition("_")[2].split("x")]

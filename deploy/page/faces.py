@@ -28,7 +28,7 @@ def component() -> gr.HTML:
 
 def described(pixels: np.ndarray, found: Sequence[Face]) -> str:
     """JSON of a photo [H, W, 3] and its faces, all of them ticked."""
-    jpeg = encoded(Picture(images.to_uint8(smaller(pixels))), ".jpg")
+    jpeg = encoded(Picture(images.to_uint8(images.smaller(pixels, SIDE))), ".jpg")
     faces = [{"box": face.box.tolist(), "points": face.points.tolist(), "on": True} for face in found]
     url = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
     return json.dumps({"url": url, "size": pixels.shape[1::-1], "faces": faces})
@@ -70,11 +70,3 @@ def _face(box, points, pixels, finder):
     if not (np.abs(points) <= 4 * np.max(limits)).all() or np.ptp(points, axis=0).max() < 1:
         raise InputError("faces: expected five points that lie apart")
     return given(points)
-
-
-def smaller(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """A photo [H, W, 3] whose longer side is at most `side`."""
-    ratio = side / max(pixels.shape[:2])
-    if ratio >= 1:
-        return pixels
-    return images.resize(pixels, tuple(max(1, round(length * ratio)) for length in pixels.shape[:2]), "area")

@@ -8,7 +8,6 @@ import numpy as np
 
 from deploy.files import returned
 from deploy.filling import check_mask
-from deploy.page.faces import smaller
 from deploy.page.tab import Page, pair, read, told
 from deploy.page.texts import text
 from engine import images
@@ -44,7 +43,7 @@ class Filling:
     @told
     def shown(self, path: str | None, language: str) -> np.ndarray | None:
         """What is painted on, [H, W, 3] uint8."""
-        return None if path is None else images.to_uint8(smaller(read(path, language).pixels(), SIDE))
+        return None if path is None else images.to_uint8(images.smaller(read(path, language).pixels(), SIDE))
 
     @told
     def fill(self, path: str | None, painted: dict | None, mask: str | None, covers_faces: bool, name: str,

@@ -47,12 +47,13 @@ class Restoring:
                 language: str) -> tuple[Any, ...]:  # fmt: skip
         """Before and after, the file, a remark; of the faces that are ticked."""
         began, picture = time.perf_counter(), read(path, language)
-        served, options = self.service.model("restore", name), {"strength": strength, "upscale": scale}
+        served = self.service.model("restore", name)
         pixels = picture.pixels()
         chosen = faces.ticked(marked, pixels, self.service.finder)
         is_whole = not chosen and self.service.begun(served, picture).found is None
         if not chosen and not is_whole:
             gr.Info(text("no_tick", language))
+        options = {"strength": strength, "upscale": scale, "aligned": is_whole or None}
         shot = self.service.shot(served, picture, options, given=None if is_whole else chosen)
         made = returned(shot.picture, shot.made, "kept", shot.shown)
         file, count = self.made(picture.name, made, "restored"), 1 if is_whole else len(chosen)

@@ -13,7 +13,6 @@ from gradio import component_meta
 from starlette.exceptions import HTTPException
 
 from deploy import files
-from deploy.page.faces import smaller
 from deploy.page.texts import Words, text
 from deploy.served import Busy
 from deploy.service import Service
@@ -126,4 +125,4 @@ def pair(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """Two pictures [H, W, 3] for the slider, of the second's size; what nothing was made of looks alike."""
     if before.shape != after.shape:
         before = np.clip(images.resize(before, after.shape[:2], "lanczos"), 0, 1)  # as deploy.photo enlarges
-    return images.to_uint8(smaller(before, SHOWN)), images.to_uint8(smaller(after, SHOWN))
+    return images.to_uint8(images.smaller(before, SHOWN)), images.to_uint8(images.smaller(after, SHOWN))

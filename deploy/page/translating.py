@@ -1,13 +1,12 @@
 """The tab between photo and caricature: both ways, several styles from a seed, or the style of a picture."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
 
 from deploy.files import returned
-from deploy.page.faces import smaller
+from deploy.page.faces import SIDE
 from deploy.page.tab import Page, read, told
 from deploy.page.texts import text
 from engine import images
@@ -60,15 +59,11 @@ class Translating:
         served, first = service.model("translate", name), int(seed or 0)
         vectors = {} if style is None else served.vectors(read(style, language).pixels())
         seeds = range(first, first + (1 if vectors else min(int(count), MOST)))
-        given, options = service.begun(served, picture).found, {"paste": "replace" if pastes else None}
-
-        def made(one):
-            shot = service.shot(served, picture, options, vectors, one, given)
-            result = returned(shot.picture, shot.made, "kept", shot.shown)
-            return images.to_uint8(smaller(result.pixels())), f"{one}"
-
-        with ThreadPoolExecutor(len(seeds)) as pool:  # so that they share the network's runs
-            pictures = list(pool.map(made, seeds))
+        options = {"paste": "replace" if pastes else None}
+        shots = service.shots(served, picture, options, vectors, seeds)
+        made = [returned(shot.picture, shot.made, "kept", shot.shown).pixels() for shot in shots]
+        captioned = zip(made, seeds, strict=True)
+        pictures = [(images.to_uint8(images.smaller(one, SIDE)), f"{number}") for one, number in captioned]
         seconds = time.perf_counter() - began
         if vectors:
             return pictures, text("translated_style", language, seconds)
