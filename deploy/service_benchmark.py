@@ -19,7 +19,7 @@ from deploy.predictor import Predictor, keep_memory
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
-from engine.measuring import Limit, Row, measure
+from engine.measuring import Limit, Row, in_turns
 from engine.picture_files import Picture
 from engine.ports import Exported, Port
 
@@ -63,20 +63,19 @@ def rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int) -> It
                 "one client": (lambda: ask(content, 1, SERIES), SERIES),
                 f"{CLIENTS} clients": (lambda: ask(content, CLIENTS, EACH), CLIENTS * EACH),
             }
-            best: dict[str, float] = {}
-            for name, (work, count) in works.items():
-                timing = measure(limit, work, repeats)
-                best[name] = timing.best_seconds / count
-                yield Row("service", f"{title}: {count} x {name}", timing, None, _note(name, best))
+            timings = in_turns(limit, {name: work for name, (work, _) in works.items()}, repeats)
+            each = {name: timing.seconds / works[name][1] for name, timing in timings.items()}
+            for name, timing in timings.items():
+                yield Row("service", f"{title}: {works[name][1]} x {name}", timing, None, _note(name, each))
 
 
-def _note(name, best):
-    """What a row says beside its time; `best`: seconds a picture."""
-    apply, bare = best["Session.apply"], best.get("decode, apply, encode", 0)
+def _note(name, each):
+    """What a row says beside its time; `each`: seconds per picture of every row."""
+    apply, bare = each["Session.apply"], each["decode, apply, encode"]
     if name == "one client":
-        return f"{1e3 * (best[name] - apply):.1f} ms over Session.apply, {1e3 * (best[name] - bare):.1f} over the loop"
-    share = f", {bare / best[name]:.2f} of the loop's" if name.endswith("clients") else ""
-    return f"{1 / best[name]:.1f} pictures/s{share}"
+        return f"{1e3 * (each[name] - apply):.1f} ms over Session.apply, {1e3 * (each[name] - bare):.1f} over the loop"
+    share = f", {bare / each[name]:.2f} of the loop's" if name.endswith("clients") else ""
+    return f"{1 / each[name]:.1f} pictures/s{share}"
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def service(repeats):
 
     (exported,) = (system := system_of("gpen_lite")).inference(system.networks).values()
     for title, graph in (("one convolution", light()), ("gpen_lite, random weights", exported)):
-        yield from rows(graph, title, render(0, 0, 64).image, max(1, repeats // 3))
+        yield from rows(graph, title, render(0, 0, 64).image, repeats)
 
 
 GROUPS = {"inference": inference, "training": training, "photos": photos, "service": service, "peers": peers} | {
