@@ -29,8 +29,8 @@ def main():
     args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
     from deploy.export import export
     from engine import distributed
-    from engine.build import build_system
     from engine.log import logger, to_console
+    from engine.system import build_system
     from engine.weights.networks import trained_networks
 
     distributed.start(args.device)

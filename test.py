@@ -39,8 +39,8 @@ def run(args):
     """Score, print, write; returns the exit status."""
     from data_loader.batches import EvaluationBatches
     from engine import distributed, images
-    from engine.build import build_dataset, build_system
     from engine.log import logger, to_console
+    from engine.system import build_dataset, build_system
     from engine.weights.networks import trained_networks
     from metric.evaluation import registry
     from metric.evaluation.baselines import FILLS

@@ -27,8 +27,8 @@ def assembled(config, training, profiler_options):
     """The Trainer of a configuration and its training set."""
     from data_loader.batches import EvaluationBatches, TrainingBatches
     from engine import distributed
-    from engine.build import build_dataset, build_system
     from engine.log import logger
+    from engine.system import build_dataset, build_system
     from engine.training import profile
     from engine.training.trainer import Trainer
     from metric.evaluation import registry

@@ -39,8 +39,8 @@ def main():
     args = read(__doc__, FLAGS, places=PLACES, standing=("device",))
     from data_loader.batches import EvaluationBatches
     from engine import distributed
-    from engine.build import build_dataset
     from engine.log import logger, to_console
+    from engine.system import build_dataset
     from engine.training.campaign import Trainings
     from engine.training.trainer import git_commit
     from metric.evaluation.ablation import Campaign

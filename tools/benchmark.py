@@ -29,7 +29,7 @@ PEERS = {"gpen_256": [], "partialconv_256": [], "landmark": [("recipe.landmark",
 
 def system_of(name, overrides=()):
     """The system of a configuration, in evaluation mode."""
-    from engine.build import build_system
+    from engine.system import build_system
 
     system = build_system(configuration.load(CONFIGS / f"{name}.yaml", overrides))
     for network in system.networks.values():

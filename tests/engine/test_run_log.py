@@ -10,6 +10,7 @@ from visualdl import LogReader
 
 from engine import log
 from engine.images import read_image
+from engine.training import run_log
 
 TIMING = {"reader_cost": 0.5, "batch_cost": 2.0, "samples": 8}
 SCALARS = {"generator/pixel": 0.25, "generator/loss": 1.5, "discriminator/loss": 0.75}
@@ -21,7 +22,7 @@ def folder(tmp_path):
 
 
 def opened(folder, first_step=0):
-    return log.RunLog(folder, folder / "samples", first_step, steps=10)
+    return run_log.RunLog(folder, folder / "samples", first_step, steps=10)
 
 
 def records(folder):
@@ -102,7 +103,7 @@ def test_log_of_a_resumed_run_goes_on(folder):
 
 
 def test_other_processes_write_nothing(folder, monkeypatch, capsys):
-    monkeypatch.setattr(log.distributed, "is_main", lambda: False)
+    monkeypatch.setattr(run_log.distributed, "is_main", lambda: False)
     out = opened(folder)
     out.training(1, 0, SCALARS, {"encoder": 1.0}, TIMING)
     out.record(1, {"a": 1.0})
@@ -148,7 +149,7 @@ def test_visualdl_shows_one_curve_over_any_number_of_starts(folder, starts, ends
         (n, n / 4) for n in steps
     ]
     assert [item.id for item in reader.get_data("scalar", "validation/psnr")] == steps
-    assert [item.id for item in reader.get_data("image", "preview")] == steps[-log.SHOWN_PREVIEWS :]
+    assert [item.id for item in reader.get_data("image", "preview")] == steps[-run_log.SHOWN_PREVIEWS :]
     assert [record["step"] for record in records(folder)] == sorted(steps * 2)
 
 
