@@ -64,9 +64,11 @@ def main():
     )
     from engine import distributed
     from engine.log import logger, to_console
+    from engine.system import choose_device
 
-    distributed.start(args.device)
     to_console()
+    choose_device(args.device)
+    distributed.join()
     if args.flags.config is None:
         logger.info(f"no -c: {args.config.system}, {args.config_path}; for another: -c configs/NAME.yaml")
     with ExitStack() as held:

@@ -3,8 +3,6 @@
 import logging
 import sys
 
-from engine import distributed
-
 logger = logging.getLogger("kintsugi")
 
 
@@ -14,5 +12,5 @@ def to_console() -> None:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
-        logger.setLevel(logging.INFO if distributed.is_main() else logging.WARNING)
+        logger.setLevel(logging.INFO)
         logger.propagate = False

@@ -10,14 +10,15 @@ import paddle
 from paddle import Tensor, nn
 
 from engine import config as configuration
+from engine.errors import InputError
 from engine.ports import BLENDS, Blend, Exported, Fit, Hole, Port, Template
 from engine.run_config import RunConfig
 from engine.settings import Settings
 
 __all__ = [  # what a system needs, in one place
     "BLENDS", "Batch", "Blend", "Dataset", "Exported", "Fit", "Hole", "Networks", "Port", "System", "Template",
-    "Tensors", "Update", "build_dataset", "build_system", "evaluating", "frozen", "prefixed", "prepare_training",
-    "total",
+    "Tensors", "Update", "build_dataset", "build_system", "choose_device", "evaluating", "frozen", "prefixed",
+    "prepare_training", "total",
 ]  # fmt: skip
 Batch = Mapping[str, Any]  # images and masks as tensors, names as lists
 Networks = Mapping[str, nn.Layer]
@@ -139,6 +140,19 @@ class System:
     def inference(self, networks: Networks) -> dict[str, Exported]:
         """What is exported: dict of graph name -> Exported."""
         raise NotImplementedError(f"{type(self).__name__} defines no inference")
+
+
+def choose_device(device: str) -> None:
+    """Compute on "cpu", "gpu", or with "auto" on a GPU where there is one; of several on the one the launcher gave.
+
+    Raises:
+        InputError: "gpu" was asked for and there is none.
+    """
+    has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    if device == "gpu" and not has_gpu:
+        build = "finds none" if paddle.device.is_compiled_with_cuda() else "is a CPU build"
+        raise InputError(f"--device gpu: no GPU, the installed Paddle {build}; expected a GPU or --device cpu")
+    paddle.set_device("gpu" if has_gpu and device != "cpu" else "cpu")
 
 
 def build_system(config: RunConfig) -> System:

@@ -67,13 +67,12 @@ def main(argv=None):
     args = parse(__doc__, {"data_dir": "data.validation.root"}, argv, ("device", "batch_size", "seed"), OWN)
     from data_loader.batches import EvaluationBatches
     from deploy.filling import pasted
-    from engine import distributed
-    from engine.system import build_dataset
+    from engine.system import build_dataset, choose_device
     from metric.evaluation import face_table, registry
     from metric.evaluation.evaluate import evaluate
     from system.landmark_rows import ROWS, completed_faces
 
-    distributed.start(args.device)
+    choose_device(args.device)
     config, notes = args.config, []
     if config.system != "system.landmark.LandmarkInpainting":
         raise InputError(f"{args.config_path}: is of {config.system}; expected system.landmark.LandmarkInpainting")

@@ -110,9 +110,15 @@ def test_other_processes_write_nothing(folder, monkeypatch, capsys):
     out.picture(1, np.zeros((4, 4, 3), np.float32))
     out.advance()
     out.close()
+    assert not list(folder.iterdir())
+
+
+def test_other_processes_say_warnings_only(monkeypatch, capsys):
+    monkeypatch.setattr(run_log.distributed, "is_main", lambda: False)
+    log.to_console()
+    run_log.distributed.join()
     log.logger.info("not shown")
     log.logger.warning("skipped: a file only this process read")
-    assert not list(folder.iterdir())
     assert capsys.readouterr().out == "skipped: a file only this process read\n"
 
 
