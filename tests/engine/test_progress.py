@@ -52,7 +52,8 @@ def test_the_seconds_of_a_stage_go_on(capsys, monkeypatch):
 
 
 def test_conversion_shows_its_stages_on_a_terminal_and_one_line_in_a_file(tmp_path):
-    words = ["tools/convert_weights.py", "weights/lite/gpen_lite.pdparams", tmp_path / "W.pth", "--as", "gpen_generator"]
+    files = ["weights/lite/gpen_lite.pdparams", tmp_path / "W.pth"]
+    words = ["tools/convert_weights.py", *files, "--as", "gpen_generator"]
     shown = on_a_terminal(*words)
     assert all(f"{name}: " in shown for name in ("reading", "recognising", "writing")) and "2/3" in shown
     ended = subprocess.run([sys.executable, *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=True)
