@@ -28,11 +28,19 @@ SHOWN_PREVIEWS = 10  # pictures a resume writes to VisualDL again: as many as it
 def to_console() -> None:
     """Send this project's messages to stdout, plain."""
     if not logger.handlers:
-        handler = logging.StreamHandler(sys.stdout)
+        handler = _Console(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO if distributed.is_main() else logging.WARNING)
         logger.propagate = False
+
+
+class _Console(logging.StreamHandler):
+    """Lines on standard output; a bar on the same terminal is cleared before each and drawn again after it."""
+
+    def emit(self, record):
+        with tqdm.external_write_mode(self.stream):
+            super().emit(record)
 
 
 class _LogFile(logging.FileHandler):
