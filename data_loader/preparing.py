@@ -21,6 +21,7 @@ from engine.face_alignment import alignment, moved
 from engine.face_detection import Finder, warped
 from engine.files import check_writable, write_text
 from engine.images import fitted, listing, read_fitted, read_image, write_image
+from engine.progress import progress
 
 MANIFEST = "manifest.jsonl"
 
@@ -138,7 +139,8 @@ def detected(folder, size, detector=None) -> tuple[dict[str, np.ndarray], list[s
     """
     finder, found, missed = Finder(detector), {}, []
     listed = listing(folder)
-    for name, path in zip(listed.names, listed.paths, strict=True):
+    pairs = zip(listed.names, listed.paths, strict=True)
+    for name, path in progress(pairs, len(listed.names), "picture"):
         pixels = fitted(read_image(path), (size, size), "area")
         faces = finder.find(pixels)
         if len(faces) == 1:

@@ -19,6 +19,7 @@ from deploy.predictor import Predictor
 from engine.errors import InputError
 from engine.log import logger
 from engine.ports import Exported, Port
+from engine.progress import stages
 
 TOLERANCE = 1e-4  # largest difference between training form and exported graph; images are in [0, 1]
 BATCH_SIZES = (1, 3)
@@ -63,9 +64,13 @@ def export(
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
     try:
         base = workshop / name
-        inputs, wanted = _references(exported, name, seed)
-        contract = write_graph(exported, base, legacy, facts)
-        differences = compare(base, inputs, wanted)
+        with stages(3) as begin:
+            begin("running the training form")
+            inputs, wanted = _references(exported, name, seed)
+            begin("writing the graph")
+            contract = write_graph(exported, base, legacy, facts)
+            begin("comparing")
+            differences = compare(base, inputs, wanted)
         write_contract(base, contract.model_copy(update={"max_difference": differences}))
         publish(workshop, folder)
     except OSError as error:

@@ -22,6 +22,7 @@ from deploy.export import seeded_inputs
 from deploy.predictor import Predictor, operators
 from engine.errors import InputError
 from engine.files import write_text
+from engine.progress import stages
 
 TOLERANCE = 1e-4  # largest difference to Paddle Inference; images are in [0, 1]
 BATCH_SIZES = (1, 3)
@@ -65,9 +66,11 @@ def export_onnx(
         raise InputError(f"{program_file}: paddle2onnx misreads {', '.join(wrong)}; write them with other operators")
     onnx_file = Path(onnx_file)
     onnx_file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".onnx_", dir=onnx_file.parent) as workshop:
+    with tempfile.TemporaryDirectory(prefix=".onnx_", dir=onnx_file.parent) as workshop, stages(3) as begin:
         draft = Path(workshop) / onnx_file.name
+        begin("converting")
         _convert(program_file, params_file, draft, opset)
+        begin("repairing")
         model = onnx.load(str(draft))
         repair(model, [attributes["negative_slope"] for name, attributes in listed if name == "leaky_relu"])
         gather_weights(model)
@@ -76,6 +79,7 @@ def export_onnx(
         onnx.save(model, str(draft))
         contract = contract.model_copy(update={"files": {}, "max_difference": {}})
         write_text(draft.with_suffix(".yaml"), written_contract(contract))
+        begin("comparing")
         differences = compare(draft, Path(program_file))
         onnx_file.with_suffix(".yaml").unlink(missing_ok=True)
         os.replace(draft, onnx_file)

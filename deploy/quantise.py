@@ -28,6 +28,7 @@ from deploy.session import Session, stacked
 from engine import images
 from engine.errors import InputError
 from engine.files import write_text
+from engine.progress import progress, stages
 
 NAME = "inference.onnx"
 REPORT = "quantised.json"
@@ -92,7 +93,7 @@ def measure(
     """
     fp32, int8 = OnnxPredictor(fp32_file), OnnxPredictor(int8_file)
     rows, count = [], 0
-    for samples, arrays in batches(fp32, folder, batch_size):
+    for samples, arrays in progress(batches(fp32, folder, batch_size), None, "batch"):
         count += len(samples)
         (first, fp32_ms), (second, int8_ms) = timed(fp32, arrays), timed(int8, arrays)
         rows.append({"fp32_ms": fp32_ms, "int8_ms": int8_ms, **distances(fp32.contract, first, second)})
@@ -172,7 +173,9 @@ def quantised(
         contract = read_contract(fp32_file).model_copy(update={"precision": "int8"})
         write_text(int8_file.with_suffix(".yaml"), written_contract(contract))
         calibration = batches(OnnxPredictor(fp32_file), data_dir, batch_size)
-        quantise(fp32_file, int8_file, [arrays for _, arrays in islice(calibration, batch_num)])
+        with stages(1) as begin:
+            begin("calibrating")
+            quantise(fp32_file, int8_file, [arrays for _, arrays in islice(calibration, batch_num)])
         report = measure(fp32_file, int8_file, data_dir, batch_size, target_dir)
         verdict(report)
         (folder / "inference.yaml").unlink(missing_ok=True)

@@ -115,12 +115,13 @@ def main():
     """Measure, print, write."""
     args = read(__doc__, FLAGS)
     from engine.measuring import rows_of_process, table, write_rows
+    from engine.progress import progress
 
     if args.only or args.peers:
         made = peers if args.peers else GROUPS[args.only]
         if isinstance(made, str):
             made = getattr(import_module(made.rpartition(".")[0]), made.rpartition(".")[2])
-        rows = list(made(args.repeats))
+        rows = list(progress(made(args.repeats), None, "row"))
     else:
         command = [sys.executable, __file__, "--repeats", str(args.repeats)]
         rows = [row for name in GROUPS if name != "peers" for row in rows_of_process([*command, "--only", name])]

@@ -38,6 +38,7 @@ FLAGS = {"case": Flag("only cases and runs whose name matches, e.g. 'gpen_*'", d
 def main(argv=None):
     """Run the comparison and return the exit status."""
     args = read(__doc__, FLAGS, argv, PLACES)
+    from engine.progress import progress
     from tests.parity import case_lines, functions_of, read_meta
     from tests.parity.runs import run_lines
 
@@ -49,7 +50,7 @@ def main(argv=None):
     if not chosen:
         raise InputError(f"{args.folder}: no case matches '{args.case}'")
     again, statuses = [], []
-    for name in chosen:
+    for name in progress(chosen, len(chosen), "case"):
         if name in cases and not functions_of(name):
             print(json.dumps({"case": name, "covered": False}))
         else:

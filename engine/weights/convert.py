@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
+from engine.progress import stages
 from engine.weights.files import is_averaged, read_weights, shown, write_arrays, write_torch, write_weights
 from engine.weights.manifest import published_as, sha256
 from engine.weights.recognise import Match, held, networks_in
@@ -37,14 +38,19 @@ def convert(
     if any(Path(target).exists() and Path(source).exists() and os.path.samefile(source, target) for source in sources):
         raise InputError(f"{target}: is a file to read; expected another name")
     source = " + ".join(map(str, sources))
-    place, found = choose(merged(sources), source, name, entry)
-    if found.problem:
-        raise InputError(f"{source}: {found.network.title}: {found.problem}")
-    if suffix == ".pdparams":
-        types = {key: str(tensor.dtype).removeprefix("paddle.") for key, tensor in found.layer.state_dict().items()}
-        write_weights(target, {key: array.astype(types[key]) for key, array in found.ours.items()})
-    else:
-        (write_torch if suffix == ".pth" else write_arrays)(target, found.official())
+    with stages(3) as begin:
+        begin("reading")
+        arrays = merged(sources)
+        begin("recognising")
+        place, found = choose(arrays, source, name, entry)
+        if found.problem:
+            raise InputError(f"{source}: {found.network.title}: {found.problem}")
+        begin("writing")
+        if suffix == ".pdparams":
+            types = {key: str(tensor.dtype).removeprefix("paddle.") for key, tensor in found.layer.state_dict().items()}
+            write_weights(target, {key: array.astype(types[key]) for key, array in found.ours.items()})
+        else:
+            (write_torch if suffix == ".pth" else write_arrays)(target, found.official())
     return place, found
 
 

@@ -48,7 +48,24 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
     if not onednn.suits(x, weight, geometry):
         return F.conv2d(x, weight, bias, stride, padding, dilation)
     out = onednn.convolution(x, weight, geometry)
-    return out if bias is None else out + bias.reshape([-1, 1, 1])
+    return out if bias is None else _Biased.apply(out, bias)
+
+
+class _Biased(paddle.autograd.PyLayer):
+    """A bias [C] added to [N, C, H, W]; its gradient is summed axis by axis, which takes no longer than at once.
+
+    At once Paddle adds the N * H * W values naively: at 256 px a sum of one sign is off by 1e-5, at 512 px by 1e-4.
+    """
+
+    @staticmethod
+    def forward(ctx, x, bias):
+        ctx.wanted = not x.stop_gradient, not bias.stop_gradient
+        return x + bias.reshape([-1, 1, 1])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        of_x, of_bias = ctx.wanted
+        return gradient if of_x else None, gradient.sum(3).sum(2).sum(0) if of_bias else None
 
 
 def _pair(value):
