@@ -22,9 +22,9 @@ from engine import images, picture_files
 from engine.errors import InputError
 from engine.files import check_writable, write_text
 from engine.flags import refuse
+from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
-from engine.progress import progress
 
 STAGES = ("preprocess", "inference", "postprocess")
 

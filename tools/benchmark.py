@@ -114,8 +114,8 @@ FLAGS = {
 def main():
     """Measure, print, write."""
     args = read(__doc__, FLAGS)
+    from engine.log import progress
     from engine.measuring import rows_of_process, table, write_rows
-    from engine.progress import progress
 
     if args.only or args.peers:
         made = peers if args.peers else GROUPS[args.only]

@@ -122,14 +122,6 @@ def test_other_processes_say_warnings_only(monkeypatch, capsys):
     assert capsys.readouterr().out == "skipped: a file only this process read\n"
 
 
-def test_messages_go_to_stdout_once(capsys):
-    log.to_console()
-    log.to_console()
-    log.logger.info("a line")
-    captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("a line\n", "")
-
-
 def test_closed_log_lets_go_of_its_file(folder):
     opened(folder).close()
     assert not [handler for handler in log.logger.handlers if isinstance(handler, logging.FileHandler)]

@@ -6,7 +6,8 @@ import termios
 import time
 from pathlib import Path
 
-from engine.progress import progress, stages
+from engine import log
+from engine.log import progress, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,3 +68,11 @@ def test_a_line_of_the_log_does_not_stick_to_the_bar(tmp_path):
     shown = on_a_terminal(*words, "--pretrained", "weights/lite/sphereface_lite.pdparams")
     assert "writing the graph: " in shown
     assert shown.count("oneDNN on, batch 1") == 1 and "\rPaddle 3, oneDNN on, batch 1" in shown
+
+
+def test_messages_go_to_stdout_once(capsys):
+    log.to_console()
+    log.to_console()
+    log.logger.info("a line")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("a line\n", "")
