@@ -11,8 +11,6 @@ for this machine alone unless --host says otherwise, which needs --token. docs/s
 import hashlib
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from deploy.serving_flags import FLAGS as COMMON
 from deploy.serving_flags import limits_of, named
 from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, guarded, read
+from engine.programs import called
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_128_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
@@ -49,9 +48,7 @@ def shipped(cache):
             continue
         print(f"exporting {config} into {folder}, once", flush=True)
         words = ["-c", f"configs/{config}.yaml", f"--pretrained={weights}", f"--save_inference_dir={folder}"]
-        run = subprocess.run([sys.executable, "export_model.py", *words], cwd=ROOT, capture_output=True, text=True)
-        if run.returncode:
-            raise InputError(f"exporting {config} failed: {run.stderr.strip() or run.stdout.strip()}")
+        called("export_model.py", *words, folder=ROOT)
     return found
 
 

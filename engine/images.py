@@ -172,6 +172,17 @@ def smaller(image: np.ndarray, side: int) -> np.ndarray:
     return resize(image, [max(1, round(length * ratio)) for length in image.shape[:2]], "area")
 
 
+def side_by_side(images: Sequence[np.ndarray], height: int, kernel: str) -> np.ndarray:
+    """Pictures [H, W, C] in one row, each resized to a height in its own proportions."""
+    sizes = [(height, round(image.shape[1] * height / len(image))) for image in images]
+    return np.concatenate([resize(*pair, kernel) for pair in zip(images, sizes, strict=True)], axis=1)
+
+
+def of_width(image: np.ndarray, width: int, kernel: str) -> np.ndarray:
+    """[H, W, C] resized to a width, in its own proportions."""
+    return resize(image, (round(len(image) * width / image.shape[1]), width), kernel)
+
+
 def fitted(image: np.ndarray, size: Sequence[int], kernel: str) -> np.ndarray:
     """The centre of [H, W, C] with the aspect ratio of size = (height, width), at that size.
 

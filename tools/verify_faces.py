@@ -67,7 +67,6 @@ def main(argv=None):
         trained = protocols.trained_people(args.trained, config.data.train, fold if per_fold else None)
         protocols.refuse_leak(trained, tested, fold)
 
-    print(f"{'':22s}  TAR @ FAR 0.1 %  TAR @ FAR 1 %  AUC  accuracy %  threshold")
     for rule in face_pairs.RULES if args.protocol == "both" else (args.protocol,):
         if args.root is None:
             dataset = build_dataset(config.data.validation, config.seed, training=False)
@@ -77,8 +76,7 @@ def main(argv=None):
         for name, folds in face_pairs.folds_by_setting(sets, scored, rule).items():
             table[name] = summary(fold_figures(folds, face_pairs.RULES[rule]))
             notes += [f"{name}: {text}" for text in too_few_pairs(folds)]
-    for name, figures in table.items():
-        print(face_pairs.line(name, figures))
+    print("\n".join([face_pairs.HEADING, *(face_pairs.line(name, figures) for name, figures in table.items())]))
     for note in notes:
         print(f"few pairs: {note}", file=sys.stderr)
     if args.output:
