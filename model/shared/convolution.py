@@ -88,8 +88,7 @@ def same_conv(x, weight, second_order=False):
         weight: [Cout, Cin, k, k], k odd.
         second_order: keep to operators with a second gradient.
 
-    Source: our own choice of equal forms. With Cin >= Cout the transposed convolution with the transposed, flipped
-    weight unfolds Cout instead of Cin channels, so it moves less memory.
+    Source: our own choice of equal forms, `as_transposed` with Cin >= Cout.
     """
     out_channels, in_channels, size, _ = weight.shape
     if second_order:
@@ -97,8 +96,25 @@ def same_conv(x, weight, second_order=False):
     geometry = onednn.Geometry(padding=_pair(size // 2))
     if onednn.suits(x, weight, geometry) or size == 1 or in_channels < out_channels:
         return conv2d(x, weight, padding=size // 2)
+    return as_transposed(x, weight, padding=size // 2)
+
+
+def as_transposed(x, weight, bias=None, padding=0):
+    """Convolution of stride 1 as a transposed one with the transposed, flipped weight; no second gradient.
+
+    It unfolds Cout instead of Cin channels, so it moves less memory where there are fewer.
+
+    Args:
+        x: [N, Cin, H, W].
+        weight: [Cout, Cin, k, k].
+        bias: [Cout] or None.
+        padding: of the convolution, less than k.
+
+    Source: our own choice of equal forms.
+    """
+    size = weight.shape[2]
     flipped = _taps(weight, tuple(reversed(range(size**2))), size, size).transpose([1, 0, 2, 3])
-    return F.conv2d_transpose(x, flipped, padding=size // 2)
+    return F.conv2d_transpose(x, flipped, bias, padding=size - 1 - padding)
 
 
 def up_conv(x, weight, second_order=False):
