@@ -82,16 +82,18 @@ class Served:
         """What the worker makes of prepared pictures."""
         if not prepared:
             return []
-        remaining = left(seconds)
+        remaining, late = left(seconds), TimeoutError(f"no answer within {seconds} s")
         if remaining <= 0:
-            raise TimeoutError
+            raise late
         future: Future = Future()
         try:
             self.waiting.put_nowait((list(prepared), future))
         except queue.Full:
-            raise Busy(self.name) from None
+            raise Busy(f"{self.name}: its queue is full") from None
         try:
             return future.result(remaining)
+        except TimeoutError:
+            raise late from None
         finally:
             future.cancel()
 

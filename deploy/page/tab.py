@@ -102,14 +102,9 @@ def told(function: Callable) -> Callable:
     def call(*args: Any) -> Any:
         try:
             return function(*args)
-        except InputError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from None
-        except HTTPException as error:
-            raise gr.Error(str(error.detail), duration=None, print_exception=False) from None
-        except Busy as error:
-            raise gr.Error(f"{error}: its queue is full", duration=None, print_exception=False) from None
-        except TimeoutError:
-            raise gr.Error("no answer in time", duration=None, print_exception=False) from None
+        except (InputError, Busy, TimeoutError, HTTPException) as error:
+            said = str(getattr(error, "detail", error))
+            raise gr.Error(said, duration=None, print_exception=False) from None
 
     return call
 
