@@ -26,15 +26,14 @@ FLAGS = {
 
 def main():
     """Parse, load, export every graph of the system."""
-    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
+    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"), reads_data=False)
     from deploy.export import export
-    from engine import distributed
-    from engine.build import build_system
     from engine.log import logger, to_console
+    from engine.system import build_system, choose_device
     from engine.weights.networks import trained_networks
 
-    distributed.start(args.device)
     to_console()
+    choose_device(args.device)
     system = build_system(args.config)
     networks = trained_networks(system, args.pretrained, args.config_path)
     folder = Path(args.save_dir or args.save_inference_dir or f"inference/{args.config_path.stem}")

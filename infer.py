@@ -31,7 +31,7 @@ FLAGS = {
 def main():
     """Load the model, run every picture that can be read, write and sign the results."""
     args = read(__doc__, FLAGS)
-    from deploy import program
+    from deploy import inference
     from deploy.predictor import Predictor, keep_memory
 
     if (args.model_dir is None) == (args.model_file is None):
@@ -46,7 +46,7 @@ def main():
     }
     predictor = Predictor(args.model_file or args.model_dir, args.params_file, **options)
     encoder = lambda path: Predictor(predictor.program_file.parent / path, **options)  # noqa: E731
-    return program.run(predictor, args, encoder, args.seed, print, signs=True)
+    return inference.carry_out(predictor, args, encoder, args.seed, print, signs=True)
 
 
 if __name__ == "__main__":

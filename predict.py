@@ -40,21 +40,20 @@ def chosen(graphs, target):
 
 def main():
     """Parse, load, run, write."""
-    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"))
-    from deploy import program
+    args = cli.parse(__doc__, {}, own=FLAGS, standing=("device", "seed"), reads_data=False)
+    from deploy import inference
     from deploy.contract import DynamicGraph
-    from engine import distributed
-    from engine.build import build_system
     from engine.log import logger, to_console
+    from engine.system import build_system, choose_device
     from engine.weights.networks import trained_networks
 
-    distributed.start(args.device)
     to_console()
+    choose_device(args.device)
     system = build_system(args.config)
     graphs = system.inference(trained_networks(system, args.pretrained, args.config_path))
     graph = args.wrapped(DynamicGraph(chosen(graphs, args.to), str(args.pretrained)))
     encoder = lambda path: DynamicGraph(graphs[path.removeprefix("../")])  # noqa: E731
-    return program.run(graph, args, encoder, args.config.seed, logger.info, signs=False)
+    return inference.carry_out(graph, args, encoder, args.config.seed, logger.info, signs=False)
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ def main():
 def run(args):
     """Score, print, write; returns the exit status."""
     from data_loader.batches import EvaluationBatches
-    from engine import distributed, images
-    from engine.build import build_dataset, build_system
+    from engine import images
     from engine.log import logger, to_console
+    from engine.system import build_dataset, build_system, choose_device
     from engine.weights.networks import trained_networks
     from metric.evaluation import registry
     from metric.evaluation.baselines import FILLS
@@ -48,8 +48,8 @@ def run(args):
     from metric.evaluation.evaluate import evaluate
     from metric.evaluation.report import number_lines, save_statistics, tell, write_report
 
-    distributed.start(args.device)
     to_console()
+    choose_device(args.device)
     check_writable(args.result_dir)
     config = args.config
     dataset = build_dataset(config.data.validation, config.seed, training=False)

@@ -27,8 +27,8 @@ def assembled(config, training, profiler_options):
     """The Trainer of a configuration and its training set."""
     from data_loader.batches import EvaluationBatches, TrainingBatches
     from engine import distributed
-    from engine.build import build_dataset, build_system
     from engine.log import logger
+    from engine.system import build_dataset, build_system
     from engine.training import profile
     from engine.training.trainer import Trainer
     from metric.evaluation import registry
@@ -64,9 +64,11 @@ def main():
     )
     from engine import distributed
     from engine.log import logger, to_console
+    from engine.system import choose_device
 
-    distributed.start(args.device)
     to_console()
+    choose_device(args.device)
+    distributed.join()
     if args.flags.config is None:
         logger.info(f"no -c: {args.config.system}, {args.config_path}; for another: -c configs/NAME.yaml")
     with ExitStack() as held:

@@ -9,8 +9,8 @@ from data_loader.degrade import degrade
 from data_loader.drawn_faces.rendering import render
 from engine import config as configuration
 from engine import images
-from engine.build import build_dataset
 from engine.measuring import core_row
+from engine.system import build_dataset
 
 GPEN = Path(__file__).resolve().parents[1] / "configs" / "gpen_lite.yaml"
 

@@ -13,7 +13,7 @@ from data_loader.masks import drawn_hole
 from engine.errors import InputError
 from engine.files import write_text
 from engine.images import write_image
-from engine.progress import progress
+from engine.log import progress
 from engine.runtime import usable_cores
 
 HELD_OUT = 100000  # first identity of val/

@@ -21,7 +21,7 @@ from engine.face_alignment import alignment, moved
 from engine.face_detection import Finder, warped
 from engine.files import check_writable, write_text
 from engine.images import fitted, listing, read_fitted, read_image, write_image
-from engine.progress import progress
+from engine.log import progress
 
 MANIFEST = "manifest.jsonl"
 

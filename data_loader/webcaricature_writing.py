@@ -11,7 +11,7 @@ from data_loader.caricature_sources import DrawnSettings, DrawnSource, WebCarica
 from engine.errors import InputError
 from engine.files import write_text
 from engine.images import write_image
-from engine.progress import progress
+from engine.log import progress
 
 FOLDS, HELD_OUT = 10, 0.1  # folds of View 2; share of the people in View 1's test part
 

@@ -6,6 +6,7 @@ a system's network in its training form.
 
 import math
 import reprlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -16,6 +17,7 @@ import yaml
 from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError, model_validator
 
 from engine.errors import InputError
+from engine.picture_files import Picture
 from engine.ports import Exported, Fit, Hole, Port, Template
 from engine.settings import Settings
 from engine.yaml_files import read_yaml
@@ -167,6 +169,39 @@ def remark(graph: Graph) -> str:
         f"{Path(weights).name} is small and was trained on drawn faces only; for real photos fetch published weights, "
         "which python tools/fetch_weights.py lists"
     )
+
+
+def numbers(contract: Contract, results: dict[str, np.ndarray]) -> list[float]:
+    """A short signature of one sample's results: means of a picture's channels, every number of vectors and points.
+
+    Args:
+        results: of a Session, output name -> array.
+
+    Returns:
+        list of float, 6 decimals.
+    """
+    found: list[float] = []
+    for port in contract.outputs:
+        array = results[port.name]
+        found += list(array.mean(axis=(0, 1), dtype=np.float64) if port.kind in ("image", "mask") else array.ravel())
+    return [round(float(value), 6) for value in found]
+
+
+def say_stretched(contract: Contract, name: str, picture: Picture) -> None:
+    """Name on stderr a picture that is squeezed into another aspect ratio, and the way out if there is one."""
+    height, width = picture.samples.shape[:2]
+    rows, columns = contract.picture.shape[2:]
+    if (
+        contract.preprocessing.fit != "stretch"
+        or min(rows, columns) < 1
+        or abs(height * columns - width * rows) < width
+    ):
+        return
+    kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
+    hint = ""
+    if kinds == ["image", "image"]:
+        hint = "; to restore the faces of a whole photo, pip install -r requirements-photos.txt or leave out --aligned"
+    print(f"{name}: {width} x {height} is stretched to {columns} x {rows}{hint}", file=sys.stderr)
 
 
 def read_contract(program_file: str | Path) -> Contract:

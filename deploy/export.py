@@ -17,9 +17,8 @@ import paddle
 from deploy.contract import Contract, DynamicGraph, contract_of, written_contract
 from deploy.predictor import Predictor
 from engine.errors import InputError
-from engine.log import logger
+from engine.log import logger, stages
 from engine.ports import Exported, Port
-from engine.progress import stages
 
 TOLERANCE = 1e-4  # largest difference between training form and exported graph; images are in [0, 1]
 BATCH_SIZES = (1, 3)

@@ -1,25 +1,118 @@
-"""Picture files through a graph: find them, read them, run them in batches, name and write the results."""
+"""From a graph and a command line to results on disk: what predict.py and infer.py have in common.
 
+Picture files are found, read, run in batches, named and written.
+"""
+
+import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from deploy.contract import Contract, Graph
+from deploy import flags
+from deploy.contract import Contract, Graph, numbers, remark, say_stretched
 from deploy.files import Files
-from deploy.samples import Sample
+from deploy.samples import Sample, gathered
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
-from engine.files import check_writable
+from engine.files import check_writable, write_text
+from engine.flags import refuse
+from engine.log import progress
 from engine.masks import read_hole
 from engine.picture_files import Picture
-from engine.progress import progress
 
 STAGES = ("preprocess", "inference", "postprocess")
+
+
+def carry_out(
+    graph: Graph, args: Any, open_graph: Callable[[str], Graph], seed: int, tell: Callable[[str], None], signs: bool
+) -> int:
+    """Do with a graph what the flags say: a film, a comparison, whole photos or pictures.
+
+    Args:
+        graph: what runs; one with `remarks(names)` has lines to say of the pictures.
+        args: the command line, with deploy.flags.PHOTOS and PICTURES.
+        open_graph, seed: see deploy.samples.gathered.
+        tell: gets the closing lines.
+        signs: print numbers of results that are pictures too.
+
+    Returns:
+        The exit status.
+    """
+    if args.compare or args.video:
+        from deploy import comparing, video
+
+        return (comparing if args.compare else video).run(graph, args)
+    stacks, is_timed = getattr(args, "stacks", None), getattr(args, "benchmark", False)
+    samples, styles, left_out = gathered(graph.contract, args, open_graph, seed)
+    if stacks and args.ext != "png":
+        raise InputError(f"--ext {args.ext}: stacks are written as PNG; leave it out")
+    pairs = "--stacks, --degrade" if stacks or hasattr(graph, "remarks") else "--benchmark" if is_timed else ""
+    if args.aligned is False and pairs:
+        raise InputError(f"{pairs}: not for whole photos; leave {'it' if is_timed else 'them'} out")
+    if is_road(graph.contract, args) and not pairs:
+        from deploy import photo_files
+
+        told = photo_files.run(graph, samples, args, signs)
+    else:
+        refuse_flags(args)
+        told = _pictures(graph, samples, args, stacks, is_timed, signs, tell)
+    for line in (styles, f"{told}{left_out}; results in {args.output_dir}", remark(graph)):
+        if line:
+            tell(line)
+    return 0
+
+
+def _pictures(graph, samples, args, stacks, is_timed, signs, tell):
+    """Run pictures as they are; how many there were, for the closing line."""
+    if stacks:
+        from deploy.results import WRITERS
+
+        writer: Files = WRITERS[stacks](graph.contract, samples, args.output_dir)
+    else:
+        writer = Files(graph.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
+    if is_timed:
+        warm_up(graph, args.batch_size)
+    watch, names = Stopwatch(), []
+    signs = signs or not graph.contract.of_kind("image", "mask", "points", outputs=True)
+    for name, found in run(graph, samples, args.batch_size, args.output_dir, watch, args.blend, writer):
+        names.append(name)
+        if signs:
+            print(f"{name}\t{json.dumps(found)}")
+    for line in graph.remarks(names) if hasattr(graph, "remarks") else ():
+        tell(line)
+    if is_timed:
+        from deploy.timing import report
+
+        lines = "\n".join(report(watch, graph, args.batch_size, len(names)))
+        print(lines)
+        if args.save_log_path:
+            write_text(args.save_log_path, f"{lines}\n")
+    return f"{len(names)} pictures, {len(samples) - len(names)} skipped"
+
+
+def is_road(contract: Contract, args: Any) -> bool:
+    """Whether pictures take the road of photos: for models that restore or that look at one aligned face, unless
+    --aligned says otherwise; for models that fill holes, with --mask auto.
+
+    Raises:
+        InputError: --aligned=False for another model.
+    """
+    is_for_faces = contract.restores or contract.template == "sphereface"
+    takes_photos = args.mask == "auto" if contract.hole else is_for_faces
+    if args.aligned is False and not takes_photos:
+        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
+    return takes_photos and (args.aligned is not True or args.mask == "auto")
+
+
+def refuse_flags(args: Any) -> None:
+    """InputError for the first flag of this road that was given, where pictures take another one."""
+    refuse(args, {name: flag for name, flag in flags.PHOTOS.items() if name != "aligned"}, flags.WHY)
 
 
 def read(contract: Contract, sample: Sample, picture: Picture | None = None) -> dict[str, np.ndarray]:
@@ -96,23 +189,6 @@ def run(
     writer.finish()
 
 
-def say_stretched(contract: Contract, name: str, picture: Picture) -> None:
-    """Name on stderr a picture that is squeezed into another aspect ratio, and the way out if there is one."""
-    height, width = picture.samples.shape[:2]
-    rows, columns = contract.picture.shape[2:]
-    if (
-        contract.preprocessing.fit != "stretch"
-        or min(rows, columns) < 1
-        or abs(height * columns - width * rows) < width
-    ):
-        return
-    kinds = [port.kind for port in (*contract.inputs, *contract.outputs)]
-    hint = ""
-    if kinds == ["image", "image"]:
-        hint = "; to restore the faces of a whole photo, pip install -r requirements-photos.txt or leave out --aligned"
-    print(f"{name}: {width} x {height} is stretched to {columns} x {rows}{hint}", file=sys.stderr)
-
-
 def _readable(contract, samples, alone):
     """(sample, its picture, its values) of the samples that can be read; one that is `alone` has to be."""
     for sample in samples:
@@ -147,22 +223,6 @@ class Stopwatch:
         """Mean of one stage's entries; 0 without any."""
         entries = self.seconds[name]
         return 1000 * sum(entries) / len(entries) if entries else 0.0
-
-
-def numbers(contract: Contract, results: dict[str, np.ndarray]) -> list[float]:
-    """A short signature of one sample's results: means of a picture's channels, every number of vectors and points.
-
-    Args:
-        results: of a Session, output name -> array.
-
-    Returns:
-        list of float, 6 decimals.
-    """
-    found: list[float] = []
-    for port in contract.outputs:
-        array = results[port.name]
-        found += list(array.mean(axis=(0, 1), dtype=np.float64) if port.kind in ("image", "mask") else array.ravel())
-    return [round(float(value), 6) for value in found]
 
 
 def warm_up(graph: Graph, batch_size: int) -> None:

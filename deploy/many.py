@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy import inference, program
-from deploy.contract import Contract, read_contract
+from deploy import inference
+from deploy.contract import Contract, numbers, read_contract
 from deploy.files import Files
 from deploy.photo_files import Photos
 from deploy.predictor import Predictor, keep_memory, model_files
@@ -65,10 +65,10 @@ class Worker:
         self.samples = {sample.name: sample for sample in samples}
         self.contract, self.blend = predictor.contract, args.blend
         self.session, self.photos = Session(predictor, 1), None
-        if program.is_road(predictor.contract, args):
+        if inference.is_road(predictor.contract, args):
             self.photos = Photos(predictor, samples, args)
         else:
-            program.refuse_flags(args)
+            inference.refuse_flags(args)
             self.writer = Files(predictor.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
 
     def ready(self) -> bool:
@@ -90,7 +90,7 @@ class Worker:
         prepared = [self.session.prepared(values, sample.seed, name)]
         (result,) = self.session.results(prepared, self.session.run(prepared), self.blend)
         self.writer.write(name, picture, prepared[0].given, result)
-        return {"faces": None, "numbers": inference.numbers(self.contract, result)}
+        return {"faces": None, "numbers": numbers(self.contract, result)}
 
 
 class Manifest:

@@ -22,7 +22,7 @@ from deploy.export import seeded_inputs
 from deploy.predictor import Predictor, operators
 from engine.errors import InputError
 from engine.files import write_text
-from engine.progress import stages
+from engine.log import stages
 
 TOLERANCE = 1e-4  # largest difference to Paddle Inference; images are in [0, 1]
 BATCH_SIZES = (1, 3)

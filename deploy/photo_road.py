@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from deploy import faces, photo
+from deploy.contract import numbers, say_stretched
 from deploy.faces import Face, Finder
-from deploy.inference import numbers, say_stretched
 from deploy.samples import Sample
 from deploy.session import Prepared, Session
 from engine import images

@@ -28,7 +28,7 @@ from deploy.session import Session, stacked
 from engine import images
 from engine.errors import InputError
 from engine.files import write_text
-from engine.progress import progress, stages
+from engine.log import progress, stages
 
 NAME = "inference.onnx"
 REPORT = "quantised.json"

@@ -19,7 +19,7 @@ from deploy.tracking import Tracker
 from engine import images
 from engine.errors import InputError
 from engine.files import check_writable, replacing
-from engine.progress import progress
+from engine.log import progress
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".m4v"}  # written as they came; every other as .mkv
 BT709, LARGE = 1, 720  # colour space of a film that does not name one, from this height on

@@ -144,6 +144,7 @@ def parse(
     argv: Sequence[str] | None = None,
     standing: Sequence[str] = (),
     own: Mapping[str, Flag] | None = None,
+    reads_data: bool = True,
 ) -> Arguments:
     """Read the command line, then the YAML with its overrides.
 
@@ -153,6 +154,7 @@ def parse(
         argv: words, sys.argv[1:] by default.
         standing: names out of STANDING that this program takes.
         own: name -> Flag for the rest.
+        reads_data: as of engine.config.load; False for a program that makes no data set.
 
     Returns:
         Arguments. With --dry-run the resolved configuration is printed and the process ends with status 0.
@@ -176,7 +178,7 @@ def parse(
     dialect.place(parser, namespace, words, system)
     dialect.translate(namespace)
     settings = _declared_overrides(namespace, declared, implied) + _standing_overrides(namespace, table, flags)
-    config = configuration.load(path, settings, content)
+    config = configuration.load(path, settings, content, reads_data)
     for name, flag in dialect.flags.items():
         if flag.settings and getattr(namespace, name) is not None:
             config = configuration.replaced(config, flag.settings(getattr(namespace, name)))

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
 from engine.errors import ConfigError, did_you_mean
-from engine.run_config import RunConfig
+from engine.run_config import RunConfig, Unread
 from engine.yaml_files import read_yaml
 
 SYSTEMS = ("system.",)  # where systems are looked for
@@ -99,7 +99,10 @@ def system_of(path: str | Path, content: Mapping[str, Any]) -> tuple[str, type[B
 
 
 def load(
-    path: str | Path, overrides: Iterable[tuple[str, Any, str]] = (), content: dict[str, Any] | None = None
+    path: str | Path,
+    overrides: Iterable[tuple[str, Any, str]] = (),
+    content: dict[str, Any] | None = None,
+    reads_data: bool = True,
 ) -> RunConfig:
     """Read and check a YAML file.
 
@@ -107,6 +110,7 @@ def load(
         path: the file.
         overrides: (dotted key, value, label) in order; the last one wins. The label names the flag in errors.
         content: of the file, where it was read already; the overrides are put into it.
+        reads_data: type and check the sections of data sets too; without, their classes are not imported.
 
     Returns:
         RunConfig, frozen. ConfigError in one line for anything wrong.
@@ -115,7 +119,7 @@ def load(
     for key, value, label in overrides:
         set_value(content, key, value, label)
     labels = {key: label for key, _, label in overrides}
-    return _typed(content, str(path), labels)
+    return _typed(content, str(path), labels, reads_data)
 
 
 def replaced(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
@@ -123,10 +127,15 @@ def replaced(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
     content = as_dict(config)
     for key, value in values.items():
         set_value(content, key, value, key)
-    return _typed(content, config.system, {})
+    return _typed(content, config.system, {}, not isinstance(config.data.train, Unread))
 
 
-def _typed(content, source, labels):
+def with_data(config: RunConfig, path: str | Path) -> RunConfig:
+    """The configuration of a file with the sections of its data sets read; ConfigError as of `load`."""
+    return _typed(as_dict(config), str(path), {}, reads_data=True)
+
+
+def _typed(content, source, labels, reads_data):
     """Validate the system's and the datasets' own sections with their classes' Config, then the whole."""
     content = dict(content)
     if "system" in content:
@@ -138,7 +147,8 @@ def _typed(content, source, labels):
         content["data"] = data = dict(data)
         for split in ("train", "validation"):
             if isinstance(data.get(split), dict):
-                data[split] = _dataset_settings(data[split], source, f"data.{split}", labels)
+                read = _dataset_settings if reads_data else functools.partial(validate, Unread)
+                data[split] = read(data[split], source, f"data.{split}", labels)
     return validate(RunConfig, content, source, "", labels)
 
 
@@ -216,9 +226,10 @@ def completed(content: Mapping[str, Any], config: BaseModel) -> dict[str, Any]:
     return full
 
 
-def digest(config: BaseModel) -> str:
-    """Short hash of the resolved configuration."""
-    return hashlib.sha256(json.dumps(as_dict(config), sort_keys=True).encode()).hexdigest()[:12]
+def digest(config: RunConfig) -> str:
+    """Short hash of what decides the networks: the system and its recipe."""
+    decides = {"system": config.system, "recipe": as_dict(config.recipe)}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def to_yaml(config: BaseModel) -> str:

@@ -5,6 +5,7 @@ with the joint batch computes.
 """
 
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from paddle import Tensor, nn
 
 from engine import peers
 from engine.errors import InputError
+from engine.log import logger
 
 MESSAGE = 16384  # bytes a rank says of itself in `agreed`
 
@@ -37,25 +39,10 @@ def is_main() -> bool:
     return rank() == 0
 
 
-def start(device: str = "auto") -> None:
-    """Choose the device and join the other processes, if there are any.
-
-    Args:
-        device: "cpu", "gpu" or "auto" (a GPU where Paddle was built for one and finds one).
-
-    Raises:
-        InputError: "gpu" was asked for and there is none.
-    """
-    has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
-    if device == "gpu" and not has_gpu:
-        build = "finds none" if paddle.device.is_compiled_with_cuda() else "is a CPU build"
-        raise InputError(f"--device gpu: no GPU, the installed Paddle {build}; expected a GPU or --device cpu")
-    if device == "cpu" or not has_gpu:
-        paddle.set_device("cpu")
-    elif world_size() == 1:
-        paddle.set_device("gpu")
-    else:
-        paddle.set_device(f"gpu:{int(os.environ.get('FLAGS_selected_gpus', '0').split(',')[0])}")  # noqa: SIM112  Paddle's
+def join() -> None:
+    """Join the other processes, if there are any, on the chosen device; all but the main one say warnings only."""
+    if not is_main():
+        logger.setLevel(logging.WARNING)
     if "PADDLE_TRAINER_ID" in os.environ:
         peers.end_with_launcher()
     if world_size() > 1:

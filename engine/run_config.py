@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, model_validator
 
 from engine.settings import Settings
 
@@ -47,6 +47,12 @@ class EMAConfig(Settings):
     """Moving average of the networks a system lists in `averaged`: average = decay * average + (1 - decay) * new."""
 
     decay: float = Field(ge=0, lt=1)
+
+
+class Unread(Settings):
+    """A data section as a program leaves it that makes no data set; `engine.config.with_data` reads it after all."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class DataConfig(Settings):

@@ -1,20 +1,24 @@
-"""What a paper has to provide: its networks, its losses, its update rule, and how it is exported."""
+"""What a paper has to provide: networks, losses, update rule, what is exported; and how one is built for a run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
 import paddle
 from paddle import Tensor, nn
 
+from engine import config as configuration
+from engine.errors import InputError
 from engine.ports import BLENDS, Blend, Exported, Fit, Hole, Port, Template
 from engine.run_config import RunConfig
 from engine.settings import Settings
 
 __all__ = [  # what a system needs, in one place
     "BLENDS", "Batch", "Blend", "Dataset", "Exported", "Fit", "Hole", "Networks", "Port", "System", "Template",
-    "Tensors", "Update", "evaluating", "frozen", "prefixed", "total",
+    "Tensors", "Update", "build_dataset", "build_system", "choose_device", "evaluating", "frozen", "prefixed",
+    "prepare_training", "total",
 ]  # fmt: skip
 Batch = Mapping[str, Any]  # images and masks as tensors, names as lists
 Networks = Mapping[str, nn.Layer]
@@ -58,7 +62,7 @@ class System:
         shown: columns of a preview, left to right; none: no preview.
         needed: names of networks that a weights file must hold for every use but training.
         costly: those of `measures` that a validation computes only where `train.measures` names them.
-        begun: where names and random draws stood when the networks were built; engine.build notes it.
+        begun: where names and random draws stood when the networks were built; `build_system` notes it.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
@@ -136,6 +140,46 @@ class System:
     def inference(self, networks: Networks) -> dict[str, Exported]:
         """What is exported: dict of graph name -> Exported."""
         raise NotImplementedError(f"{type(self).__name__} defines no inference")
+
+
+def choose_device(device: str) -> None:
+    """Compute on "cpu", "gpu", or with "auto" on a GPU where there is one; of several on the one the launcher gave.
+
+    Raises:
+        InputError: "gpu" was asked for and there is none.
+    """
+    has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    if device == "gpu" and not has_gpu:
+        build = "finds none" if paddle.device.is_compiled_with_cuda() else "is a CPU build"
+        raise InputError(f"--device gpu: no GPU, the installed Paddle {build}; expected a GPU or --device cpu")
+    paddle.set_device("gpu" if has_gpu and device != "cpu" else "cpu")
+
+
+def build_system(config: RunConfig) -> System:
+    """The system a RunConfig names, its weights drawn from the run's seed and its parameter names repeatable."""
+    paddle.seed(config.seed)
+    np.random.seed(config.seed % 2**32)
+    kind = configuration.import_class(config.system, ("system.",), "system")
+    with paddle.utils.unique_name.guard():
+        system = kind(config.recipe)
+        names, _ = paddle.utils.unique_name.switch()  # what has named its parameters so far
+    system.begun = names, paddle.get_rng_state(), np.random.get_state()
+    return system
+
+
+def prepare_training(system: System) -> None:
+    """Let a system build what training alone needs; names and random draws go on where those of its networks ended."""
+    names, drawn, numpy_drawn = system.begun
+    if drawn is not None:
+        paddle.set_rng_state(drawn)
+        np.random.set_state(numpy_drawn)
+    with paddle.utils.unique_name.guard(names):
+        system.prepare_training()
+
+
+def build_dataset(section: Any, seed: int, training: bool) -> Dataset:
+    """The dataset a `data.train` or `data.validation` section names."""
+    return configuration.import_class(section.dataset, ("data_loader.",), "dataset")(section, seed, training)
 
 
 @contextmanager

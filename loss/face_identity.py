@@ -10,6 +10,7 @@ import paddle
 import paddle.nn.functional as F
 
 from model.shared.constant import as_constant
+from model.shared.normalization import mean_of_all
 from model.sphereface.network import network_input
 
 
@@ -45,7 +46,7 @@ def cosine(made, source):
 def feature_distance(made, source):
     """Mean squared distance of instance-normalised maps [N, C, H, W]. Source: a3f7be8 trainer.py."""
     distance = F.instance_norm(made, eps=1e-5) - F.instance_norm(source, eps=1e-5)
-    return (distance * distance).mean()
+    return mean_of_all(distance * distance)
 
 
 def distillation(made_logits, source_logits, temperature):

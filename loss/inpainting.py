@@ -12,18 +12,19 @@ import paddle.nn.functional as F
 from loss.perceptual import gram_matrix
 from model.backbones.vgg import VGG
 from model.shared.constant import as_constant
+from model.shared.normalization import mean_of_all
 
 LAYERS = ("pool1", "pool2", "pool3")
 
 
 def hole_loss(output, image, mask):
     """mean |M (output - image)|, over all values. Source: Liu et al. 2018, L_hole."""
-    return (mask * (output - image)).abs().mean()
+    return mean_of_all((mask * (output - image)).abs())
 
 
 def valid_loss(output, image, mask):
     """mean |(1 - M) (output - image)|, over all values. Source: Liu et al. 2018, L_valid."""
-    return ((1 - mask) * (output - image)).abs().mean()
+    return mean_of_all(((1 - mask) * (output - image)).abs())
 
 
 def total_variation(image):
@@ -32,7 +33,7 @@ def total_variation(image):
     Source: loss.py, total_variation_loss.
     """
     across, down = neighbour_distances(image)
-    return across.mean() + down.mean()
+    return mean_of_all(across) + mean_of_all(down)
 
 
 def hole_total_variation(image, mask):
@@ -85,11 +86,11 @@ class VGGLoss:
             target_gram = gram_matrix(target)
             for feature in (found[layer][:count], found[layer][count:]):
                 feature = at_least_float32(feature)
-                perceptual = perceptual + (feature - target).abs().mean()
-                style = style + (gram_matrix(feature) - target_gram).abs().mean()
+                perceptual = perceptual + mean_of_all((feature - target).abs())
+                style = style + mean_of_all((gram_matrix(feature) - target_gram).abs())
         return {"perceptual": perceptual, "style": style}
 
 
 def hole_error(output, image, mask):
     """Squared error inside the hole, mean over all pixels. Source: losses.py, completion_network_loss."""
-    return F.mse_loss(output * mask, image * mask)
+    return mean_of_all(((output - image) * mask).square())

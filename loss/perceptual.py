@@ -3,7 +3,7 @@
 from engine.images import from_signed
 from model.backbones.vgg import VGG, imagenet_normalised
 from model.shared.constant import as_constant
-from model.shared.normalization import sample_mean
+from model.shared.normalization import mean_of_all, sample_mean
 
 
 def gram_matrix(features):
@@ -57,6 +57,7 @@ class PerceptualLoss:
     def __call__(self, output, image):
         """(feature distance, Gram distance), both unweighted scalars; `image` is the target and gets no gradient."""
         ours, theirs = self.features(output), self.features(image.detach())
-        perceptual = sum(w * (ours[n] - theirs[n]).abs().mean() for n, w in self.LAYERS.items())
-        style = sum(w * (gram_matrix(ours[n]) - gram_matrix(theirs[n])).abs().mean() for n, w in self.LAYERS.items())
+        perceptual = sum(w * mean_of_all((ours[n] - theirs[n]).abs()) for n, w in self.LAYERS.items())
+        grams = {name: (gram_matrix(ours[name]), gram_matrix(theirs[name])) for name in self.LAYERS}
+        style = sum(w * mean_of_all((grams[n][0] - grams[n][1]).abs()) for n, w in self.LAYERS.items())
         return perceptual, style

@@ -2,10 +2,12 @@
 
 import paddle.nn.functional as F
 
+from model.shared.normalization import mean_of_all
+
 
 def l1(output, image):
     """mean |output - image|. Source: the definition."""
-    return (output - image).abs().mean()
+    return mean_of_all((output - image).abs())
 
 
 def smooth_l1(output, image, beta=1.0):
@@ -17,7 +19,7 @@ def smooth_l1(output, image, beta=1.0):
 
     Source: Yang et al. 2021 (GPEN), L_C; yangxy/GPEN train_simple.py, torch.nn.SmoothL1Loss.
     """
-    return F.smooth_l1_loss(output, image, reduction="mean", delta=beta) / beta
+    return mean_of_all(F.smooth_l1_loss(output, image, reduction="none", delta=beta)) / beta
 
 
 def image_pyramid(image, smallest=8):

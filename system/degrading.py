@@ -13,9 +13,10 @@ class Degrading:
 
     def __init__(self, graph, config, config_path):
         """Args: the graph, the run's configuration, its file. InputError where its data are not degraded."""
+        from engine.config import with_data
         from engine.system import Port
 
-        self.ranges = getattr(config.data.validation, "degradation", None)
+        self.ranges = getattr(with_data(config, config_path).data.validation, "degradation", None)
         if self.ranges is None:
             raise InputError(f"--degrade: {config_path} has no degradation in data.validation")
         self.graph, self.seed, self.scores = graph, config.seed, []

@@ -7,9 +7,8 @@ import numpy as np
 import paddle
 
 from engine import images
-from engine.build import build_system
 from engine.config import replaced
-from engine.system import System
+from engine.system import System, build_system
 from engine.weights.networks import trained_networks
 from model.landmark.network import MeanFill
 from model.landmark_predictor.network import predict

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"engine"} | {
     f"engine.{name}"
-    for name in "errors settings runtime files data_files images progress".split()
+    for name in "errors settings runtime files data_files images log".split()
     + "picture_files sixteen_bits colour_profiles masks".split()
 }
 OWN = {"engine", "model", "data_loader", "loss", "metric", "system", "deploy", "tools", "test_tipc", "tests"}
@@ -213,7 +213,7 @@ def test_command_lines_are_read_without_paddle(program):
 def test_training_one_paper_loads_no_other():
     """`import train` and building GPEN load no module of another paper, nor of networks inside metrics."""
     code = (
-        "import sys, train; from engine import config; from engine.build import build_system; "
+        "import sys, train; from engine import config; from engine.system import build_system; "
         "build_system(config.load('configs/gpen_lite.yaml')); print(*sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

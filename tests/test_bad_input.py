@@ -14,8 +14,8 @@ import paddle
 import pytest
 
 from engine import cli
-from engine.log import RunLog
 from engine.training import checkpoint
+from engine.training.run_log import RunLog
 from engine.weights.files import read_weights, write_weights
 from tests.script_calls import LITE, ROOT, call, command, draw_faces, process
 

@@ -12,7 +12,7 @@ from deploy.export import export, seeded_inputs
 from deploy.predictor import Predictor
 from engine import config as configuration
 from engine import onednn, yaml_files
-from engine.build import build_dataset, build_system, prepare_training
+from engine.system import build_dataset, build_system, prepare_training
 from engine.training import checkpoint
 from engine.training.trainer import Trainer
 

@@ -8,9 +8,9 @@ import pytest
 
 from engine import config as configuration
 from engine import yaml_files
-from engine.build import build_system
 from engine.errors import InputError
 from engine.images import face_box, write_image
+from engine.system import build_system
 from engine.training.trainer import Trainer
 from engine.weights.files import write_weights
 from tests.script_calls import ROOT, call, draw_faces

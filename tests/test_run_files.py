@@ -12,9 +12,9 @@ import pytest
 
 from engine import config as configuration
 from engine.errors import InputError
-from engine.log import RunLog
 from engine.run_config import BestConfig
 from engine.training.resume import saved_run
+from engine.training.run_log import RunLog
 from engine.training.validation import best_so_far
 from engine.yaml_files import read_yaml
 from tests.mutants import bounded_memory

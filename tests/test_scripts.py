@@ -18,8 +18,8 @@ from PIL import Image
 
 from data_loader.drawn_faces.rendering import render
 from engine import config
-from engine.build import build_system, prepare_training
 from engine.images import read_image, resize, to_uint8, write_image
+from engine.system import build_system, prepare_training
 from engine.training import checkpoint
 from engine.weights.files import read_weights
 from metric.psnr_ssim import psnr

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from engine import config
-from engine.build import build_system
 from engine.images import write_image
+from engine.system import build_system
 from engine.weights.networks import load_networks
 from engine.weights.official_keys import to_official
 from tests.script_calls import ROOT, call, draw_faces, told

@@ -38,16 +38,15 @@ def main():
     """Check, train, score, compare."""
     args = read(__doc__, FLAGS, places=PLACES, standing=("device",))
     from data_loader.batches import EvaluationBatches
-    from engine import distributed
-    from engine.build import build_dataset
     from engine.log import logger, to_console
+    from engine.system import build_dataset, choose_device
     from engine.training.campaign import Trainings
     from engine.training.trainer import git_commit
     from metric.evaluation.ablation import Campaign
     from metric.evaluation.ablation_experiment import base_config, read_experiment
 
-    distributed.start(args.device)
     to_console()
+    choose_device(args.device)
     signal.signal(signal.SIGTERM, _ended)
     experiment = read_experiment(args.experiment, [(key, value) for key, value, _ in overrides(args.overrides)])
     folder = args.output or Path("runs/ablation") / args.experiment.stem

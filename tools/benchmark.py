@@ -29,7 +29,7 @@ PEERS = {"gpen_256": [], "partialconv_256": [], "landmark": [("recipe.landmark",
 
 def system_of(name, overrides=()):
     """The system of a configuration, in evaluation mode."""
-    from engine.build import build_system
+    from engine.system import build_system
 
     system = build_system(configuration.load(CONFIGS / f"{name}.yaml", overrides))
     for network in system.networks.values():
@@ -114,8 +114,8 @@ FLAGS = {
 def main():
     """Measure, print, write."""
     args = read(__doc__, FLAGS)
+    from engine.log import progress
     from engine.measuring import rows_of_process, table, write_rows
-    from engine.progress import progress
 
     if args.only or args.peers:
         made = peers if args.peers else GROUPS[args.only]

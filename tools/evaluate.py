@@ -36,16 +36,16 @@ FLAGS = {
 def main():
     """Match, score, print, write."""
     args = read(__doc__, FLAGS, places=PLACES, standing=("device", "max_pixels"))
-    from engine import distributed
     from engine.images import left_out
     from engine.log import logger, to_console
+    from engine.system import choose_device
     from metric.evaluation import registry
     from metric.evaluation.evaluate import evaluate
     from metric.evaluation.folders import FolderBatches, Restored, check_names, files_by_name, list_unmatched
     from metric.evaluation.report import save_statistics, tell, write_report
 
-    distributed.start(args.device)
     to_console()
+    choose_device(args.device)
     check_writable(args.result_dir)
     files = {"restored": files_by_name(args.restored, args.suffix or ""), "image": files_by_name(args.reference)}
     if args.masks:

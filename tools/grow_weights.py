@@ -26,7 +26,7 @@ def arrays(network):
 def main(argv=None):
     """Read the command line and both networks, grow, write."""
     args = parse(__doc__, {}, argv, standing=("pretrained",), own=OWN)
-    from engine.build import build_system
+    from engine.system import build_system
     from engine.training.checkpoint import write_networks
     from engine.weights.networks import load_networks
     from model.gfpgan.growing import grown

@@ -28,8 +28,8 @@ def main(argv=None):
     """Read the command line, build the network, print."""
     arguments = parse(__doc__, {}, argv, standing=("seed",), own=OWN)
     from deploy.hole_closure import closure_table, followed
-    from engine.build import build_system
     from engine.masks import read_hole
+    from engine.system import build_system
     from model.partialconv.network import encoder_kernels
 
     kernels = encoder_kernels(next(iter(build_system(arguments.config).networks.values())))

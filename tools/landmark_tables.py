@@ -46,7 +46,7 @@ OWN = {
 def judges(args, notes):
     """Scorers of what a detector, the landmark predictor and a recogniser see, those that are here."""
     from data_loader import galleries
-    from engine.build import build_system
+    from engine.system import build_system
     from metric.evaluation import face_judges, face_table
     from system.landmark_rows import Landmarks
 
@@ -67,13 +67,12 @@ def main(argv=None):
     args = parse(__doc__, {"data_dir": "data.validation.root"}, argv, ("device", "batch_size", "seed"), OWN)
     from data_loader.batches import EvaluationBatches
     from deploy.filling import pasted
-    from engine import distributed
-    from engine.build import build_dataset
+    from engine.system import build_dataset, choose_device
     from metric.evaluation import face_table, registry
     from metric.evaluation.evaluate import evaluate
     from system.landmark_rows import ROWS, completed_faces
 
-    distributed.start(args.device)
+    choose_device(args.device)
     config, notes = args.config, []
     if config.system != "system.landmark.LandmarkInpainting":
         raise InputError(f"{args.config_path}: is of {config.system}; expected system.landmark.LandmarkInpainting")

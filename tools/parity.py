@@ -38,7 +38,7 @@ FLAGS = {"case": Flag("only cases and runs whose name matches, e.g. 'gpen_*'", d
 def main(argv=None):
     """Run the comparison and return the exit status."""
     args = read(__doc__, FLAGS, argv, PLACES)
-    from engine.progress import progress
+    from engine.log import progress
     from tests.parity import case_lines, functions_of, read_meta
     from tests.parity.runs import run_lines
 

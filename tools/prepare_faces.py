@@ -37,7 +37,7 @@ def main(argv=None):
     args = read(__doc__, FLAGS, argv, PLACES)
     from data_loader.preparing import prepare
     from engine.images import listing
-    from engine.progress import progress
+    from engine.log import progress
 
     if Path(args.out).resolve().is_relative_to(Path(args.photos).resolve()):
         raise InputError(f"{args.out}: lies in {args.photos}, which is read; expected another folder")

@@ -43,8 +43,8 @@ def preview(dataset, count):
 def main(argv=None):
     """Read the command line, write the picture, print its name."""
     arguments = parse(__doc__, {}, argv, standing=("seed",), own=OWN)
-    from engine.build import build_dataset
     from engine.images import write_image
+    from engine.system import build_dataset
 
     section = getattr(arguments.config.data, arguments.split)
     dataset = build_dataset(section, arguments.config.seed, training=arguments.split == "train")

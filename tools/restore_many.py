@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import engine  # noqa: F401  thread environment before Paddle
 from deploy import flags, ray_serve
 from engine.flags import Flag, at_least, guarded, read
-from engine.progress import progress
+from engine.log import progress
 from engine.runtime import usable_cores
 
 LEFT_OUT = ("video", "batch_size", "save_faces", "draw_boxes", "max_pixels")

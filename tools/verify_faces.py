@@ -46,7 +46,7 @@ def main(argv=None):
 
     from data_loader import webcaricature_protocol as protocols
     from data_loader.batches import EvaluationBatches
-    from engine.build import build_dataset, build_system
+    from engine.system import build_dataset, build_system
     from engine.weights.networks import trained_networks
     from metric.evaluation import face_pairs
     from metric.evaluation.evaluate import evaluate

@@ -31,7 +31,7 @@ def write_masks(masks, count, seed, training, folder):
     import numpy as np
 
     from engine.images import write_image
-    from engine.progress import progress
+    from engine.log import progress
 
     lines = ["name,hole,border"]
     for index in progress(range(count), count, "mask"):

@@ -9,9 +9,8 @@ import paddle
 
 from engine import config as configuration
 from engine import onednn
-from engine.build import build_system, prepare_training
 from engine.measuring import Limit, Row, Timing, measure, weighted
-from engine.system import System
+from engine.system import System, build_system, prepare_training
 from engine.training.updater import Updater
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from engine import config as configuration
 from engine import distributed
-from engine.build import build_dataset
 from engine.cli import Arguments
 from engine.errors import ConfigError
 from engine.files import check_writable, write_text
 from engine.log import logger
 from engine.run_config import RunConfig
+from engine.system import build_dataset
 from engine.training.owner import owned
 from engine.training.resume import binding, resume_folder, resume_point, saved_run
 

@@ -14,14 +14,14 @@ import paddle
 
 from engine import config as configuration
 from engine import distributed
-from engine.build import prepare_training
 from engine.errors import ConfigError, InputError, WorkerDied
-from engine.log import RunLog, logger
+from engine.log import logger
 from engine.run_config import RunConfig
-from engine.system import evaluating
+from engine.system import evaluating, prepare_training
 from engine.training import checkpoint, resume, static_graphs
 from engine.training.ema import EMA
 from engine.training.run_folder import git_commit
+from engine.training.run_log import RunLog
 from engine.training.stopping import Stopped, Stops
 from engine.training.updater import Updater
 from engine.training.validation import best_so_far, keep_best, preview_grid

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import InputError
-from engine.progress import stages
+from engine.log import stages
 from engine.weights.files import is_averaged, read_weights, shown, write_arrays, write_torch, write_weights
 from engine.weights.manifest import published_as, sha256
 from engine.weights.recognise import Match, held, networks_in

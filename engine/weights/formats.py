@@ -1,6 +1,6 @@
 """The file formats weights come in: Paddle's pickle, torch's zip and its older stream, safetensors.
 
-Each reader takes an open file and gives {key: array}, of a pickle as `engine.weights.tree` finds them. Arrays are
+Each reader takes an open file and gives {key: array}, of a pickle as `engine.weights.unpickle` finds them. Arrays are
 contiguous, writable, in native byte order; half and bfloat16 become float32. What the arrays take in memory is bounded
 by the file's size, so views that repeat a storage many times are refused.
 
@@ -18,8 +18,7 @@ import safetensors
 from numpy.lib.stride_tricks import as_strided
 
 from engine.weights.pickle_names import BFLOAT16, Refused, Storage, inert, storage_view
-from engine.weights.tree import arrays_in, joined
-from engine.weights.unpickle import unpickle
+from engine.weights.unpickle import arrays_in, joined, unpickle
 
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of a torch file before 1.6
 TORCH_PROTOCOL = 1001

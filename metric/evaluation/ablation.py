@@ -14,12 +14,11 @@ import numpy as np
 
 from engine import config as configuration
 from engine import images
-from engine.build import build_system
 from engine.errors import ConfigError
 from engine.files import write_text
 from engine.log import logger
 from engine.run_config import RunConfig
-from engine.system import System
+from engine.system import System, build_system
 from engine.weights.networks import load_networks
 from metric.evaluation import ablation_experiment as experiments
 from metric.evaluation import ablation_table, registry

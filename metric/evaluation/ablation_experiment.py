@@ -27,11 +27,10 @@ from pydantic import Field, field_validator, model_validator
 
 from engine import config as configuration
 from engine import yaml_files
-from engine.build import build_system
 from engine.errors import ConfigError
 from engine.run_config import RunConfig
 from engine.settings import Settings
-from engine.system import System
+from engine.system import System, build_system
 from metric.evaluation import registry
 
 PAIRED = ("psnr", "ssim", "mse", "l1", *registry.HOLES)

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine import images
 from engine.errors import InputError
-from engine.progress import progress
+from engine.log import progress
 from engine.system import System, evaluating
 from metric.evaluation.scores import Scores
 from metric.scorer import Scorer

@@ -18,11 +18,11 @@ import numpy as np
 import paddle
 
 from engine import config as configuration
-from engine.build import build_system
 from engine.errors import InputError
 from engine.face_alignment import TEMPLATE, face_crop, five_of_68, placed_template
 from engine.face_detection import Finder
 from engine.images import to_chw
+from engine.system import build_system
 from engine.weights.networks import trained_networks
 from metric.face_detection import SCRFDDetector
 from metric.identification import ArcFaceFeatures

@@ -9,6 +9,7 @@ import paddle
 from paddle import nn
 
 from model.backbones import alexnet, vgg
+from model.shared.normalization import plane_mean
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 VGG_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
@@ -59,10 +60,7 @@ class LPIPS(nn.Layer):
     def layers(self, first, second):
         """Two results of `embed` -> five [N, 1, 1, 1]: each layer's part of the distance."""
         linear = (self.lin0, self.lin1, self.lin2, self.lin3, self.lin4)
-        return [
-            weigh((one - other) ** 2).mean(axis=[2, 3], keepdim=True)
-            for weigh, one, other in zip(linear, first, second, strict=True)
-        ]
+        return [plane_mean(weigh((one - other) ** 2)) for weigh, one, other in zip(linear, first, second, strict=True)]
 
     def forward(self, first, second):
         """RGB [N, 3, H, W] in [-1, 1], twice -> [N] distances, 0 or more."""

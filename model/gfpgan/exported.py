@@ -14,6 +14,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from model.gfpgan.conversion import to_bilinear
+from model.shared.convolution import binomial_kernel
 from model.shared.exported import (
     GAIN,
     DepthwiseFIR,
@@ -25,7 +26,6 @@ from model.shared.exported import (
     pixel_norm,
     repeated,
 )
-from model.shared.resample import binomial_kernel
 
 LINEAR_TAPS = np.array([0.25, 0.5, 0.25])
 

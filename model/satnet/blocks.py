@@ -16,7 +16,6 @@ from engine import onednn
 from model.shared import convolution
 from model.shared.exported import with_lines
 from model.shared.normalization import pooled_mean, sample_mean
-from model.shared.resample import constant_matrix
 
 EPSILON = 1e-5  # of instance, adaptive and layer normalisation
 ACTIVATIONS = {"relu": F.relu, "lrelu": lambda x: F.leaky_relu(x, 0.2), "tanh": paddle.tanh, "none": lambda x: x}
@@ -56,7 +55,7 @@ def reflect_pad(x, pad):
         return x
     if not paddle.in_dynamic_mode():
         return mirrored(mirrored(x, pad, 2), pad, 3)
-    rows, columns = (constant_matrix(reflection_matrix, (size, pad), x) for size in x.shape[2:])
+    rows, columns = (convolution.constant_matrix(reflection_matrix, (size, pad), x) for size in x.shape[2:])
     return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
 
 

@@ -1,10 +1,18 @@
-"""Convolutions in a fast form and in a form that has a right second gradient.
+"""Convolutions and FIR filters in a fast form and in a form that has a right second gradient.
 
 `conv2d` and the layer `Conv2D` go through oneDNN where that is faster (engine.onednn). Where it does not serve,
 Paddle's `conv2d_transpose` is two to nine times faster on CPU than other forms. Both have no second gradient: asking
 for one is an error, never a wrong number. `engine.onednn.plain()` and `second_order=True` keep to forms that have one:
 path-length regularization and R1, every few steps. All forms give the same values up to rounding; tests compare them.
+
+Zero-insertion, padding, filtering and striding are linear and act on rows and columns alone, so with a separable kernel
+all of it is `Th @ x @ Tw` with two small constant banded matrices. Matrix products are the fastest form on CPU and have
+a right second gradient (docs/differences.md).
+
+Source: Karras et al. 2020 (StyleGAN2); reference code: yangxy/GPEN op/upfirdn2d.py, upfirdn2d_native.
 """
+
+import functools
 
 import numpy as np
 import paddle
@@ -12,7 +20,15 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from engine import onednn
-from model.shared.resample import constant_matrix, fir_matrix, normalized, separable_fir
+
+BINOMIAL = (1.0, 3.0, 3.0, 1.0)
+
+
+def normalized(gain=1.0):
+    """The binomial taps with sum sqrt(gain), one factor of `binomial_kernel(gain)`."""
+    total = sum(BINOMIAL)
+    return tuple(tap / total * gain**0.5 for tap in BINOMIAL)
+
 
 UP_TAPS = normalized(gain=4.0)
 
@@ -32,7 +48,24 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
     if not onednn.suits(x, weight, geometry):
         return F.conv2d(x, weight, bias, stride, padding, dilation)
     out = onednn.convolution(x, weight, geometry)
-    return out if bias is None else out + bias.reshape([-1, 1, 1])
+    return out if bias is None else _Biased.apply(out, bias)
+
+
+class _Biased(paddle.autograd.PyLayer):
+    """A bias [C] added to [N, C, H, W]; its gradient is summed axis by axis, which takes no longer than at once.
+
+    At once Paddle adds the N * H * W values naively: at 256 px a sum of one sign is off by 1e-5, at 512 px by 1e-4.
+    """
+
+    @staticmethod
+    def forward(ctx, x, bias):
+        ctx.wanted = not x.stop_gradient, not bias.stop_gradient
+        return x + bias.reshape([-1, 1, 1])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        of_x, of_bias = ctx.wanted
+        return gradient if of_x else None, gradient.sum(3).sum(2).sum(0) if of_bias else None
 
 
 def _pair(value):
@@ -121,3 +154,87 @@ def _phased_blur(size):
     """The up-sampling blur's matrix for a signal whose even samples come first, [size - 1, size]."""
     matrix = fir_matrix(size, UP_TAPS, pad=(1, 1))
     return np.concatenate([matrix[:, 0::2], matrix[:, 1::2]], axis=1)
+
+
+def binomial_kernel(gain=1.0):
+    """The 4x4 blur kernel outer([1,3,3,1])/64 times `gain`, float32, as the official checkpoints store it.
+
+    Source: yangxy/GPEN face_model/gpen_model.py, make_kernel.
+    """
+    taps = np.asarray(BINOMIAL, np.float32)
+    return np.outer(taps, taps) / taps.sum() ** 2 * np.float32(gain)
+
+
+def fir_matrix(size, taps, up=1, down=1, pad=(0, 0)):
+    """The one-dimensional operator as a matrix [out, size], float64.
+
+    Row j holds the flipped taps at position j * down of the zero-inserted, padded signal; negative padding crops.
+
+    Args:
+        size: length of the input signal.
+        taps: [K] filter; the filter is convolved, so correlation uses it flipped.
+        up, down: zero-insertion and stride factors.
+        pad: (before, after), in samples of the zero-inserted signal, which is `size * up` long.
+
+    Source: the definition of upfirdn2d_native; our own derivation.
+    """
+    taps = np.asarray(taps, np.float64)[::-1]
+    length = size * up + pad[0] + pad[1]
+    out = (length - len(taps)) // down + 1
+    matrix = np.zeros((out, size))
+    for row in range(out):
+        for k, tap in enumerate(taps):
+            source, remainder = divmod(row * down + k - pad[0], up)
+            if remainder == 0 and 0 <= source < size:
+                matrix[row, source] += tap
+    return matrix
+
+
+@functools.lru_cache(maxsize=512)
+def _constant(build, arguments, dtype, place):
+    """The matrix `build(*arguments)` as a tensor on the current device, kept for the next call of the same shape."""
+    del place
+    return paddle.to_tensor(build(*arguments), dtype=dtype)
+
+
+def constant_matrix(build, arguments, like):
+    """`build(*arguments)` as a constant tensor of the dtype of `like`, built once for each dtype and device."""
+    dtype = str(like.dtype).split(".")[-1]
+    return _constant(build, arguments, dtype, paddle.get_device())
+
+
+def separable_fir(x, row_taps, column_taps, up=1, down=1, pad=(0, 0)):
+    """`upfirdn2d` with the kernel outer(row_taps, column_taps) by two matrix products.
+
+    Args:
+        x: [N, C, H, W].
+        row_taps, column_taps: tuples of floats, filters along H and along W.
+        up, down, pad: as in `fir_matrix`, the same for both axes.
+
+    Returns:
+        [N, C, H', W'].
+
+    Source: see the module.
+    """
+    height, width = x.shape[-2:]
+    rows = constant_matrix(fir_matrix, (height, row_taps, up, down, pad), x)
+    columns = constant_matrix(fir_matrix, (width, column_taps, up, down, pad), x)
+    return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
+
+
+def upfirdn2d(x, kernel, up=1, down=1, pad=(0, 0)):
+    """Zero-insert, pad, convolve with any 2-D kernel, stride.
+
+    A kernel that is no outer product is a sum of at most min(kh, kw) of them (singular value decomposition).
+
+    Args:
+        x: [N, C, H, W].
+        kernel: array [kh, kw].
+        up, down: factors, the same for both axes.
+        pad: (before, after), the same for both axes; negative crops.
+
+    Source: yangxy/GPEN op/upfirdn2d.py, upfirdn2d_native.
+    """
+    u, s, v = np.linalg.svd(np.asarray(kernel, np.float64), full_matrices=False)
+    terms = [(u[:, i] * s[i], v[i]) for i in range(len(s)) if s[i] > s[0] * 1e-12]
+    return sum(separable_fir(x, tuple(rows), tuple(columns), up, down, pad) for rows, columns in terms)

@@ -14,8 +14,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from engine.errors import ConfigError
-from model.shared.convolution import conv2d, same_conv, up_conv
-from model.shared.resample import binomial_kernel, normalized, separable_fir
+from model.shared.convolution import binomial_kernel, conv2d, normalized, same_conv, separable_fir, up_conv
 
 SQRT2 = math.sqrt(2.0)
 

@@ -15,7 +15,7 @@ import engine
 from deploy.export import describe, save, seeded_inputs, write_contract
 from deploy.predictor import Predictor
 from engine import config
-from engine.build import build_system
+from engine.system import build_system
 
 name, *changes = sys.argv[1:]
 changes = [(*change.split("="), "test") for change in changes]

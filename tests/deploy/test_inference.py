@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deploy.contract import numbers
 from deploy.files import output_files
-from deploy.inference import Stopwatch, numbers, read, run, warm_up
+from deploy.inference import Stopwatch, read, run, warm_up
 from deploy.samples import find_samples, named_files
 from deploy.session import Session
 from engine import images

@@ -104,7 +104,8 @@ class Batches:
 
 
 def main(folder, joint):
-    distributed.start("cpu")
+    paddle.set_device("cpu")
+    distributed.join()
     adam = OptimizerConfig(kind="adam", lr=0.01, beta1=0.0, beta2=0.99, clip_norm=5.0)
     config = RunConfig(
         system="toy",

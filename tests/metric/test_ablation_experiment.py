@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from engine.build import build_system
 from engine.errors import ConfigError
+from engine.system import build_system
 from metric.evaluation import registry
 from metric.evaluation.ablation_experiment import base_config, read_experiment, variant_config
 from metric.evaluation.weights import MetricWeights

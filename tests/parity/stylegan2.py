@@ -11,7 +11,7 @@ from loss.regularization import path_length_penalty, path_lengths, r1_penalty
 from model.backbones.ir_se50 import Bottleneck
 from model.gpen.network import GPENDiscriminator, GPENGenerator, StyleGAN2Decoder
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
-from model.shared.resample import binomial_kernel, upfirdn2d
+from model.shared.convolution import binomial_kernel, upfirdn2d
 from model.shared.stylegan2 import PixelNorm, fused_leaky_relu
 
 

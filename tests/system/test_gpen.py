@@ -9,10 +9,10 @@ import pytest
 
 import system.gpen
 from engine import config as configuration
-from engine.build import build_system
 from engine.errors import InputError
 from engine.images import from_signed, to_signed
 from engine.run_config import OptimizerConfig
+from engine.system import build_system
 from engine.training import checkpoint
 from engine.training.ema import EMA
 from engine.training.trainer import Trainer

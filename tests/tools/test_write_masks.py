@@ -5,9 +5,9 @@ import pytest
 
 from data_loader.masks import Masks, MaskSettings
 from engine import config
-from engine.build import build_dataset
 from engine.errors import InputError
 from engine.images import read_image
+from engine.system import build_dataset
 from tools.write_masks import main
 
 LITE = ["-c", "configs/partialconv_lite.yaml"]

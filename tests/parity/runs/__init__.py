@@ -20,8 +20,8 @@ import paddle
 
 from engine import config as configuration
 from engine import distributed
-from engine.build import build_system
 from engine.errors import InputError
+from engine.system import build_system
 from engine.training import checkpoint
 from engine.training.trainer import Trainer
 from engine.weights.files import load_into
