@@ -18,7 +18,7 @@ class SyntheticFaces:
     """
 
     class Config(Settings):
-        """Which people, how many pictures of each."""
+        """Settings of the people and the number of pictures per person."""
 
         image_size: int = 256
         identities: tuple[int, int] = (0, 1000)  # labels, half-open
