@@ -67,21 +67,6 @@ def plateau_kernel(size, sigma_x, sigma_y, rotation, beta):
     return normalized(1 / (1 + elliptic_distance(size, sigma_x, sigma_y, rotation) ** beta))
 
 
-def sinc_kernel(size, cutoff, pad_to=0):
-    """Ideal circular low-pass filter J1(cutoff r) cutoff / (2 pi r), zero-padded to [pad_to, pad_to] where larger.
-
-    Args:
-        cutoff: in radians a pixel; pi passes everything along the axes.
-    """
-    from scipy.special import j1  # not above: its import takes as long as the rest of a --dry-run
-
-    radius = np.sqrt(elliptic_distance(size, 1, 1, 0))
-    radius[size // 2, size // 2] = 1  # stands in for 0; the limit is written below
-    kernel = cutoff * j1(cutoff * radius) / (2 * pi * radius)
-    kernel[size // 2, size // 2] = cutoff**2 / (4 * pi)
-    return np.pad(normalized(kernel), max(0, pad_to - size) // 2)
-
-
 def random_kind(ranges, rng):
     """One of `ranges.kinds` by its probability; one uniform draw."""
     bounds = np.cumsum(list(ranges.kinds.values()))

@@ -220,7 +220,7 @@ def constant_matrix(build, arguments, like):
 
 
 def separable_fir(x, row_taps, column_taps, up=1, down=1, pad=(0, 0)):
-    """`upfirdn2d` with the kernel outer(row_taps, column_taps) by two matrix products.
+    """StyleGAN2's `upfirdn2d` with the kernel outer(row_taps, column_taps) by two matrix products.
 
     Args:
         x: [N, C, H, W].
@@ -236,21 +236,3 @@ def separable_fir(x, row_taps, column_taps, up=1, down=1, pad=(0, 0)):
     rows = constant_matrix(fir_matrix, (height, row_taps, up, down, pad), x)
     columns = constant_matrix(fir_matrix, (width, column_taps, up, down, pad), x)
     return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
-
-
-def upfirdn2d(x, kernel, up=1, down=1, pad=(0, 0)):
-    """Zero-insert, pad, convolve with any 2-D kernel, stride.
-
-    A kernel that is no outer product is a sum of at most min(kh, kw) of them (singular value decomposition).
-
-    Args:
-        x: [N, C, H, W].
-        kernel: array [kh, kw].
-        up, down: factors, the same for both axes.
-        pad: (before, after), the same for both axes; negative crops.
-
-    Source: yangxy/GPEN op/upfirdn2d.py, upfirdn2d_native.
-    """
-    u, s, v = np.linalg.svd(np.asarray(kernel, np.float64), full_matrices=False)
-    terms = [(u[:, i] * s[i], v[i]) for i in range(len(s)) if s[i] > s[0] * 1e-12]
-    return sum(separable_fir(x, tuple(rows), tuple(columns), up, down, pad) for rows, columns in terms)
