@@ -10,6 +10,8 @@ DEVELOPING := $(VENV)/.installed-dev
 SERVING := $(VENV)/.installed-web
 GPEN := ./test_tipc/configs/GPEN/train_infer_python.txt
 MODE := lite_train_lite_infer
+# A test file runs in one process, files beside each other; PARALLEL= runs all in one process.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 MODEL ?=
 CHAIN ?= lite
 
@@ -27,10 +29,10 @@ page: $(SERVING)
 	$(BIN)/python serve.py
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
 
 lint: $(DEVELOPING)
 	$(BIN)/ruff check .
