@@ -11,8 +11,6 @@ for this machine alone unless --host says otherwise, which needs --token. docs/s
 import hashlib
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,18 +19,19 @@ from deploy.serving_flags import FLAGS as COMMON
 from deploy.serving_flags import limits_of, named
 from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, guarded, read
+from engine.programs import called
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_128_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
 FLAGS = COMMON | {
-    "page": Flag("the page at /, beside the service", boolean, default=True),
-    "data": Flag("a folder of pictures, or WebCaricature, to look at in the page", metavar="DIR"),
-    "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
+    "page": Flag("also serve the page, at /", boolean, default=True),
+    "data": Flag("folder of pictures, or WebCaricature, to show in the page", metavar="DIR"),
+    "cpu_threads": Flag("threads per model; default: usable cores", at_least(1), metavar="N"),
 }
 
 
 def key_of(*files):
-    """What an export depends on, as 12 hex digits: the files, and the code of networks and exporter."""
+    """Hash of everything that an export depends on, 12 hex digits: the files, and the code of networks and exporter."""
     code = [path for room in ("model", "system") for path in sorted((ROOT / room).rglob("*.py"))]
     code += [ROOT / "deploy" / name for name in ("export.py", "contract.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in (*files, *code))).hexdigest()[:12]
@@ -49,9 +48,7 @@ def shipped(cache):
             continue
         print(f"exporting {config} into {folder}, once", flush=True)
         words = ["-c", f"configs/{config}.yaml", f"--pretrained={weights}", f"--save_inference_dir={folder}"]
-        run = subprocess.run([sys.executable, "export_model.py", *words], cwd=ROOT, capture_output=True, text=True)
-        if run.returncode:
-            raise InputError(f"exporting {config} failed: {run.stderr.strip() or run.stdout.strip()}")
+        called("export_model.py", *words, folder=ROOT)
     return found
 
 

@@ -20,7 +20,7 @@ Kind = Literal["iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_
 
 
 class KernelRanges(Settings):
-    """What a random kernel is drawn from; sigma in pixels, rotation in radians."""
+    """Ranges that a random kernel is drawn from; sigma in pixels, rotation in radians."""
 
     kinds: dict[Kind, float]  # kind -> probability
     size: int
@@ -65,21 +65,6 @@ def gaussian_kernel(size, sigma_x, sigma_y, rotation, beta=1.0):
 def plateau_kernel(size, sigma_x, sigma_y, rotation, beta):
     """1 / (1 + d^beta) for the squared elliptic distance d: flat top, heavy tails."""
     return normalized(1 / (1 + elliptic_distance(size, sigma_x, sigma_y, rotation) ** beta))
-
-
-def sinc_kernel(size, cutoff, pad_to=0):
-    """Ideal circular low-pass filter J1(cutoff r) cutoff / (2 pi r), zero-padded to [pad_to, pad_to] where larger.
-
-    Args:
-        cutoff: in radians a pixel; pi passes everything along the axes.
-    """
-    from scipy.special import j1  # not above: its import takes as long as the rest of a --dry-run
-
-    radius = np.sqrt(elliptic_distance(size, 1, 1, 0))
-    radius[size // 2, size // 2] = 1  # stands in for 0; the limit is written below
-    kernel = cutoff * j1(cutoff * radius) / (2 * pi * radius)
-    kernel[size // 2, size // 2] = cutoff**2 / (4 * pi)
-    return np.pad(normalized(kernel), max(0, pad_to - size) // 2)
 
 
 def random_kind(ranges, rng):

@@ -1,4 +1,4 @@
-"""Where photos and caricatures come from: WebCaricature, a folder with two sub-folders, or the renderer.
+"""Sources of photos and caricatures: WebCaricature, a folder with two sub-folders, or the renderer.
 
 A source has `people` (names; a picture's identity is its place there), `entries` {"photo": [...], "caricature": [...]}
 and `read(entry, size, margin)`. With landmarks the picture is aligned; without, its centre is taken.
@@ -25,7 +25,7 @@ RENDERED = 256  # pixels a side of a drawn picture, which is drawn at this size:
 LANDMARKS = (83, 91, 8, 98, 17, 21, 22, 26, 36, 39, 42, 45, 30, 51, 48, 57, 54)  # WebCaricature's, of faces.geometry
 FIRST_CARICATURE = 1000  # its variant; so no caricature is drawn from the settings of a photo
 SIDE_YAW = (0.75, 0.95)  # radians a side face is turned by: 43 to 54 degrees
-FAULTS = 4  # of the streams of a picture: data_loader.drawn_faces.people and synthetic_faces draw from 1 to 3
+FAULTS = 4  # of the streams of a picture: data_loader.drawn_faces.people draws from 1 to 3
 MISPLACED = 0.08  # deviation of misplaced landmarks, of the picture's side
 logger = logging.getLogger("kintsugi")
 

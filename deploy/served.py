@@ -1,4 +1,4 @@
-"""The models a server holds, and one worker for each that runs requests of several clients together."""
+"""The models of a server, and one worker per model that runs requests of several clients together."""
 
 import queue
 import threading
@@ -25,7 +25,7 @@ class Busy(Exception):
 
 
 def kind_of(contract: Contract) -> str:
-    """What a model is for, read off its ports: restore, inpaint, translate, verify or points."""
+    """The purpose of a model, from its ports: restore, inpaint, translate, verify or points."""
     if contract.hole:
         return "inpaint"
     if contract.restores:
@@ -82,16 +82,18 @@ class Served:
         """What the worker makes of prepared pictures."""
         if not prepared:
             return []
-        remaining = left(seconds)
+        remaining, late = left(seconds), TimeoutError(f"no answer within {seconds} s")
         if remaining <= 0:
-            raise TimeoutError
+            raise late
         future: Future = Future()
         try:
             self.waiting.put_nowait((list(prepared), future))
         except queue.Full:
-            raise Busy(self.name) from None
+            raise Busy(f"{self.name}: its queue is full") from None
         try:
             return future.result(remaining)
+        except TimeoutError:
+            raise late from None
         finally:
             future.cancel()
 
@@ -107,7 +109,7 @@ class Served:
                 self.coming -= 1
 
     def vectors(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """What the encoders take from a picture, for `Session.prepared`. InputError: the model has none."""
+        """Vectors of a picture by the encoders, for `Session.prepared`. InputError if there are no encoders."""
         if not self.encoders:
             raise InputError(f"style: model {self.name} takes none from a picture")
         return {

@@ -45,7 +45,7 @@ logger = logging.getLogger("kintsugi")
 
 @dataclass
 class Service:
-    """What every route needs."""
+    """Objects that every route needs."""
 
     models: Models
     limits: Limits
@@ -196,8 +196,8 @@ def _watch(app, service):
     app.add_middleware(_Counted, requests=requests, seconds=seconds)
     app.add_exception_handler(TooManyPixels, lambda _, error: said(413, error))
     app.add_exception_handler(InputError, lambda _, error: said(422, error))
-    app.add_exception_handler(Busy, lambda _, error: said(503, f"{error}: its queue is full", **{"Retry-After": "1"}))
-    app.add_exception_handler(TimeoutError, lambda _, error: said(504, f"no answer within {service.limits.seconds} s"))
+    app.add_exception_handler(Busy, lambda _, error: said(503, error, **{"Retry-After": "1"}))
+    app.add_exception_handler(TimeoutError, lambda _, error: said(504, error))
     app.add_exception_handler(HTTPException, lambda _, error: said(error.status_code, error.detail))
 
     @app.get("/metrics", response_class=Response)

@@ -1,4 +1,4 @@
-"""Bytes, text, JSON and arrays from files nobody vouches for: one line where they are damaged or too large."""
+"""Read bytes, text, JSON and arrays from untrusted files: one line if they are damaged or too large."""
 
 import json
 import os
@@ -15,7 +15,7 @@ MOST = 2**29  # bytes of a file, and of what an archive unpacks to
 
 
 def said(error: BaseException) -> str:
-    """What an exception says, as one short line."""
+    """The text of an exception, as one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 

@@ -89,7 +89,7 @@ class Listing:
         return [Path(self.folder, name) for name in self.names]
 
     def said(self) -> str:
-        """What was left out as the end of a sentence, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
+        """End of a sentence on the files left out, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
         kinds = ", ".join(
             f"{count} {kind}" for kind, count in sorted(self.left_out.items(), key=lambda x: (-x[1], x[0]))
         )
@@ -128,7 +128,7 @@ def listing(folder: str | Path) -> Listing:
 
 
 def left_out(*folders: str | Path) -> str:
-    """What `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
+    """Files that `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
     return Listing(Path(), [], sum((listing(folder).left_out for folder in folders), Counter[str]())).said()
 
 
@@ -170,6 +170,17 @@ def smaller(image: np.ndarray, side: int) -> np.ndarray:
     """[H, W, C] reduced by area so that its longer side is at most `side`; a smaller one is returned as it is."""
     ratio = min(1.0, side / max(image.shape[:2]))
     return resize(image, [max(1, round(length * ratio)) for length in image.shape[:2]], "area")
+
+
+def side_by_side(images: Sequence[np.ndarray], height: int, kernel: str) -> np.ndarray:
+    """Pictures [H, W, C] in one row, each resized to a height in its own proportions."""
+    sizes = [(height, round(image.shape[1] * height / len(image))) for image in images]
+    return np.concatenate([resize(*pair, kernel) for pair in zip(images, sizes, strict=True)], axis=1)
+
+
+def of_width(image: np.ndarray, width: int, kernel: str) -> np.ndarray:
+    """[H, W, C] resized to a width, in its own proportions."""
+    return resize(image, (round(len(image) * width / image.shape[1]), width), kernel)
 
 
 def fitted(image: np.ndarray, size: Sequence[int], kernel: str) -> np.ndarray:

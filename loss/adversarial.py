@@ -69,18 +69,3 @@ def generator_loss(kind, fake_logits):
 
 
 KINDS = {"vanilla": vanilla, "lsgan": lsgan, "wgan": wgan, "wgan_softplus": vanilla, "nsgan": vanilla, "hinge": hinge}
-
-
-def adversarial_loss(kind, logits, is_real, for_discriminator, weight=1.0):
-    """One term of a GAN objective.
-
-    Args:
-        kind: "vanilla", "lsgan", "wgan", "wgan_softplus" or "hinge"; softplus(-+logits) and cross-entropy are one.
-        logits: any shape.
-        is_real: the label the logits are held against.
-        for_discriminator: hinge differs between the two players; `weight` scales the generator's term only.
-
-    Source: XPixelGroup/BasicSR losses/gan_loss.py, GANLoss.forward.
-    """
-    loss = KINDS[kind](logits, is_real, for_discriminator)
-    return loss if for_discriminator else loss * weight

@@ -1,10 +1,15 @@
-"""The table that `make demo` ends with, from the summary of a TIPC chain."""
+"""The closing table and picture of `make demo`, from the summary of a TIPC chain."""
 
 from pathlib import Path
 
+import numpy as np
+
+from engine import images
 from engine.errors import InputError
 
 SUMMARY = Path("test_tipc/output/results_python.json")
+DATA = Path("lite_data/val")
+SHEET_ROWS = 6
 
 
 def stage_of(report, kind):
@@ -44,3 +49,23 @@ def table(report, before, sheet):
         f"before/after pictures   {sheet}",
     ]
     return lines
+
+
+def write_sheet(path, restored_folder, below):
+    """Write degraded input, output of the exported model and original side by side, with a picture below.
+
+    Args:
+        path: file of the sheet.
+        restored_folder: results of the infer stage.
+        below: [H, W, 3] in [0, 1].
+    """
+    rows = []
+    for degraded in images.list_images(DATA / "lq")[:SHEET_ROWS]:
+        restored = images.read_image(restored_folder / f"{degraded.stem}_predict.png")
+        before, original = (
+            images.resize(images.read_image(file), restored.shape[:2], "area")
+            for file in (degraded, DATA / "hq" / degraded.name)
+        )
+        rows.append([before, restored, original])
+    faces = images.picture_grid(rows, labels=["degraded", "restored", "original"])
+    images.write_image(path, np.concatenate([faces, images.of_width(below, faces.shape[1], "area")]))

@@ -247,6 +247,17 @@ def test_a_load_of_good_broken_and_hostile_requests(server, photo):
 
 
 @pytest.mark.slow
+def test_without_batches_every_answer_under_load_is_inferences_to_the_byte(models, photo, tmp_path):
+    words = ["--batch_size=1", "-i", photo, "-o", tmp_path]
+    assert call("infer", "--model_dir", models["gpen"], *words).returncode == 0
+    wanted, content = (tmp_path / "photo_predict.png").read_bytes(), photo.read_bytes()
+    with serving({"gpen": models["gpen"]}, tmp_path / "log", "--batch=1", "--page=False") as (address, _):
+        with ThreadPoolExecutor(8) as clients:
+            answers = list(clients.map(lambda _: ask((address,), "/v1/restore", image=content), range(24)))
+    assert [answer.content == wanted for answer in answers] == 24 * [True]
+
+
+@pytest.mark.slow
 def test_description_asks_nothing_of_others(server):
     page = httpx.get(f"{server[0]}/docs").text
     assert not re.findall(r"(?:src|href)=\"https?://", page)

@@ -1,10 +1,9 @@
-"""The table `make demo` ends with: what the TIPC chain just run did to faces it never saw, and where everything is.
+"""Print the closing table of `make demo`: scores on faces that training never saw, and the places of all results.
 
 python tools/demo.py
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,18 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.errors import InputError
 from engine.flags import guarded, read
+from engine.programs import called
 
-DATA = Path("lite_data/val")
 FOLDER = Path("results/demo")
-SHEET_ROWS = 6
-
-
-def called(*words):
-    """What a command prints. InputError where it fails."""
-    run = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True)
-    if run.returncode:
-        raise InputError(f"{words[0]} failed: {run.stderr.strip() or run.stdout.strip()}")
-    return run.stdout
 
 
 def scores_of(weights, evaluation):
@@ -35,27 +25,6 @@ def scores_of(weights, evaluation):
     words = [f"--pretrained={weights}" if word.startswith("--pretrained=") else word for word in command[1:]]
     printed = called(*words, f"--result_dir={FOLDER}/start")
     return {name: float(value) for name, value in METRIC.findall(printed)}
-
-
-def write_sheet(restored_folder, photo):
-    """Degraded input, output of the exported model and original side by side, `photo` below; returns the file."""
-    import numpy as np
-
-    from engine import images
-
-    rows = []
-    for degraded in images.list_images(DATA / "lq")[:SHEET_ROWS]:
-        restored = images.read_image(restored_folder / f"{degraded.stem}_predict.png")
-        before, original = (
-            images.resize(images.read_image(path), restored.shape[:2], "area")
-            for path in (degraded, DATA / "hq" / degraded.name)
-        )
-        rows.append([before, restored, original])
-    faces = images.picture_grid(rows, labels=["degraded", "restored", "original"])
-    below = images.resize(photo, (round(len(photo) * faces.shape[1] / photo.shape[1]), faces.shape[1]), "area")
-    path = FOLDER / "before_after.png"
-    images.write_image(path, np.concatenate([faces, below]))
-    return path
 
 
 def whole_photo(model):
@@ -71,7 +40,7 @@ def whole_photo(model):
 def main(argv=None):
     """Read the chain's summary, score the starting weights, draw the sheet, print; exit status 1 for a failed chain."""
     read(__doc__, {}, argv)
-    from test_tipc.closing_table import SUMMARY, stage_of, table
+    from test_tipc.closing_table import SUMMARY, stage_of, table, write_sheet
 
     if not SUMMARY.is_file():
         raise InputError(f"{SUMMARY}: not there; run make demo")
@@ -82,7 +51,8 @@ def main(argv=None):
     start = stage_of(report, "train")["facts"]["start"]
     before = scores_of(start, stage_of(report, "eval")) if start else {}
     photo = whole_photo(stage_of(report, "export")["facts"]["folder"])
-    sheet = write_sheet(Path(stage_of(report, "infer")["facts"]["folder"]), photo)
+    sheet = FOLDER / "before_after.png"
+    write_sheet(sheet, Path(stage_of(report, "infer")["facts"]["folder"]), photo)
     print("\n".join(["", *table(report, before, sheet)]))
     return 0
 

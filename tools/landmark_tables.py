@@ -1,4 +1,4 @@
-"""The tables of landmark-guided inpainting: image errors, landmarks, detection and identification of completed faces.
+"""Print the tables of landmark-guided inpainting: image errors, landmarks, detection, identification.
 
 python tools/landmark_tables.py -c configs/landmark_lite.yaml --weights weights/lite/landmark_lite.pdparams
 python tools/landmark_tables.py -c configs/landmark_lite.yaml --weights W.pdparams --without NO_LANDMARK.pdparams
@@ -37,40 +37,22 @@ OWN = {
     "without": Flag("weights of the row No landmark", metavar="FILE"),
     **FACES,
     "recogniser": Flag("sphereface, insightface:FILE or none", default="sphereface", metavar="NAME"),
-    "blend": Flag("how holes get into pictures", choice(*BLENDS), default="composite", metavar="|".join(BLENDS)),
-    "show": Flag("faces in the sheet", at_least(1), default=8, metavar="N"),
-    "output_dir": Flag("where results go", default="results/landmark_tables", metavar="DIR"),
+    "blend": Flag("how to put fillings into pictures", choice(*BLENDS), default="composite", metavar="|".join(BLENDS)),
+    "show": Flag("number of faces in the sheet", at_least(1), default=8, metavar="N"),
+    "output_dir": Flag("folder for the results", default="results/landmark_tables", metavar="DIR"),
 }
-
-
-def judges(args, notes):
-    """Scorers of what a detector, the landmark predictor and a recogniser see, those that are here."""
-    from data_loader import galleries
-    from engine.system import build_system
-    from metric.evaluation import face_judges, face_table
-    from system.landmark_rows import Landmarks
-
-    landmarks = Landmarks(build_system(replaced(args.config, {"recipe.landmark": "none"})))
-    notes += [f"NME not run: {landmarks.absent}"] if landmarks.absent else []
-    found = [] if landmarks.absent else [face_table.landmark_error(landmarks)]
-    if detector := face_judges.judge(face_judges.open_detector, args.detector, notes):
-        found.append(face_table.detection(detector))
-    if recogniser := face_judges.judge(face_judges.open_recogniser, args.recogniser, notes):
-        section, own = args.config.data.validation, (args.gallery, args.gallery_pictures)
-        known = galleries.known_pictures(section, *own, landmarks)
-        found += face_table.identification(recogniser, known, landmarks, galleries.person, notes)
-    return found
 
 
 def main(argv=None):
     """Complete, score, write, print."""
     args = parse(__doc__, {"data_dir": "data.validation.root"}, argv, ("device", "batch_size", "seed"), OWN)
+    from data_loader import galleries
     from data_loader.batches import EvaluationBatches
     from deploy.filling import pasted
-    from engine.system import build_dataset, choose_device
-    from metric.evaluation import face_table, registry
+    from engine.system import build_dataset, build_system, choose_device
+    from metric.evaluation import face_judges, face_table, registry
     from metric.evaluation.evaluate import evaluate
-    from system.landmark_rows import ROWS, completed_faces
+    from system.landmark_rows import ROWS, Landmarks, completed_faces
 
     choose_device(args.device)
     config, notes = args.config, []
@@ -78,7 +60,11 @@ def main(argv=None):
         raise InputError(f"{args.config_path}: is of {config.system}; expected system.landmark.LandmarkInpainting")
     check_writable(args.output_dir)
     dataset = build_dataset(config.data.validation, config.seed, training=False)
-    scorers = registry.paired(face_table.ERRORS) + judges(args, notes)
+    landmarks = Landmarks(build_system(replaced(config, {"recipe.landmark": "none"})))
+    gallery = (config.data.validation, args.gallery, args.gallery_pictures, landmarks)
+    known, judges = partial(galleries.known_pictures, *gallery), (args.detector, args.recogniser)
+    scorers = registry.paired(face_table.ERRORS)
+    scorers += face_judges.scorers(*judges, landmarks, known, galleries.person, notes)
     weights = {"No landmark": args.without, "Ours": args.weights}
     system = completed_faces(config, weights, args.config_path, dataset, partial(pasted, mode=args.blend), notes)
     batches = EvaluationBatches(dataset, config.data.batch_size, 0)

@@ -5,7 +5,6 @@ python tools/make_pictures.py
 Needs lite_data/ (tools/make_lite_data.py). `make pictures` does both.
 """
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.errors import InputError
 from engine.flags import Flag, guarded, read
+from engine.programs import called
 
 FLAGS = {"output": Flag("picture to write", default="docs/pictures/before_after.jpg", metavar="FILE")}
 DATA = Path("lite_data/val")
@@ -23,32 +23,22 @@ SIDE = 240
 
 
 def predicted(name, picture, folder, *words):
-    """What predict.py makes of the file `picture` with the shipped weights of configuration `name`."""
+    """Result of predict.py for the file `picture` with the shipped weights of configuration `name`."""
     from engine import images
 
     weights = f"weights/lite/{name}.pdparams"
-    command = ["predict.py", "-c", f"configs/{name}.yaml", "--pretrained", weights, "--img", picture, "-o", folder]
-    run = subprocess.run([sys.executable, *map(str, [*command, *words])], capture_output=True, text=True)
-    if run.returncode:
-        raise InputError(f"{name}: {run.stderr.strip()}")
+    called("predict.py", "-c", f"configs/{name}.yaml", "--pretrained", weights, "--img", picture, "-o", folder, *words)
     return images.read_image(next(Path(folder).glob(f"{picture.stem}_*predict*.png")))
-
-
-def row(*shown):
-    """The pictures [H, W, 3] side by side at one height, enlarged smoothly."""
-    import numpy as np
-
-    from engine import images
-
-    return np.concatenate([images.resize(x, (SIDE, round(x.shape[1] * SIDE / len(x))), "cubic") for x in shown], 1)
 
 
 def photo_row(folder):
     """A drawn photo of three people, degraded, and with its faces restored."""
     from data_loader.group_photo import written_photo
+    from engine import images
 
     before, words = written_photo(folder, (SIDE, SIDE * 2), "configs/gfpgan_lite.yaml")
-    return row(before, predicted("gfpgan_lite", words[1], folder / "photo", *words[2:]))
+    after = predicted("gfpgan_lite", words[1], folder / "photo", *words[2:])
+    return images.side_by_side([before, after], SIDE, "cubic")
 
 
 def faces_row(folder):
@@ -63,11 +53,15 @@ def faces_row(folder):
     restored = predicted("gfpgan_lite", DATA / "lq" / RESTORED, folder / "face")
     portrait = DATA / "hq" / DRAWN
     caricature = predicted("satnet_lite", portrait, folder / "caricature", "--to", "caricature")
-    return (
-        row(images.read_image(DATA / "lq" / RESTORED), restored),
-        row(holed, filled),
-        row(images.read_image(portrait), caricature),
-    )
+    shown = [
+        images.read_image(DATA / "lq" / RESTORED),
+        restored,
+        holed,
+        filled,
+        images.read_image(portrait),
+        caricature,
+    ]
+    return images.side_by_side(shown, SIDE, "cubic")
 
 
 def main(argv=None):
@@ -80,10 +74,8 @@ def main(argv=None):
     if not DATA.is_dir():
         raise InputError(f"{DATA}: not there; run python tools/make_lite_data.py")
     with tempfile.TemporaryDirectory() as name:
-        faces, photo = np.concatenate(faces_row(Path(name)), 1), photo_row(Path(name))
-    width = faces.shape[1]
-    photo = images.resize(photo, (round(len(photo) * width / photo.shape[1]), width), "cubic")
-    images.write_image(args.output, np.concatenate([faces, photo]))
+        faces, photo = faces_row(Path(name)), photo_row(Path(name))
+    images.write_image(args.output, np.concatenate([faces, images.of_width(photo, faces.shape[1], "cubic")]))
     print(f"written: {args.output}")
 
 

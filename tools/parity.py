@@ -1,4 +1,4 @@
-"""Compare this project with what official programs gave: networks case by case, and whole training runs.
+"""Compare this project with recorded values of the official programs: networks case by case, and whole training runs.
 
     python tools/parity.py ../shared/golden
     python tools/parity.py ../shared/golden --case 'gpen_*'
@@ -26,13 +26,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pydantic import ValidationError
-
 from engine.errors import InputError
 from engine.flags import Flag, guarded, read
 
 PLACES = {"folder": Flag("folder with meta.json and the .npz files", metavar="DIR", required=True)}
-FLAGS = {"case": Flag("only cases and runs whose name matches, e.g. 'gpen_*'", default="*", metavar="PATTERN")}
+FLAGS = {"case": Flag("compare only cases and runs with such a name, e.g. 'gpen_*'", default="*", metavar="PATTERN")}
 
 
 def main(argv=None):
@@ -62,6 +60,8 @@ def main(argv=None):
 
 def report(name, compared, again):
     """Print the lines of one case or run -> its exit status; those that needed float64 are added to `again`."""
+    from tests.parity import reason
+
     try:
         lines = list(compared())
     except Exception as error:  # any reason a case cannot be built is reported, and the other cases still run
@@ -71,14 +71,6 @@ def report(name, compared, again):
         print(json.dumps(line), flush=True)
     again += [line for line in lines if "float32_error" in line]
     return 0 if all(line["ok"] for line in lines) else 1
-
-
-def reason(error):
-    """One line of why a case cannot be built; of settings the option that is wrong."""
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"option '{'.'.join(map(str, first['loc']))}': {first['input']!r}, {first['msg']}"
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
 
 
 if __name__ == "__main__":

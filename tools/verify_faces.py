@@ -1,4 +1,4 @@
-"""Verification of faces: TAR at FAR 0.1 % and 1 %, AUC and accuracy, means over ten folds with their spread.
+"""Verify faces: TAR at FAR 0.1 % and 1 %, AUC and accuracy, means over ten folds with their spread.
 
 python tools/verify_faces.py -c configs/sphereface_lite.yaml --pretrained weights/lite/sphereface_lite.pdparams
 python tools/verify_faces.py --root data/WebCaricature --pretrained 'runs/fold_{fold}/latest.pdparams'
@@ -27,11 +27,16 @@ from engine.cli import Flag, choice, guarded, parse
 from engine.files import write_text
 
 OWN = {
-    "pretrained": Flag("weights; {fold} stands for the number of the fold", aliases=("-w",), metavar="FILE"),
+    "pretrained": Flag("weights; {fold} is replaced by the number of the fold", aliases=("-w",), metavar="FILE"),
     "root": Flag("WebCaricature's folder", metavar="DIR"),
-    "protocol": Flag("see above", choice("official", "seed", "both"), default="official", metavar="official|seed|both"),
+    "protocol": Flag(
+        "how to choose pairs and thresholds; see above",
+        choice("official", "seed", "both"),
+        default="official",
+        metavar="official|seed|both",
+    ),
     "trained": Flag(
-        "people trained on: those of the configuration, none, or a file of names",
+        "people of the training: those of the configuration, none, or a file of names",
         default="config",
         metavar="config|none|FILE",
     ),
@@ -67,7 +72,6 @@ def main(argv=None):
         trained = protocols.trained_people(args.trained, config.data.train, fold if per_fold else None)
         protocols.refuse_leak(trained, tested, fold)
 
-    print(f"{'':22s}  TAR @ FAR 0.1 %  TAR @ FAR 1 %  AUC  accuracy %  threshold")
     for rule in face_pairs.RULES if args.protocol == "both" else (args.protocol,):
         if args.root is None:
             dataset = build_dataset(config.data.validation, config.seed, training=False)
@@ -77,8 +81,7 @@ def main(argv=None):
         for name, folds in face_pairs.folds_by_setting(sets, scored, rule).items():
             table[name] = summary(fold_figures(folds, face_pairs.RULES[rule]))
             notes += [f"{name}: {text}" for text in too_few_pairs(folds)]
-    for name, figures in table.items():
-        print(face_pairs.line(name, figures))
+    print("\n".join([face_pairs.HEADING, *(face_pairs.line(name, figures) for name, figures in table.items())]))
     for note in notes:
         print(f"few pairs: {note}", file=sys.stderr)
     if args.output:

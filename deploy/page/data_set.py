@@ -1,4 +1,4 @@
-"""A folder of pictures, or WebCaricature, as the viewer shows it: people, kinds, landmarks, what the filter rejects."""
+"""A folder of pictures, or WebCaricature, for the viewer: people, kinds, landmarks, rejected pictures."""
 
 import hashlib
 import os
@@ -82,6 +82,7 @@ class DataSet:
             raise InputError(f"{name}: is a link to a place outside the folder")
         return path
 
+    @cache  # noqa: B019  as above
     def landmarks(self, name: str) -> np.ndarray | None:
         """[17, 2] (x, y) in the picture's pixels; None where the folder has none. InputError: cannot be read."""
         place = self.by_name[name].place

@@ -1,4 +1,4 @@
-"""What every tab needs: the models, the words, photos as they were uploaded, results as files to take home."""
+"""Common parts of all tabs: models, words, uploaded photos, results as files to download."""
 
 import functools
 import secrets
@@ -67,7 +67,7 @@ class Page:
         return self.words.of(gr.Dropdown(names, value=value, visible=len(names) > 1), label="model")
 
     def button(self, tab: str, key: str) -> gr.Button:
-        """What begins the work of a tab."""
+        """The button that starts the work of a tab."""
         return self.words.of(gr.Button(variant="primary", elem_id=f"{tab}-button"), value=key)
 
     def results(self, tab: str) -> list[Any]:
@@ -83,7 +83,7 @@ class Page:
         trigger(function, given, wanted, api_visibility="private", trigger_mode=mode)
 
     def place(self, name: str) -> Path:
-        """Where a file of a name can be written, in a folder of its own."""
+        """A path for a file of this name, in a folder of its own."""
         folder = self.folder / secrets.token_hex(8)
         folder.mkdir()
         return folder / name
@@ -102,14 +102,9 @@ def told(function: Callable) -> Callable:
     def call(*args: Any) -> Any:
         try:
             return function(*args)
-        except InputError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from None
-        except HTTPException as error:
-            raise gr.Error(str(error.detail), duration=None, print_exception=False) from None
-        except Busy as error:
-            raise gr.Error(f"{error}: its queue is full", duration=None, print_exception=False) from None
-        except TimeoutError:
-            raise gr.Error("no answer in time", duration=None, print_exception=False) from None
+        except (InputError, Busy, TimeoutError, HTTPException) as error:
+            said = str(getattr(error, "detail", error))
+            raise gr.Error(said, duration=None, print_exception=False) from None
 
     return call
 

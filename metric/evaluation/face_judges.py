@@ -1,4 +1,4 @@
-"""Who judges completed faces: detectors and recognisers by name, those of the project and those of InsightFace files.
+"""Face detectors and recognisers that score completed faces: ours, and InsightFace files.
 
 yunet              the detector of whole photos; needs requirements-photos.txt
 NAME               a recogniser: the system of configs/NAME_lite.yaml, which gives an `embedding`, with the weights
@@ -24,9 +24,10 @@ from engine.face_detection import Finder
 from engine.images import to_chw
 from engine.system import build_system
 from engine.weights.networks import trained_networks
+from metric.evaluation import face_table
 from metric.face_detection import SCRFDDetector
 from metric.identification import ArcFaceFeatures
-from metric.scorer import Missing
+from metric.scorer import Missing, Scorer
 
 ARCFACE_SIZE, ARCFACE_TEMPLATE = (112, 112), TEMPLATE + [8.0, 0.0]
 
@@ -102,6 +103,32 @@ def judge(open_one: Callable[[str], Any], name: str, notes: list[str]) -> Any:
         return None
     if found is not None:
         notes.append(f"{open_one.__name__.removeprefix('open_')}: {found.name}")
+    return found
+
+
+def scorers(
+    detector: str,
+    recogniser: str,
+    landmarks: Any,
+    known: Callable[[], tuple | str],
+    person: Callable[[str], str],
+    notes: list[str],
+) -> list[Scorer]:
+    """Scorers of what a detector, the landmark predictor and a recogniser see, those that are here.
+
+    Args:
+        detector, recogniser: names, see the module.
+        landmarks: function of pictures that finds them; its `absent` says why it cannot, or nothing.
+        known: gives the gallery of metric.evaluation.face_table.identification.
+        person: who a picture of some name is of.
+        notes: lines below the table.
+    """
+    notes += [f"NME not run: {landmarks.absent}"] if landmarks.absent else []
+    found = [] if landmarks.absent else [face_table.landmark_error(landmarks)]
+    if seen := judge(open_detector, detector, notes):
+        found.append(face_table.detection(seen))
+    if known_by := judge(open_recogniser, recogniser, notes):
+        found += face_table.identification(known_by, known(), landmarks, person, notes)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Pairs of faces for verification: what a system's embeddings, or colour alone, say of them."""
+"""Pairs of faces for verification, scored by a system's embeddings or by colour alone."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,6 +11,7 @@ from metric.scorer import Scorer, SetScorer
 from metric.verification import Verification, acceptance_rate, cosines, pair_scores, seed_acceptance_rate
 
 SEED_PAIRS = 1000  # of each sort a fold
+HEADING = f"{'':22s}  TAR @ FAR 0.1 %  TAR @ FAR 1 %  AUC  accuracy %  threshold"  # over `line`
 BINS = 8  # of a colour histogram, a channel
 RULES: dict[str, Callable[..., float]] = {"official": acceptance_rate, "seed": seed_acceptance_rate}
 Pairs = tuple[np.ndarray, np.ndarray]  # scores of pairs of one person, of two

@@ -88,8 +88,7 @@ def same_conv(x, weight, second_order=False):
         weight: [Cout, Cin, k, k], k odd.
         second_order: keep to operators with a second gradient.
 
-    Source: our own choice of equal forms. With Cin >= Cout the transposed convolution with the transposed, flipped
-    weight unfolds Cout instead of Cin channels, so it moves less memory.
+    Source: our own choice of equal forms, `as_transposed` with Cin >= Cout.
     """
     out_channels, in_channels, size, _ = weight.shape
     if second_order:
@@ -97,8 +96,25 @@ def same_conv(x, weight, second_order=False):
     geometry = onednn.Geometry(padding=_pair(size // 2))
     if onednn.suits(x, weight, geometry) or size == 1 or in_channels < out_channels:
         return conv2d(x, weight, padding=size // 2)
+    return as_transposed(x, weight, padding=size // 2)
+
+
+def as_transposed(x, weight, bias=None, padding=0):
+    """Convolution of stride 1 as a transposed one with the transposed, flipped weight; no second gradient.
+
+    It unfolds Cout instead of Cin channels, so it moves less memory where there are fewer.
+
+    Args:
+        x: [N, Cin, H, W].
+        weight: [Cout, Cin, k, k].
+        bias: [Cout] or None.
+        padding: of the convolution, less than k.
+
+    Source: our own choice of equal forms.
+    """
+    size = weight.shape[2]
     flipped = _taps(weight, tuple(reversed(range(size**2))), size, size).transpose([1, 0, 2, 3])
-    return F.conv2d_transpose(x, flipped, padding=size // 2)
+    return F.conv2d_transpose(x, flipped, bias, padding=size - 1 - padding)
 
 
 def up_conv(x, weight, second_order=False):
@@ -204,7 +220,7 @@ def constant_matrix(build, arguments, like):
 
 
 def separable_fir(x, row_taps, column_taps, up=1, down=1, pad=(0, 0)):
-    """`upfirdn2d` with the kernel outer(row_taps, column_taps) by two matrix products.
+    """StyleGAN2's `upfirdn2d` with the kernel outer(row_taps, column_taps) by two matrix products.
 
     Args:
         x: [N, C, H, W].
@@ -220,21 +236,3 @@ def separable_fir(x, row_taps, column_taps, up=1, down=1, pad=(0, 0)):
     rows = constant_matrix(fir_matrix, (height, row_taps, up, down, pad), x)
     columns = constant_matrix(fir_matrix, (width, column_taps, up, down, pad), x)
     return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
-
-
-def upfirdn2d(x, kernel, up=1, down=1, pad=(0, 0)):
-    """Zero-insert, pad, convolve with any 2-D kernel, stride.
-
-    A kernel that is no outer product is a sum of at most min(kh, kw) of them (singular value decomposition).
-
-    Args:
-        x: [N, C, H, W].
-        kernel: array [kh, kw].
-        up, down: factors, the same for both axes.
-        pad: (before, after), the same for both axes; negative crops.
-
-    Source: yangxy/GPEN op/upfirdn2d.py, upfirdn2d_native.
-    """
-    u, s, v = np.linalg.svd(np.asarray(kernel, np.float64), full_matrices=False)
-    terms = [(u[:, i] * s[i], v[i]) for i in range(len(s)) if s[i] > s[0] * 1e-12]
-    return sum(separable_fir(x, tuple(rows), tuple(columns), up, down, pad) for rows, columns in terms)

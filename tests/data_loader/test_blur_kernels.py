@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from data_loader.blur_kernels import KernelRanges, gaussian_kernel, random_kernel, random_kind, sinc_kernel
+from data_loader.blur_kernels import KernelRanges, gaussian_kernel, random_kernel, random_kind
+from tests.parity.data import sinc_kernel
 
 ALL_KINDS = ("iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso")
 

@@ -172,3 +172,42 @@ def test_use_mkldnn_false_runs_no_onednn_primitive(folder):
     without, with_it = result.stdout.split("oneDNN True")
     primitive = re.compile(r"^onednn_verbose.*exec.*convolution", re.MULTILINE)
     assert not primitive.search(without) and primitive.search(with_it)
+
+
+KEEPER = """
+import ctypes, sys, threading
+import engine
+from deploy.predictor import keep_memory
+
+if sys.argv[1] == "keep":
+    keep_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.fdopen.restype = ctypes.c_void_p, ctypes.c_void_p
+together = threading.Barrier(4)
+
+def take():
+    together.wait()
+    libc.free(ctypes.c_void_p(libc.malloc(100_000)))
+    together.wait()
+
+threads = [threading.Thread(target=take) for _ in range(4)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="arenas are glibc's")
+def test_threads_share_the_memory_that_is_kept():
+    """A server whose threads keep memory each for itself grows for thousands of requests."""
+
+    def arenas(word):
+        run = subprocess.run([sys.executable, "-c", KEEPER, word], capture_output=True, text=True, check=True)
+        return run.stdout.count("<heap nr=")
+
+    assert arenas("keep") == 1 < arenas("not")

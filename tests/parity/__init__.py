@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from engine.errors import InputError
 
@@ -178,3 +179,11 @@ def read_meta(folder):
         return json.loads(path.read_text(encoding="utf-8"))["cases"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected a JSON file with 'cases': {error}") from None
+
+
+def reason(error):
+    """One line of why a case cannot be built; of settings the option that is wrong."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"option '{'.'.join(map(str, first['loc']))}': {first['input']!r}, {first['msg']}"
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"

@@ -4,6 +4,7 @@ The golden pictures of degradation and metrics are BGR, ours RGB: they are flipp
 """
 
 import numpy as np
+from scipy.special import j1
 
 from data_loader import blur_kernels, colour, degrade
 from data_loader.blur_kernels import KernelRanges, random_kernel
@@ -14,10 +15,23 @@ GFPGAN_SIGMA = (0.1, 10.0)
 KINDS = ("iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso")
 
 
+def sinc_kernel(size, cutoff, pad_to=0):
+    """Ideal circular low-pass filter J1(cutoff r) cutoff / (2 pi r), zero-padded to [pad_to, pad_to] where larger.
+
+    Args:
+        cutoff: in radians a pixel; pi passes everything along the axes.
+    """
+    radius = np.sqrt(blur_kernels.elliptic_distance(size, 1, 1, 0))
+    radius[size // 2, size // 2] = 1  # stands in for 0; the limit is written below
+    kernel = cutoff * j1(cutoff * radius) / (2 * np.pi * radius)
+    kernel[size // 2, size // 2] = cutoff**2 / (4 * np.pi)
+    return np.pad(blur_kernels.normalized(kernel), max(0, pad_to - size) // 2)
+
+
 def blur_kernel_values(config, inputs, weights):
     """Every kernel form with the case's parameters, and as drawn with GFP-GAN's ranges after seeding."""
     size, sigma_x, beta = config["ks"], config["sx"], config["beta"]
-    values = {"out:sinc": blur_kernels.sinc_kernel(size, config["cutoff"], pad_to=size + 4)}
+    values = {"out:sinc": sinc_kernel(size, config["cutoff"], pad_to=size + 4)}
     for kind in KINDS:
         is_round = not kind.endswith("aniso")
         sigma_y, rotation = (sigma_x, 0.0) if is_round else (config["sy"], config["theta"])

@@ -5,7 +5,7 @@ import itertools
 import paddle.nn.functional as F
 
 from engine.images import to_signed
-from loss.adversarial import KINDS, adversarial_loss
+from loss.adversarial import KINDS
 from loss.identity import IdentityLoss, gray_for_identity
 from loss.perceptual import gram_matrix
 from loss.pixel import image_pyramid
@@ -19,8 +19,8 @@ def adversarial_values(config, inputs, weights):
     """Every kind of loss, for both labels and both players, with the generator's weight 0.1."""
     logits, values = tensors(inputs)["pred"], {}
     for kind, real, critic in itertools.product(KINDS, (0, 1), (0, 1)):
-        loss = adversarial_loss(kind, logits, bool(real), bool(critic), GENERATOR_WEIGHT)
-        values[f"out:{kind}_{real}_{critic}"] = loss.numpy()
+        loss = KINDS[kind](logits, bool(real), bool(critic))
+        values[f"out:{kind}_{real}_{critic}"] = (loss if critic else loss * GENERATOR_WEIGHT).numpy()
     return values
 
 

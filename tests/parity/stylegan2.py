@@ -11,7 +11,7 @@ from loss.regularization import path_length_penalty, path_lengths, r1_penalty
 from model.backbones.ir_se50 import Bottleneck
 from model.gpen.network import GPENDiscriminator, GPENGenerator, StyleGAN2Decoder
 from model.shared.basicsr_stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
-from model.shared.convolution import binomial_kernel, upfirdn2d
+from model.shared.convolution import binomial_kernel, separable_fir
 from model.shared.stylegan2 import PixelNorm, fused_leaky_relu
 
 
@@ -126,6 +126,24 @@ def bottleneck_values(config, inputs, weights):
     given = tensors(inputs, "x")
     out = network(given["x"])
     return {"out:y": out.numpy()} | gradients(network, (out * out).sum(), "grad", x=given["x"])
+
+
+def upfirdn2d(x, kernel, up=1, down=1, pad=(0, 0)):
+    """Zero-insert, pad, convolve with any 2-D kernel, stride.
+
+    A kernel that is no outer product is a sum of at most min(kh, kw) of them (singular value decomposition).
+
+    Args:
+        x: [N, C, H, W].
+        kernel: array [kh, kw].
+        up, down: factors, the same for both axes.
+        pad: (before, after), the same for both axes; negative crops.
+
+    Source: yangxy/GPEN op/upfirdn2d.py, upfirdn2d_native.
+    """
+    u, s, v = np.linalg.svd(np.asarray(kernel, np.float64), full_matrices=False)
+    terms = [(u[:, i] * s[i], v[i]) for i in range(len(s)) if s[i] > s[0] * 1e-12]
+    return sum(separable_fir(x, tuple(rows), tuple(columns), up, down, pad) for rows, columns in terms)
 
 
 def operator_values(config, inputs, weights):

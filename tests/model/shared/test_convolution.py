@@ -3,7 +3,8 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 
-from model.shared.convolution import binomial_kernel, normalized, same_conv, separable_fir, up_conv, upfirdn2d
+from model.shared.convolution import binomial_kernel, normalized, same_conv, separable_fir, up_conv
+from tests.parity.stylegan2 import upfirdn2d
 
 
 def arrays(in_channels, out_channels, size):

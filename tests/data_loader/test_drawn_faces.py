@@ -13,12 +13,10 @@ from data_loader.drawn_faces import geometry, people, photo
 from data_loader.drawn_faces.relief import Relief
 from data_loader.drawn_faces.rendering import CARICATURE_FACTOR, flip_landmarks, posed_face, render
 from data_loader.drawn_faces.scene import Scene
-from data_loader.synthetic_faces import SyntheticFaces
-from engine.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = (
-    "import hashlib, sys; from data_loader.synthetic_faces import render; "
+    "import hashlib, sys; from data_loader.drawn_faces.rendering import render; "
     "f = render(3, 1, 64, 5, sys.argv[1]); print(hashlib.sha256(f.image.tobytes() + f.landmarks.tobytes()).hexdigest())"
 )
 
@@ -158,29 +156,6 @@ def test_flip_keeps_a_batch_and_its_input():
     before = points.copy()
     assert flip_landmarks(points, 64).shape == (2, 68, 2)
     np.testing.assert_array_equal(points, before)
-
-
-def test_dataset_counts_labels_and_ignores_the_epoch():
-    config = SyntheticFaces.Config(image_size=64, identities=(5, 8), variants=2)
-    faces = SyntheticFaces(config, seed=1, training=True)
-    assert len(faces) == 6
-    assert [int(faces[(0, i)]["identity"]) for i in range(6)] == [5, 5, 6, 6, 7, 7]
-    sample = faces[(0, 3)]
-    face = render(6, 1, 64, seed=1)
-    np.testing.assert_array_equal(sample["image"], face.image.transpose(2, 0, 1))
-    np.testing.assert_array_equal(sample["landmarks"], face.landmarks)
-    np.testing.assert_array_equal(sample["image"], faces[(4, 3)]["image"])
-    assert sample["name"] == "photo_00006_001"
-    with pytest.raises(IndexError):
-        faces[(0, 6)]
-
-
-@pytest.mark.parametrize(
-    "change", [{"identities": (4, 4)}, {"identities": (-1, 3)}, {"variants": 0}, {"image_size": 8}]
-)
-def test_an_impossible_population_is_refused(change):
-    with pytest.raises(InputError, match="expected|empty"):
-        SyntheticFaces(SyntheticFaces.Config(**change), seed=0, training=True)
 
 
 @pytest.mark.parametrize("size, style", [(8, "photo"), (64, "sketch")])
