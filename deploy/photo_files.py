@@ -46,7 +46,7 @@ class Photos:
             missing = [sample.name for sample in samples if named is not None and sample.name not in named]
             if missing:
                 path = getattr(args, flag)
-                raise InputError(f"--{flag} {path}: no entry '{missing[0]}'; expected one a photo, [] for no face")
+                raise InputError(f"--{flag} {path}: no entry '{missing[0]}'; expected one per photo, [] for no face")
         self.session = Session(graph, args.batch_size)
         self.road = Road(self.session, args, needs_faces=self.points is None)
         self.writer = Files(graph.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
@@ -120,7 +120,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
     """Restore pictures, a line each; faces.json and before_after.png beside them where there are whole photos.
 
     Args:
-        graph: makes one face of one face.
+        graph: restores one aligned face.
         samples: of deploy.samples.find_samples.
         args: of the command line, with FLAGS and those of deploy.inference.
         signs: print numbers for pictures that are one face, as `deploy.inference.run` gives them.

@@ -218,7 +218,7 @@ def _check_words(words, dialect, system):
     for path, _, other in _configurations() if words and not dialect.places else ():
         if len(other.places) == len(words):
             said = f"unknown word '{words[0]}'; {system} takes flags only"
-            raise ConfigError(f"{said}, {path} takes such words: -c {path}")
+            raise ConfigError(f"{said}, {path} takes such words: add -c {path}")
 
 
 def _dialect(recipe):

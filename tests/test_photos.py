@@ -83,7 +83,7 @@ def test_a_wrong_flag_is_one_line(tmp_path):
         (["--faces=first"], "--faces: found 'first', expected all, center, largest or numbers"),
         (["--suffix=a/b"], "--suffix: found 'a/b'"),
         (["--bg_upsampler=realesrgan"], "--bg_upsampler: expected one of none, lanczos"),
-        (["-i", tmp_path], "is the picture or the folder itself; leave --img and --image_dir out"),
+        (["-i", tmp_path], "already names the picture or folder; leave out --img and --image_dir"),
     ):
         result = call(*words, *more)
         assert result.returncode == 2 and expected in result.stderr, (more, result.stderr)

@@ -153,7 +153,7 @@ def _check_scores(experiment: Experiment, system: System, path: Path) -> None:
     for name, judge in experiment.judges.items():
         judging = build_system(judge_config(judge, f"{path}.judges.{name}"))
         if not judging.measures():
-            raise ConfigError(f"{path}.judges.{name}: {type(judging).__name__} measures nothing")
+            raise ConfigError(f"{path}.judges.{name}: {type(judging).__name__} has no measures")
     measures = [*system.measures(), *experiment.judges]
     for key in experiment.wanted():
         metric, _, rest = key.partition("/")

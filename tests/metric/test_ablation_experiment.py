@@ -82,7 +82,7 @@ def test_who_overrides_whom(tmp_path):
         ({"scores": {"psnr/composite": {"better": "more"}}}, "scores.psnr/composite.better"),
         ({"baselines": {"plain": {"ssim/composite": "ssim/masked"}}}, "'ssim/composite', which is not in scores"),
         ({"baselines": {"plain": {"psnr/composite": "psnr/hidden"}}}, "'psnr/hidden' is not known"),
-        ({"judges": {"j": {"config": "configs/gpen_lite.yaml"}}}, "judges.j: GPEN measures nothing"),
+        ({"judges": {"j": {"config": "configs/gpen_lite.yaml"}}}, "judges.j: GPEN has no measures"),
         ({"pictures": {"shown": "nothing"}}, "pictures: 'nothing' is not known; expected one of masked, output"),
     ],
 )
