@@ -13,10 +13,10 @@ from engine.config import digest
 
 FLAGS = {
     "pretrained": Flag("trained weights", aliases=("--model_path", "-w", "--w"), metavar="FILE"),
-    "save_inference_dir": Flag("where the files inference.* go (inference/<config>)", metavar="DIR"),
-    "save_dir": Flag("the same with files named model.*", metavar="DIR"),
+    "save_inference_dir": Flag("folder for the files inference.*; default: inference/<config>", metavar="DIR"),
+    "save_dir": Flag("the same, with files named model.*", metavar="DIR"),
     "ir": Flag(
-        "pir writes NAME.json; legacy also NAME.pdmodel",
+        "pir: write NAME.json; legacy: also write NAME.pdmodel",
         cli.choice("pir", "legacy"),
         default="pir",
         metavar="pir|legacy",

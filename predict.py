@@ -20,9 +20,11 @@ FLAGS = {
         cli.choice("each", "all"),
         metavar="each|all",
     ),
-    "to": Flag("what to make, an output of a system that translates several ways", metavar="NAME"),
-    "output_dir": Flag("where results go", aliases=("--output",), default="results/predict", metavar="DIR"),
-    "compare": Flag("do a picture and another, or those of a folder, show one person", metavar="FILE", many=True),
+    "to": Flag("output to make, for systems with several", metavar="NAME"),
+    "output_dir": Flag("folder for the results", aliases=("--output",), default="results/predict", metavar="DIR"),
+    "compare": Flag(
+        "tell whether two pictures, or a picture and those of a folder, show one person", metavar="FILE", many=True
+    ),
     **flags.PHOTOS,
     **flags.PICTURES,
 }

@@ -24,14 +24,14 @@ from engine.programs import called
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_128_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
 FLAGS = COMMON | {
-    "page": Flag("the page at /, beside the service", boolean, default=True),
-    "data": Flag("a folder of pictures, or WebCaricature, to look at in the page", metavar="DIR"),
-    "cpu_threads": Flag("of each model; default: usable cores", at_least(1), metavar="N"),
+    "page": Flag("also serve the page, at /", boolean, default=True),
+    "data": Flag("folder of pictures, or WebCaricature, to show in the page", metavar="DIR"),
+    "cpu_threads": Flag("threads per model; default: usable cores", at_least(1), metavar="N"),
 }
 
 
 def key_of(*files):
-    """What an export depends on, as 12 hex digits: the files, and the code of networks and exporter."""
+    """Hash of everything that an export depends on, 12 hex digits: the files, and the code of networks and exporter."""
     code = [path for room in ("model", "system") for path in sorted((ROOT / room).rglob("*.py"))]
     code += [ROOT / "deploy" / name for name in ("export.py", "contract.py")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in (*files, *code))).hexdigest()[:12]

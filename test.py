@@ -15,11 +15,9 @@ from metric.evaluation import flags
 FLAGS = {
     "data_dir": Flag("folder with validation pictures", metavar="DIR"),
     "pretrained": Flag("trained weights", aliases=("-w", "--w"), metavar="FILE"),
-    "result_dir": Flag("where scores.json and sheet.png go", default="results/test", metavar="DIR"),
-    "show": Flag("pictures in the sheet", cli.at_least(1), default=8, metavar="N"),
-    "baselines": Flag(
-        "score the mean colour and cv2.inpaint (Telea) too, where there are holes", cli.boolean, default=False
-    ),
+    "result_dir": Flag("folder for scores.json and sheet.png", default="results/test", metavar="DIR"),
+    "show": Flag("number of pictures in the sheet", cli.at_least(1), default=8, metavar="N"),
+    "baselines": Flag("with holes: also score the mean colour and cv2.inpaint (Telea)", cli.boolean, default=False),
     **flags.FLAGS,
 }
 
@@ -81,7 +79,7 @@ def run(args):
 
 
 def reference_of(config):
-    """What a signature calls the validation set: its folder, or the configuration that draws it."""
+    """Name of the validation set in signatures: its folder, or the configuration that draws it."""
     section = config.data.validation
     return str(getattr(section, "root", None) or f"drawn by {section.dataset.rpartition('.')[2]}, seed {config.seed}")
 

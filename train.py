@@ -14,9 +14,9 @@ from engine.files import check_writable
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
-    "resume": Flag("go on from a run's newest checkpoint, or a named one", metavar="auto|FOLDER"),
+    "resume": Flag("continue from the newest checkpoint of a run, or from a named one", metavar="auto|FOLDER"),
     "resume_with_changes": Flag(
-        "resume though rates, batch size, weights or other keys differ; told and kept", boolean
+        "resume even if rates, batch size, weights or other keys differ; the changes are recorded", boolean
     ),
     "pretrained": Flag("weights to start from", aliases=("--pretrain",), metavar="FILE"),
     "profiler_options": Flag("trace some steps: batch_range=[10,20];state=CPU;profile_path=FILE", metavar="TEXT"),

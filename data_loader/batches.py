@@ -1,4 +1,4 @@
-"""Batches in an order that depends on the seed and the step number alone.
+"""Batches in an order that depends only on the seed and the step number.
 
 A sample is addressed by (epoch, index) and draws its randomness from (seed, epoch, index), so the number of workers and
 the step a run was resumed at change nothing. Unreadable files are named once, counted, and passed over.

@@ -1,4 +1,4 @@
-"""Speed of a data set, of the degradation and of the procedural faces; a core's time for one picture."""
+"""Measure the speed of a data set, of the degradation and of the drawn faces, per core and picture."""
 
 import tempfile
 from pathlib import Path

@@ -20,7 +20,7 @@ Kind = Literal["iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_
 
 
 class KernelRanges(Settings):
-    """What a random kernel is drawn from; sigma in pixels, rotation in radians."""
+    """Ranges that a random kernel is drawn from; sigma in pixels, rotation in radians."""
 
     kinds: dict[Kind, float]  # kind -> probability
     size: int

@@ -1,4 +1,4 @@
-"""Where photos and caricatures come from: WebCaricature, a folder with two sub-folders, or the renderer.
+"""Sources of photos and caricatures: WebCaricature, a folder with two sub-folders, or the renderer.
 
 A source has `people` (names; a picture's identity is its place there), `entries` {"photo": [...], "caricature": [...]}
 and `read(entry, size, margin)`. With landmarks the picture is aligned; without, its centre is taken.

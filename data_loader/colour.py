@@ -21,7 +21,7 @@ def grey_rgb(image):
 
 
 def shift_channels(image, shift):
-    """Add shift [3], in [0, 1] units, one number a channel."""
+    """Add shift [3], in [0, 1] units, one number per channel."""
     return np.clip(image + np.float32(shift), 0, 1)
 
 

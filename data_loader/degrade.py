@@ -1,4 +1,4 @@
-"""How a clean face is spoilt: blur, reduce, noise, JPEG, enlarge, and for GFP-GAN a change of colour.
+"""Degrade a clean face: blur, reduce, noise, JPEG, enlarge, and for GFP-GAN a change of colour.
 
 The steps are deterministic functions of explicit parameters; `degrade` draws those parameters and applies the steps.
 Images are [H, W, 3] RGB float32 in [0, 1].

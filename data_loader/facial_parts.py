@@ -1,4 +1,4 @@
-"""Where eyes and mouth are: circles from 68 landmarks, a table of them by file stem, boxes for a training batch.
+"""Places of eyes and mouth: circles from 68 landmarks, a table of them by file stem, boxes for a training batch.
 
 A circle is (x, y, half) of a part, in pixels of a square picture of `size`; NaN where the part is not visible. Left
 and right are those of the picture. Tables are JSON or NPZ files, whose form `write_table` states;

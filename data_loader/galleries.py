@@ -1,4 +1,4 @@
-"""Known pictures of people, to identify the faces of a data set among: drawn ones, or those of a folder."""
+"""Galleries of known people, drawn or from a folder, among which the faces of a data set are identified."""
 
 import numpy as np
 
@@ -36,5 +36,5 @@ def folder_gallery(folder, section, landmarks):
 
 
 def person(name):
-    """Who a picture is of: "face_00042_3" is drawn, of 00042; "someone/12" is a file, of someone."""
+    """The person of a picture: "face_00042_3" is drawn, of 00042; "someone/12" is a file, of someone."""
     return name.partition("/")[0] if "/" in name else name.rpartition("_")[0]

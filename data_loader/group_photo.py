@@ -1,4 +1,4 @@
-"""A photo of several drawn people, for what needs a whole photo and may show nobody."""
+"""A photo of several drawn people, for tests and pages that need a whole photo without a real person."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Which aligned faces are fit for training: landmarks in a frontal face's order, five points near the template.
+"""Filter of aligned faces for training: landmarks in a frontal face's order, five points near the template.
 
 Source: experiments_on_face_photo2drawing ("clear_mode"), with aligned pictures of 200 x 232 pixels.
 Differs: the right mouth corner is checked like the other points of the mouth; the reference leaves it out.

@@ -26,7 +26,7 @@ JAW, NOSE_BRIDGE, NOSE_TIP = slice(1, 16), 27, 30  # of 68 landmarks in iBUG ord
 
 
 class MaskSettings(Settings):
-    """Which holes: drawn `kinds` with their weights, or `files`.
+    """Settings of holes: drawn `kinds` with their weights, or `files`.
 
     `ratios` are half-open ranges (low, high] of the hole's part of the picture, `margins` the parts of a side that
     stay free of holes along every edge. Training draws one of each; validation takes every pair in turn, so a set of
@@ -257,7 +257,7 @@ SHAPES = {
 
 
 def lower_face(size, rng, landmarks=None):
-    """What a surgical mask hides, [H, W] bool: the jaw up to the nose, or the lower middle of the picture.
+    """Area under a surgical mask, [H, W] bool: the jaw up to the nose, or the lower middle of the picture.
 
     Args:
         landmarks: [68, 2] (x, y) pixels. Without them the hole is `engine.images.face_box`.

@@ -1,4 +1,4 @@
-"""A data set of faces made once: pictures found, aligned and written at the training size, in several processes.
+"""Prepare a data set of faces once, in several processes: find, align and write pictures at the training size.
 
 Every picture that is done gives a line of OUT/manifest.jsonl. A run that was ended goes on where it stopped and ends
 with the same files.

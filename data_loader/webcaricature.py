@@ -25,7 +25,7 @@ Side = Annotated[int, Field(gt=0)]
 
 
 class FaceSettings(Settings):
-    """Where pictures come from and their size; the keys that both data sets share.
+    """Source and size of the pictures; the keys that both data sets share.
 
     `fold`: WebCaricature's View 2 with this fold (1 to 10) as the validation; without, View 1.
     `jitter`: pixels that a training crop may lie off the centre.

@@ -1,4 +1,4 @@
-"""WebCaricature as it lies on disk: pictures, landmarks, protocol files. Names hold spaces, fields are tab separated.
+"""WebCaricature's files: pictures, landmarks, protocol files. Names may hold spaces; fields are tab separated.
 
     OriginalImages/<Person Name>/{C,P}00001.jpg     FacialPoints/<Person Name>/{C,P}00001.txt (17 lines "x y")
     Filenames/<Person Name>/file_{c,p}.txt          EvaluationProtocols/FaceVerification/{Restricted,UnRestricted}/*.txt

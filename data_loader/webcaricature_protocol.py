@@ -1,4 +1,4 @@
-"""WebCaricature's View 2 as data sets, and who may not be asked about: people that weights were trained on."""
+"""WebCaricature's View 2 as data sets, with a check that nobody in the test was trained on."""
 
 from pathlib import Path
 

@@ -1,3 +1,3 @@
-"""From a picture to a picture: export, Paddle Inference, ONNX, files. Knows no network's code."""
+"""From a picture to a picture: export, Paddle Inference, ONNX, files. Imports no network's code."""
 
 import engine.runtime  # noqa: F401  thread environment before Paddle

@@ -1,4 +1,4 @@
-"""Putting a filled hole back into the picture it was cut from.
+"""Put a filled hole back into the picture that it was cut from.
 
 The generator's output is right in the hole and only similar elsewhere; a blend decides what the border looks like.
 """

@@ -1,4 +1,4 @@
-"""Whether two pictures show one person: the cosine of a recogniser's vectors, beside its threshold."""
+"""Compare the people of two pictures: the cosine of a recogniser's vectors, beside its threshold."""
 
 import sys
 from argparse import Namespace

@@ -1,4 +1,4 @@
-"""What goes in and out of a graph and how pictures get there: made of an `Exported`, written as NAME.yaml, read back.
+"""The contract of a graph, NAME.yaml: its inputs, its outputs and the preparation of pictures.
 
 A graph is anything with such a contract and a `run`: exported (deploy.predictor), ONNX (deploy.onnx), or DynamicGraph,
 a system's network in its training form.
@@ -38,7 +38,7 @@ class Graph(Protocol):
 
 
 class Preprocessing(Settings):
-    """How a picture becomes an input: `fit` brings another aspect ratio to the graph's, see engine.system.Exported."""
+    """From a picture to an input: `fit` brings another aspect ratio to the graph's, see engine.system.Exported."""
 
     colour: Literal["RGB"] = "RGB"
     layout: Literal["NCHW"] = "NCHW"
@@ -48,14 +48,14 @@ class Preprocessing(Settings):
 
 
 class Postprocessing(Settings):
-    """How an output becomes a picture file."""
+    """The way from an output to a picture file."""
 
     colour: Literal["RGB"] = "RGB"
     rounding: str = "to nearest of 256 levels"
 
 
 class Contract(Settings):
-    """What a graph takes and gives.
+    """Inputs and outputs of a graph, typed.
 
     Attributes:
         system, config, config_hash, weights, paddle: where the graph is from.
@@ -161,7 +161,7 @@ class DynamicGraph:
 
 
 def remark(graph: Graph) -> str:
-    """What a user should know of results made with the small weights that are shipped; "" for others."""
+    """Remark for users on results of the small shipped weights; "" for other weights."""
     weights = graph.contract.weights or getattr(graph, "name", "")
     if Path(weights).parts[-3:-1] != ("weights", "lite"):
         return ""

@@ -1,4 +1,4 @@
-"""What comes with a request and what goes back: pictures as parts or base64 texts, pictures or JSON as asked."""
+"""Requests and answers of the service: pictures as parts or base64 texts, answers as pictures or JSON."""
 
 import base64
 import binascii

@@ -115,7 +115,7 @@ def write_contract(base: Path, contract: Contract) -> None:
 
 
 def seeded_inputs(ports: Iterable[Port], batch: int, seed: int) -> dict[str, np.ndarray]:
-    """One array a port: coarse and fine noise for an image, blocks for a mask, normal draws for the rest."""
+    """One array per port: coarse and fine noise for an image, blocks for a mask, normal draws for the rest."""
     random = np.random.default_rng(seed)
     return {
         port.name: _seeded(port, [batch if n == -1 and i == 0 else n for i, n in enumerate(port.shape)], random)

@@ -1,4 +1,4 @@
-"""Which faces of a photo are restored: those the detector finds, or those of a file; all of them or some."""
+"""Choose the faces of a photo to restore: found by the detector or read from a file; all of them or some."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def selected(faces: Sequence[Face], size: Sequence[int], which: str) -> list[Fac
 
 
 def which(args: Any) -> str:
-    """What --faces, or --only_center_face for it, says, for `selected`. InputError where both are given and differ."""
+    """The choice of --faces or --only_center_face, for `selected`. InputError if both are given and differ."""
     if args.only_center_face and args.faces not in ("all", "center"):
         raise InputError(f"--only_center_face and --faces {args.faces}: give one of them")
     return "center" if args.only_center_face else args.faces

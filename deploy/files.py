@@ -1,4 +1,4 @@
-"""Results as files: in the form their picture came in, as far as the container holds it.
+"""Write results in the form of their picture, as far as the container can hold it.
 
 The picture itself is read by engine.picture_files; what of it a network changed goes back into its own samples.
 """
@@ -60,7 +60,7 @@ class Files:
         check_places((path for paths in self.paths.values() for path in paths.values()), samples)
 
     def write(self, name: str, picture: Picture, given: dict, results: dict[str, np.ndarray]) -> None:
-        """What was read, given and made of one sample, arrays of a Session."""
+        """Write the results of one sample: what was read, given and made, as arrays of a Session."""
         for port, path in self.paths[name].items():
             if port in self.masks:
                 mask = images.to_uint8(results[port])
@@ -75,7 +75,7 @@ class Files:
 def output_files(
     contract: Contract, samples: Sequence[Sample], folder: str | Path, ext: str = "png", ending: str = "predict"
 ) -> dict[str, dict[str, Path]]:
-    """Where every sample's pictures go: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
+    """Paths of every sample's results: <stem>_predict.png, further outputs <stem>_predict_<output>.png.
 
     Args:
         contract: of the model.
@@ -132,7 +132,7 @@ def suffix(name: str, ext: str = "png") -> str:
 
 
 def returned(original: Picture, result: np.ndarray, colour: str = "kept", shown: np.ndarray | None = None) -> Picture:
-    """What a network made of a picture, in that picture's depth, colours, alpha and greyness.
+    """The result of a network in its picture's depth, colours, alpha and greyness.
 
     Args:
         original: the picture.

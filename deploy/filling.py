@@ -1,4 +1,4 @@
-"""Pictures with holes: doubtful masks, the mask nobody gave, large pictures and holes, the way a filling gets in.
+"""Fill holes in pictures: check masks, cover faces without a mask, split large holes and pictures, blend.
 
 A hole in a large picture is filled in a crop around it, one that the network cannot close coarse to fine.
 """

@@ -1,4 +1,4 @@
-"""Largest hole that an encoder of partial convolutions closes; only masks are followed, no weights are needed.
+"""Compute the largest hole that an encoder of partial convolutions closes; only masks are followed, without weights.
 
 A cell of a layer is empty where its window has no valid cell; cells outside the picture are not valid, so holes at an
 edge close later.
@@ -57,7 +57,7 @@ def largest(holds: Callable[[int], bool], most: int) -> int:
 
 
 def closure_table(size: int, kernels: Sequence[int]) -> list[str]:
-    """Lines of the table: a row a layer."""
+    """Lines of the table: one row per layer."""
     lines = [
         f"picture of {size} x {size}; side of the largest square hole that is closed after each layer",
         f"layer kernel   map  field  off the edge  top or left {'bottom or right':>16}",
@@ -80,7 +80,7 @@ def layers_of(hole: np.ndarray, kernels: Sequence[int]) -> Iterator[np.ndarray]:
 
 
 def open_part(hole: np.ndarray, kernels: Sequence[int]) -> np.ndarray:
-    """What of a hole [H, W] bool lies under cells that the last layer leaves empty: [H, W] bool."""
+    """Part of a hole [H, W] bool under cells that the last layer leaves empty: [H, W] bool."""
     if not kernels or not hole.any():
         return np.zeros_like(hole)
     *_, last = layers_of(hole, kernels)

@@ -1,4 +1,4 @@
-"""From a graph and a command line to results on disk: what predict.py and infer.py have in common.
+"""From a graph and a command line to results on disk: the common part of predict.py and infer.py.
 
 Picture files are found, read, run in batches, named and written.
 """
@@ -202,7 +202,7 @@ def _readable(contract, samples, alone):
 
 
 class Stopwatch:
-    """Seconds spent in each stage, one entry a batch."""
+    """Seconds spent in each stage, one entry per batch."""
 
     def __init__(self) -> None:
         """All stages empty."""

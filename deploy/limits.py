@@ -1,4 +1,4 @@
-"""Limits of the service, and the layer that holds bodies and tokens to them before anything is read."""
+"""Limits of the service, and the layer that checks bodies and tokens before anything is read."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ _BEGAN: ContextVar[float] = ContextVar("began")  # when the request that is at w
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may cost.
+    """Limits of a request's size and time.
 
     Attributes:
         body: bytes of a request.
@@ -37,7 +37,7 @@ class Limits:
 
 
 def left(seconds: float) -> float:
-    """What is left of the seconds that a request has; all of them outside a request."""
+    """Seconds that a request has left; all of them outside a request."""
     began = _BEGAN.get(None)
     return seconds if began is None else began + seconds - time.monotonic()
 

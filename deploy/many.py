@@ -33,7 +33,7 @@ START = 300  # seconds until the first worker is there
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker is told: the model's folder, and the flags PHOTOS and PICTURES of deploy.flags."""
+    """Settings of every worker: the model's folder, and the flags PHOTOS and PICTURES of deploy.flags."""
 
     model: str
     args: Namespace
@@ -43,12 +43,12 @@ class Job:
         return read_contract(model_files(self.model)[0])
 
     def samples(self, contract: Contract) -> list[Sample]:
-        """What to run on, in the order of infer.py."""
+        """The samples to run on, in the order of infer.py."""
         folder = model_files(self.model)[0].parent
         return gathered(contract, self.args, lambda path: Predictor(folder / path), self.args.seed)[0]
 
     def described(self) -> dict[str, Any]:
-        """What the bytes of its results depend on, for the manifest."""
+        """Everything that the bytes of the results depend on, for the manifest."""
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in model_files(self.model))).hexdigest()
         flags = {name: value for name, value in vars(self.args).items() if name not in UNIQUE}
         return {"model": digest, "flags": json.loads(json.dumps(flags, default=str, sort_keys=True))}
@@ -94,7 +94,7 @@ class Worker:
 
 
 class Manifest:
-    """What is done, in a file that is always whole."""
+    """The list of finished pictures, in a file that is always whole."""
 
     def __init__(self, path: Path, job: Mapping[str, Any]) -> None:
         """Read what an earlier run did. InputError: that was another job, or the file is damaged."""

@@ -1,4 +1,4 @@
-"""ONNX form of an exported model: convert, repair what the converter reads wrongly, compare, and only then keep it.
+"""Convert an exported model to ONNX, repair the converter's misreadings, compare, and keep the file only if it agrees.
 
 paddle2onnx 2.1.0 reads attributes that Paddle 3 stores as doubles as uninitialised floats. LeakyRelu's slope is one of
 them; it is set here to what the Paddle program says. Operators with such an attribute that is not set are refused.
@@ -173,7 +173,7 @@ def compare(onnx_file: str | Path, program_file: str | Path, seed: int = 0) -> d
 
 @dataclass(frozen=True)
 class OnnxOptions:
-    """How an ONNX file is run: on the CPU, with `cpu_threads` threads."""
+    """Options of a run: an ONNX file runs on the CPU, with `cpu_threads` threads."""
 
     cpu_threads: int | None = None
 

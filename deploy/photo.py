@@ -21,7 +21,7 @@ def crop_size(contract: Contract) -> tuple[int, int]:
 
 
 def template(contract: Contract) -> str:
-    """How faces are placed for a network; FFHQ's way where its contract does not say."""
+    """Placement of faces for a network; FFHQ's if its contract names none."""
     return contract.template or "ffhq"
 
 

@@ -1,4 +1,4 @@
-"""What a model makes of the faces of one picture, in memory: which faces, how they are cut out, what goes back.
+"""The way of one photo, in memory: choose its faces, cut them out, run the model, put the results back.
 
 deploy.photo_files does it for files, deploy.service for requests.
 """
@@ -117,7 +117,7 @@ class Road:
         return len(found) == 1 and float(np.hypot(*(found[0].points - wanted).T).mean()) < NEAR * size[1]
 
     def prepared(self, shot: Shot) -> list[Prepared]:
-        """What the network is shown of a picture, for `Session.run`."""
+        """The network's inputs from a picture, for `Session.run`."""
         found = []
         for crop, mask in zip(shot.crops, shot.masks, strict=False):
             holes = {port.name: mask for port in self.contract.of_kind("mask")}

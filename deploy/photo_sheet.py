@@ -1,4 +1,4 @@
-"""Photos for people to look at: before and after side by side, and faces with their boxes."""
+"""Sheets of photos to look at: before and after side by side, and faces with their boxes."""
 
 from collections.abc import Sequence
 

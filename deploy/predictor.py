@@ -48,7 +48,7 @@ def keep_memory() -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """How a model is run.
+    """Options of running a model.
 
     Attributes:
         use_gpu: an error where there is none, never a silent fall to the CPU.

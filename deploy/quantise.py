@@ -1,4 +1,4 @@
-"""int8 by the route that gives right results, and how near and how fast it is.
+"""Quantise to int8 by the route that gives right results, and report accuracy and speed.
 
 A model goes to ONNX first (deploy/onnx.py), then through onnxruntime's static quantisation: convolutions only, weights
 per channel, activations calibrated on pictures. Needs requirements-onnx.txt.

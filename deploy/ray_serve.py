@@ -23,7 +23,7 @@ SILENT = {"RAY_USAGE_STATS_ENABLED": "0"}  # before Ray is imported: nothing is 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is served and how.
+    """Models and options of the service.
 
     Attributes:
         folders: name -> folder of an exported model; the same path on every node.

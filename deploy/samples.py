@@ -1,4 +1,4 @@
-"""What a program runs on: the files of each sample, found by flags or in folders, and what is drawn for it."""
+"""Find the samples of a program: the files of each sample by flags or in folders, and drawn masks and styles."""
 
 import os
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def find_samples(
     white_means: str = "hole",
     has_mask: bool = True,
 ) -> list[Sample]:
-    """What to run on, from a folder or from single files.
+    """The samples to run on, from a folder or from single files.
 
     A folder holds pictures for the first input (searched to any depth); further inputs come from `files`: one file for
     all, or a folder with files of the same relative path and stem. Or it holds such a folder for each input, named like
@@ -100,7 +100,7 @@ def gathered(
     open_graph: Callable[[str], Graph],
     seed: int = 0,
 ) -> tuple[list[Sample], str, str]:
-    """What a script asks for: the samples, a line on where their vectors come from, and what the folder left out.
+    """Samples of a script, a line on the source of their vectors, and the files that the folder left out.
 
     Args:
         contract: of the graph.

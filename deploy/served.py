@@ -1,4 +1,4 @@
-"""The models a server holds, and one worker for each that runs requests of several clients together."""
+"""The models of a server, and one worker per model that runs requests of several clients together."""
 
 import queue
 import threading
@@ -25,7 +25,7 @@ class Busy(Exception):
 
 
 def kind_of(contract: Contract) -> str:
-    """What a model is for, read off its ports: restore, inpaint, translate, verify or points."""
+    """The purpose of a model, from its ports: restore, inpaint, translate, verify or points."""
     if contract.hole:
         return "inpaint"
     if contract.restores:
@@ -109,7 +109,7 @@ class Served:
                 self.coming -= 1
 
     def vectors(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """What the encoders take from a picture, for `Session.prepared`. InputError: the model has none."""
+        """Vectors of a picture by the encoders, for `Session.prepared`. InputError if there are no encoders."""
         if not self.encoders:
             raise InputError(f"style: model {self.name} takes none from a picture")
         return {

@@ -45,7 +45,7 @@ logger = logging.getLogger("kintsugi")
 
 @dataclass
 class Service:
-    """What every route needs."""
+    """Objects that every route needs."""
 
     models: Models
     limits: Limits

@@ -1,4 +1,4 @@
-"""What the service costs beside the work itself: a request against the same picture in a program's own loop."""
+"""Cost of the service beside the work itself: a request against the same picture in a loop."""
 
 import http.client
 import re

@@ -19,16 +19,16 @@ def seconds(text: str) -> float:
 
 
 FLAGS = {
-    "model": Flag("an exported model and its name here", metavar="NAME=DIR", many=True),
-    "host": Flag("address to listen at", default="127.0.0.1", metavar="HOST"),
-    "port": Flag("port to listen at; 0: any that is free", at_least(0), default=8000, metavar="N"),
-    "token": Flag("what Authorization: Bearer has to say", metavar="TEXT"),
-    "batch": Flag("pictures of several requests that share a run; 1: the bytes of an answer do not depend on others",
+    "model": Flag("folder of an exported model, and its name in the service", metavar="NAME=DIR", many=True),
+    "host": Flag("address to listen on", default="127.0.0.1", metavar="HOST"),
+    "port": Flag("port to listen on; 0: any free port", at_least(0), default=8000, metavar="N"),
+    "token": Flag("token that clients send as Authorization: Bearer", metavar="TEXT"),
+    "batch": Flag("most pictures of several requests per run; 1: an answer does not depend on other requests",
                   at_least(1), default=Limits.batch, metavar="N"),
-    "max_body": Flag("bytes of a request", at_least(1), default=Limits.body, metavar="N"),
-    "max_pixels": Flag("of a picture", at_least(1), default=Limits.pixels, metavar="N"),
-    "max_seconds": Flag("from the first byte to the answer", seconds, default=Limits.seconds, metavar="S"),
-    "max_requests": Flag("requests at work at one time", at_least(1), default=Limits.requests, metavar="N"),
+    "max_body": Flag("most bytes per request", at_least(1), default=Limits.body, metavar="N"),
+    "max_pixels": Flag("most pixels per picture", at_least(1), default=Limits.pixels, metavar="N"),
+    "max_seconds": Flag("most seconds from the first byte to the answer", seconds, default=Limits.seconds, metavar="S"),
+    "max_requests": Flag("most requests at one time", at_least(1), default=Limits.requests, metavar="N"),
 }  # fmt: skip
 
 

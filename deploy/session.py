@@ -201,7 +201,7 @@ class Session:
     def results(
         self, prepared: Sequence[Prepared], outputs: Sequence[dict[str, np.ndarray]], blend: str | None = None
     ) -> list[dict[str, np.ndarray]]:
-        """What `apply` gives, one dict a picture, of what `run` gave."""
+        """Results of `apply`, one dict per picture, from the outputs of `run`."""
         if blend and not self.contract.hole:
             raise InputError(f"--blend {blend}: this model fills no holes; leave it out")
         return [self._result(one, found, blend) for one, found in zip(prepared, outputs, strict=True)]

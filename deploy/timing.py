@@ -1,4 +1,4 @@
-"""How long inference took, in the sections and with the keys that TIPC's tools look for."""
+"""Time inference, in the sections and with the keys that TIPC's tools look for."""
 
 import platform
 import sys

@@ -1,4 +1,4 @@
-"""Faces of a film: found now and then, followed from frame to frame, their points smoothed.
+"""Follow the faces of a film: find them from time to time, track them between, smooth their points.
 
 Source: Casiez et al. 2012, "1 Euro Filter"; its parameters are in eye distances and seconds here.
 """

@@ -68,7 +68,7 @@ class Film:
         self.is_cut = False
 
     def said(self) -> str:
-        """What was done, for the closing line."""
+        """The text of the closing line."""
         damaged = f", {self.damaged} damaged places left out" if self.damaged else ""
         cut = ", stopped by Ctrl-C" if self.is_cut else ""
         return f"{self.path.name}: {self.count} frames, {self.faces} faces{damaged}{cut}"

@@ -38,7 +38,9 @@ __all__ = [
 
 DEFAULT = Path("configs/default.txt")
 CONFIGURATION = {
-    "config": Flag("the run; default: the one that configs/default.txt names", aliases=("-c",), metavar="YAML"),
+    "config": Flag(
+        "YAML file of the run; default: the file that configs/default.txt names", aliases=("-c",), metavar="YAML"
+    ),
     "overrides": Flag(
         "set any key of the YAML, e.g. -o train.steps=20", aliases=("-o",), metavar="KEY=VALUE", many=True
     ),
@@ -119,7 +121,7 @@ class Dialect:
 
 @dataclass
 class Arguments:
-    """What a program works with: the resolved configuration and the flags that set no key of it."""
+    """Arguments of a program: the resolved configuration, and the flags that set no key of it."""
 
     config: RunConfig
     flags: Namespace

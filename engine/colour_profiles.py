@@ -69,7 +69,7 @@ class Table:
 
 @lru_cache(maxsize=8)
 def profile_of(icc: bytes | None) -> Matrix | Table | None:
-    """What turns the colours of a profile into sRGB and back; None where they are sRGB already.
+    """Converter of a profile's colours to sRGB and back; None if they are sRGB already.
 
     Args:
         icc: the profile's bytes, of an RGB or a grey picture.

@@ -1,4 +1,4 @@
-"""One complete YAML file a run: read, typed, checked, frozen, written back.
+"""One complete YAML file per run: read, typed, checked, frozen, written back.
 
 Classes are named by dotted paths under `system.` and `data_loader.`; each class brings its own `Config`, so the numbers
 are described beside the code that uses them. Every mistake is one line that names file, key and what was expected.

@@ -1,4 +1,4 @@
-"""Data-parallel training without wrappers: a few functions that do nothing where there is one process.
+"""Data-parallel training without wrappers: a few functions that do nothing if there is one process.
 
 Every rank draws the random numbers of the joint batch and keeps its own part, so N processes compute what one process
 with the joint batch computes.

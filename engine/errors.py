@@ -1,4 +1,4 @@
-"""The exception for everything that is the user's to mend: one line, exit status 2, no traceback; and for lost help."""
+"""The exception for mistakes that a user can mend: one line, exit status 2, no traceback; and suggestions of names."""
 
 import difflib
 from collections.abc import Iterable

@@ -125,7 +125,7 @@ class Finder:
         return [face for face in _best(found) if np.max(face.box[2:] - face.box[:2]) >= self.min_face]
 
     def score(self, pixels: np.ndarray) -> float:
-        """How sure the detector is, 0 to 1, that a picture [H, W, 3] which a face would fill holds one."""
+        """Score of the detector, 0 to 1, for a picture [H, W, 3] that one face should fill."""
         kernel = "area" if min(pixels.shape[:2]) > CROP else "linear"
         found = self._detected(images.resize(pixels, (CROP, CROP), kernel), FAINT)
         return max((face.score for face in found), default=0.0)

@@ -1,4 +1,4 @@
-"""Files of a program's own and files nobody vouches for: written whole or not at all, read or refused in one line.
+"""Read untrusted files or refuse them in one line; write files whole or not at all.
 
 Text, JSON, YAML, arrays. Pictures are read by engine.picture_files, weights by engine.weights.
 """
@@ -75,7 +75,7 @@ def check_writable(folder: str | Path) -> None:
 
 
 def said(error: BaseException) -> str:
-    """What an exception says, as one short line."""
+    """The text of an exception, as one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 

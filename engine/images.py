@@ -89,7 +89,7 @@ class Listing:
         return [Path(self.folder, name) for name in self.names]
 
     def said(self) -> str:
-        """What was left out as the end of a sentence, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
+        """End of a sentence on the files left out, such as ", 3 files left out (2 .heic, 1 hidden)", or nothing."""
         kinds = ", ".join(
             f"{count} {kind}" for kind, count in sorted(self.left_out.items(), key=lambda x: (-x[1], x[0]))
         )
@@ -128,7 +128,7 @@ def listing(folder: str | Path) -> Listing:
 
 
 def left_out(*folders: str | Path) -> str:
-    """What `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
+    """Files that `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
     return Listing(Path(), [], sum((listing(folder).left_out for folder in folders), Counter[str]())).said()
 
 

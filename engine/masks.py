@@ -1,4 +1,4 @@
-"""Masks from picture files: what a mask marks, whatever its two values, colours or transparency are.
+"""Read masks from picture files of any two values, colours or transparency.
 
 One rule for prediction, tests and scores. A mask with transparent parts is its alpha: of strokes on a transparent layer
 the strokes are marked, of a picture with an erased part what is erased. Otherwise the brighter part is marked: from one

@@ -1,4 +1,4 @@
-"""Times against what this machine can do at best: the speed of a large float32 matrix product."""
+"""Compare times with the limit of this machine: the speed of a large float32 matrix product."""
 
 import json
 import os

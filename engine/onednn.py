@@ -1,4 +1,4 @@
-"""Convolutions of eager tensors by oneDNN, which Paddle itself runs in static programs alone.
+"""Convolutions of eager tensors by oneDNN, which Paddle itself uses only in static programs.
 
 Paddle's eager convolution unfolds its input on one thread and multiplies; oneDNN's is two to six times faster where
 maps are large. A static program of one operator with the attribute `use_mkldnn`, run by Paddle's `run_program`, is
@@ -47,7 +47,7 @@ state, _plain = _State(), _Depth()
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a convolution moves over its input; each pair is (rows, columns)."""
+    """Stride, padding and the like of a convolution; each pair is (rows, columns)."""
 
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)

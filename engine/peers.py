@@ -1,4 +1,4 @@
-"""Processes of one run end together: when one dies, or the launcher does, the others leave within seconds, in one line.
+"""End the processes of one run together: if one dies, or the launcher does, the others leave within seconds.
 
 Every process holds a connection to process 0; the system closes a dead process's connections at once, and the probes of
 TCP notice a machine that is gone. Nothing here touches Paddle: its collectives may hang or fail meanwhile.

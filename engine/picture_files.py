@@ -1,4 +1,4 @@
-"""Picture files: what is read, as it comes: upright, in its own depth and colours, alpha, profile and EXIF beside it.
+"""Read picture files upright, in their own depth and colours, with alpha, profile and EXIF beside the samples.
 
 One list of formats for training and prediction; whatever a decoder raises becomes an InputError that names the file.
 """

@@ -1,4 +1,4 @@
-"""What goes in and out of a graph, and how it is exported: the words that systems and deploy/ share."""
+"""Ports, the inputs and outputs of a graph, and the form that is exported; systems and deploy/ share them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Port:
 
 @checked(frozen=True, config=STRICT)
 class Hole:
-    """What becomes of the holes of a graph with a mask among its inputs; its first picture is the filled one.
+    """Treatment of holes in a graph with a mask among its inputs; its first picture is the filled one.
 
     Attributes:
         blend: how the filled picture gets into the given one, see deploy.blending.

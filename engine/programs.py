@@ -8,7 +8,7 @@ from engine.errors import InputError
 
 
 def called(*words: object, folder: Path | None = None) -> str:
-    """What a program prints.
+    """The output of a program.
 
     Args:
         words: its file and its flags, such as "infer.py", "--img", PATH.

@@ -65,7 +65,7 @@ class DataConfig(Settings):
 
 
 class BestConfig(Settings):
-    """Which validation score decides the weights that are kept as best.pdparams, e.g. texture_distance/caricature."""
+    """Validation score that chooses the weights of best.pdparams, e.g. texture_distance/caricature."""
 
     score: str
     better: Literal["lower", "higher"]
@@ -92,7 +92,7 @@ class TrainConfig(Settings):
 
 
 class OutputConfig(Settings):
-    """Where a run writes. Without `dir` a numbered folder below runs/; without `samples` the run's own samples/."""
+    """Folders of a run. Without `dir` a numbered folder below runs/; without `samples` the run's own samples/."""
 
     dir: Path | None = None
     samples: Path | None = None

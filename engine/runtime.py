@@ -1,4 +1,4 @@
-"""The environment of a process: what has to be set before the first `import paddle`, and how large pictures may be.
+"""The environment of a process: settings before the first `import paddle`, and the limit of a picture's size.
 
 Importing Paddle sets OMP_NUM_THREADS=1 where it is unset, and the MKL bundled with it takes a slow path on AMD
 processors unless MKL_DEBUG_CPU_TYPE=5 is set. Together they are worth a factor of four (docs/reproduction.md).

@@ -1,4 +1,4 @@
-"""Pictures of 16 bits a sample, which Pillow reduces to 8: PNG, TIFF and PNM, read and written without loss.
+"""Read and write pictures of 16 bits per sample without loss (PNG, TIFF, PNM); Pillow would reduce them to 8.
 
 OpenCV does the decoding. A TIFF is given to it under a directory of ours, which names the layout and nothing else: its
 reader turns by the orientation tag, takes separate planes for one and white-is-zero for black-is-zero.
@@ -86,7 +86,7 @@ def _tiff_samples(content, tags, channels):
 
 
 def described(tags: Mapping[int, Any]) -> dict[int, Any]:
-    """What of a TIFF's tags describes the picture, for `under_directory`: texts, and where EXIF and GPS stand."""
+    """TIFF tags that describe the picture, for `under_directory`: texts, and the places of EXIF and GPS."""
     texts = {tag: tags[tag].encode() + b"\0" for tag in TEXTS if isinstance(tags.get(tag), str)}
     return texts | {tag: tags[tag] for tag in (EXIF, GPS) if isinstance(tags.get(tag), int)}
 

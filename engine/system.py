@@ -26,7 +26,7 @@ Tensors = dict[str, Tensor]
 
 
 class Dataset(Protocol):
-    """What a `dataset` of a YAML file is."""
+    """Protocol of a YAML file's `dataset`."""
 
     def __len__(self) -> int:
         """Number of samples of an epoch."""
@@ -38,7 +38,7 @@ class Dataset(Protocol):
 
 
 class Update(Protocol):
-    """What a training step is given: `update("generator", loss)` is one step of an optimizer."""
+    """Protocol of a training step's `update`: `update("generator", loss)` is one step of an optimizer."""
 
     def __call__(self, names: str | Sequence[str], loss: Tensor, reaches_all: bool = False) -> None:
         """One step of the named optimizers on a scalar; `reaches_all`: parameters without a gradient step with 0."""
@@ -138,7 +138,7 @@ class System:
         return {}
 
     def inference(self, networks: Networks) -> dict[str, Exported]:
-        """What is exported: dict of graph name -> Exported."""
+        """Graphs to export: dict of graph name -> Exported."""
         raise NotImplementedError(f"{type(self).__name__} defines no inference")
 
 

@@ -1,4 +1,4 @@
-"""Losses on face landmarks that have a gradient, and what a hole makes of their weights.
+"""Losses on face landmarks that have a gradient, and weights of landmarks around a hole.
 
 Points are (x, y) in units of the picture's side unless a docstring says pixels.
 """

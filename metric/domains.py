@@ -1,4 +1,4 @@
-"""How the metrics of a translation find their pictures: `<domain>` is a real set, `to_<domain>` what was made for it.
+"""Names of a translation's pictures for the metrics: `<domain>` is a real set, `to_<domain>` the set made for it.
 
 Source: ours; the names are those of system.satnet.
 """

@@ -1,4 +1,4 @@
-"""How much of a person's identity a picture keeps: cosine and angle between face-recognition features.
+"""Measure how well a picture keeps a person's identity: cosine and angle of face-recognition features.
 
 Faces are aligned as FFHQ's; the networks see crops that fit that alignment.
 

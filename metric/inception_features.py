@@ -1,4 +1,4 @@
-"""Pictures to the features that FID and KID compare, with either of the two published ways to resize.
+"""Features of pictures for FID and KID, with either of the two published ways to resize.
 
 Source: mseitzer/pytorch-fid inception.py (`legacy`); Parmar et al. 2022 (clean-fid), GaParmar/clean-fid resize.py and
 inception_torchscript.py (`clean`).

@@ -1,4 +1,4 @@
-"""The numbers that the Paddle port of GPEN printed as "PSNR" and "FID", for comparison with its table and nothing else.
+"""The numbers that the Paddle port of GPEN printed as PSNR and FID, only for comparison with its table.
 
 Both are malformed. Its PSNR clips images that live in [-1, 1] to [0, 1]: all that is darker than mid-grey counts as
 right, and errors of the rest are doubled. Its FID is that of each single picture, averaged: the covariance of

@@ -1,4 +1,4 @@
-"""NIQE: how far a picture's local statistics are from those of natural photos; no reference picture, lower is better.
+"""NIQE: distance of a picture's local statistics to those of natural photos; needs no reference, lower is better.
 
 The statistics of natural photos are 36 means and their covariance, published with the method (file `niqe`, see
 weights/manifest.yaml); `fitted` takes them from pictures of one's own, which gives another scale.

@@ -1,4 +1,4 @@
-"""How far two sets of pictures are apart in colour and texture: a stand-in for FID that needs no weights.
+"""Distance of two sets of pictures in colour and texture: a substitute for FID that needs no weights.
 
 Source: ours, after Heusel et al. 2017 (the Frechet distance of two normal distributions) and Dowson and Landau 1982.
 """
@@ -13,7 +13,7 @@ OPPONENT = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]
 
 
 def texture_features(images):
-    """39 numbers a picture: means of the light and colour channels; at three sizes their contrast and fine detail.
+    """39 numbers per picture: means of the light and colour channels; at three sizes their contrast and fine detail.
 
     Args:
         images: [N, 3, H, W] RGB in [0, 1].

@@ -1,4 +1,4 @@
-"""How much the styles of a translation differ: several translations of one picture, compared with each other.
+"""Variety of a translation's styles: several translations of one picture, compared with each other.
 
 Source: Huang et al. 2018 (MUNIT), section 5.3: diversity as the mean LPIPS of pairs of translations of one input.
 Differs: the texture distance beside it needs no weights.

@@ -1,4 +1,4 @@
-"""GPEN's `--degrade` in predict.py: each picture is spoilt first, and restored; with PSNR before and after.
+"""GPEN's `--degrade` in predict.py: degrade each picture, restore it, print PSNR before and after.
 
 Source: GPEN's Paddle port, predict.py --degrade. Its FID of one picture means nothing and is left out.
 """

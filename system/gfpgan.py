@@ -1,4 +1,4 @@
-"""GFP-GAN's training: the generator's many losses first, then the discriminator with R1, then one critic a facial part.
+"""GFP-GAN's training: the generator's losses first, then the discriminator with R1, then one critic per facial part.
 
 Source: Wang et al. 2021, section 3.4; reference code: TencentARC/GFPGAN models/gfpgan_model.py and its options.
 """

@@ -1,4 +1,4 @@
-"""What GFP-GAN's YAML files say, typed.
+"""The typed recipe of GFP-GAN's YAML files.
 
 Source: Wang et al. 2021; TencentARC/GFPGAN gfpgan_model.py.
 """

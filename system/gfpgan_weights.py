@@ -1,4 +1,4 @@
-"""What GFP-GAN's training reads beside its own weights: the decoder's prior and the networks inside two losses.
+"""Weights that GFP-GAN's training reads beside its own: the decoder's prior and the networks inside two losses.
 
 Source: TencentARC/GFPGAN models/gfpgan_model.py and its options.
 """

@@ -1,4 +1,4 @@
-"""GPEN's training: logistic adversarial loss, smooth L1, identity; R1 and path length every so many steps.
+"""GPEN's training: logistic adversarial loss, smooth L1, identity; R1 and path length every few steps.
 
 One system serves the released recipe and the paper's; the YAML's weights and learning rates tell them apart.
 

@@ -1,4 +1,4 @@
-"""What GPEN's YAML files say, typed.
+"""The typed recipe of GPEN's YAML files.
 
 Source: Yang et al. 2021, section 3.3; yangxy/GPEN train_simple.py.
 """

@@ -1,4 +1,4 @@
-"""What the YAML files of the landmark predictor say, typed.
+"""The typed recipe of the landmark predictor's YAML files.
 
 Source: Yang et al. 2019 (LaFIn), src/models.py.
 """

@@ -1,4 +1,4 @@
-"""What the YAML files of the landmark network say, typed, and what its project's own command line says.
+"""The typed recipe of the landmark network's YAML files, and its project's own command line.
 
 There `predict.py MODEL CONFIG.json RESULT_DIR` means flags.
 

@@ -1,4 +1,4 @@
-"""What PartialConv's YAML files say, typed.
+"""The typed recipe of PartialConv's YAML files.
 
 Source: Liu et al. 2018; the projects named in system/partialconv.py.
 """

@@ -1,4 +1,4 @@
-"""SATNet's recognition network: which file it comes from, how it becomes the identity term or a measure.
+"""SATNet's recognition network: its file, and its use as identity term and as measure.
 
 Source: yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62.
 """

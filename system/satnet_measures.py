@@ -1,4 +1,4 @@
-"""What SATNet is measured by: distances of the made sets to the real ones, variety of the styles, people kept.
+"""Measures of SATNet: distances of the made sets to the real ones, variety of the styles, identity of people.
 
 Source: the metrics name theirs; the seed computes FID alone.
 """

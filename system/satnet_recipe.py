@@ -1,4 +1,4 @@
-"""What the YAML files of SATNet and MUNIT say, typed, and what MUNIT's own command line says.
+"""The typed recipe of the YAML files of SATNet and MUNIT, and MUNIT's own command line.
 
 Source: NVlabs/MUNIT test.py, in whose data set a is the caricature here.
 """
@@ -27,7 +27,7 @@ DIALECTS = {"predict": Dialect({"a2b": A2B, "b2a": B2A})}
 
 
 class IdentitySettings(Settings):
-    """Which identity term, and the recognition network it uses; the measure `identity_similarity` takes it too.
+    """The identity term and its recognition network, which the measure `identity_similarity` uses too.
 
     Source: the seed's configurations.
     """

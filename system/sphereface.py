@@ -1,4 +1,4 @@
-"""SphereFace's training: A-Softmax over the identities, photos and caricatures of a person being one class.
+"""SphereFace's training: A-Softmax over the identities; photos and caricatures of a person are one class.
 
 Source: Liu et al. 2017 (SphereFace); clcarwin/sphereface_pytorch train.py; fine-tuning on WebCaricature (convolutions 1
 to 3 frozen) after experiments_on_face_photo2drawing sphereface/transfer_learning.py.

@@ -1,4 +1,4 @@
-"""What SphereFace's YAML files say, typed.
+"""The typed recipe of SphereFace's YAML files.
 
 Source: Liu et al. 2017.
 """

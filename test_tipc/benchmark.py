@@ -44,7 +44,7 @@ PLACES = {
 }
 FLAGS = {
     "dry_run": Flag("print the commands and stop", boolean, aliases=("--dry-run",)),
-    "time_limit": Flag("for each run", float, aliases=("--time-limit",), default=TIME_LIMIT, metavar="SECONDS"),
+    "time_limit": Flag("seconds per run", float, aliases=("--time-limit",), default=TIME_LIMIT, metavar="SECONDS"),
 }
 
 
@@ -160,7 +160,7 @@ class BenchmarkRunner(Runner):
 
 
 def speed_record(model_name, name, result):
-    """What the speed file of a measured training says; every number is from its log or its clock."""
+    """Contents of the speed file of a measured training; every number comes from its log or its clock."""
     found = WORDS.fullmatch(name.removeprefix("speed_"))
     return {
         "model_branch": git("rev-parse", "--abbrev-ref", "HEAD"),

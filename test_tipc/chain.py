@@ -1,4 +1,4 @@
-"""One command of a TIPC chain, and what both dialects share in assembling the commands."""
+"""One command of a TIPC chain, and the parts of command assembly that both dialects share."""
 
 from dataclasses import dataclass, field
 
@@ -41,7 +41,7 @@ class Stage:
 
 
 class Chain:
-    """What both dialects share: the walk over cards, trainers and stages.
+    """The common part of both dialects: the walk over cards, trainers and stages.
 
     A dialect adds `train()` and `whole_infer()`, which return the stages, `log_folder(config, mode)`, and
     `cpu_cells` and `gpu_cells`, which yield (label, precision, flags, log name) of every inference.

@@ -1,4 +1,4 @@
-"""Whether a stage that exited with 0 did its work: weights, numbers, files and pictures are looked at."""
+"""Check that a stage that exited with 0 did its work: weights, numbers, files and pictures."""
 
 import json
 import math
@@ -169,7 +169,7 @@ def check_infer(stage, text, began):
 
 
 def promised(contract):
-    """How many numbers are printed for a sample: one a channel of images, all of vectors and points; None: any."""
+    """Count of printed numbers per sample: one per channel of images, all of vectors and points; None: any."""
     counts = [port.shape[1:2] if port.kind in ("image", "mask") else port.shape[1:] for port in contract.outputs]
     sizes = [size for count in counts for size in count]
     return None if -1 in sizes else sum(math.prod(count) for count in counts)

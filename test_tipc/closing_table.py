@@ -1,4 +1,4 @@
-"""The table and the picture that `make demo` ends with, from the summary of a TIPC chain."""
+"""The closing table and picture of `make demo`, from the summary of a TIPC chain."""
 
 from pathlib import Path
 

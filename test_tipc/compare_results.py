@@ -1,4 +1,4 @@
-"""Compares what a run printed with recorded results; fails where they differ, and where nothing was compared.
+"""Compare the output of a run with recorded results; fail if they differ, and if nothing was compared.
 
 python test_tipc/compare_results.py --gt_file=test_tipc/results/python_GPEN_results_fp32.txt
     --log_file=results/test/metrics.txt
@@ -32,10 +32,12 @@ TABBED = re.compile(r"(?P<name>[^\t]+)\t(?P<value>[\[{0-9].*)")
 
 FLAGS = {
     "gt_file": Flag("recorded results; a file or a pattern", metavar="FILE", required=True),
-    "log_file": Flag("what the run wrote; a file or a pattern", metavar="FILE", required=True),
+    "log_file": Flag("log of the run; a file or a pattern", metavar="FILE", required=True),
     "atol": Flag("absolute tolerance", float, default=1e-3, metavar="NUMBER"),
     "rtol": Flag("relative tolerance", float, default=1e-3, metavar="NUMBER"),
-    "precision": Flag("picks files whose names hold it, where a pattern names several", default="fp32", metavar="NAME"),
+    "precision": Flag(
+        "choose the files with this word in their names, if a pattern finds several", default="fp32", metavar="NAME"
+    ),
 }
 
 
@@ -60,7 +62,7 @@ def read_results(path):
 
 
 def files(pattern, what):
-    """The files a name or pattern stands for; InputError where there is none."""
+    """Files that match a name or pattern; InputError if there is none."""
     found = sorted(glob(pattern)) or ([pattern] if Path(pattern).exists() else [])
     if not found:
         raise InputError(f"{what} {pattern}: matches no file, so nothing would be compared")

@@ -1,4 +1,4 @@
-"""Reads a TIPC configuration file as the official shell scripts do, and says where it would mislead them.
+"""Read a TIPC configuration file as the official shell scripts do, and report where it would mislead them.
 
 A file is a list of lines addressed by position. Two dialects are known by the position of their `trainer:` line:
 51 lines (`full51`: template of PaddlePaddle/models, PaddleOCR) or 32 lines (`lite32`: Step6 of PaddlePaddle/models).
@@ -47,7 +47,7 @@ class Line:
 
     @property
     def cut(self):
-        """What the official scripts lose: the text from the second colon on."""
+        """Text that the official scripts lose: from the second colon on."""
         return ":".join(self.text.split(":")[2:])
 
 

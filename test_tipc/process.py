@@ -1,4 +1,4 @@
-"""Runs one command without a shell: its output into a log, an end to it when its time is up."""
+"""Run one command without a shell: write its output into a log, and end it when its time is up."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ PATIENCE = 10  # seconds between asking a process to end and ending it
 
 @dataclass
 class Outcome:
-    """How a process ended."""
+    """The end of a process."""
 
     status: int
     seconds: float

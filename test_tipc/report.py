@@ -1,4 +1,4 @@
-"""What a run leaves behind: the official status lines, a JSON and a JUnit summary, and a closing table."""
+"""Results of a run: the official status lines, a JSON and a JUnit summary, and a closing table."""
 
 import json
 import xml.etree.ElementTree as ElementTree

@@ -1,4 +1,4 @@
-"""Runs a TIPC configuration file and tells the truth about it.
+"""Run a TIPC configuration file and report truthfully on every stage.
 
 python -m test_tipc.runner test_tipc/configs/GPEN/train_infer_python.txt lite_train_lite_infer
 python -m test_tipc.runner test_tipc/configs/GPEN/train_infer_python.txt lite_train_lite_infer --dry-run
@@ -35,7 +35,7 @@ PLACES = {
 }
 FLAGS = {
     "dry_run": Flag("print the commands of the official script and stop", boolean, aliases=("--dry-run",)),
-    "time_limit": Flag("for each stage", float, aliases=("--time-limit",), metavar="SECONDS"),
+    "time_limit": Flag("seconds per stage", float, aliases=("--time-limit",), metavar="SECONDS"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What stands where in a TIPC file: the slots of every dialect by position, and what a slot may hold.
+"""The slots of every dialect of TIPC files, by position, and the values that a slot may hold.
 
 Source: behaviour of the scripts of PaddlePaddle/models 8042c21b (read, not copied); TIPC documents of that repository.
 """

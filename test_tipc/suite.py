@@ -59,7 +59,7 @@ CHAINS = {
 }
 
 
-PLACES = {"systems": Flag("folders of test_tipc/configs; none: all", metavar="SYSTEM", many=True)}
+PLACES = {"systems": Flag("folders of test_tipc/configs; default: all", metavar="SYSTEM", many=True)}
 FLAGS = {"chain": Flag(f"{', '.join(CHAINS)}, all", default="lite", metavar="NAME")}
 
 

@@ -22,10 +22,10 @@ import engine  # noqa: F401  thread environment before Paddle
 from engine.files import check_writable
 from engine.flags import Flag, boolean, guarded, overrides, read
 
-PLACES = {"experiment": Flag("what to vary and to score", Path, metavar="YAML", required=True)}
+PLACES = {"experiment": Flag("YAML file of the experiment", Path, metavar="YAML", required=True)}
 FLAGS = {
-    "output": Flag("default: runs/ablation/<name of the YAML>", Path, metavar="DIR"),
-    "report": Flag("train nothing: score and compare what is trained", boolean, default=False),
+    "output": Flag("folder for the runs; default: runs/ablation/<name of the YAML>", Path, metavar="DIR"),
+    "report": Flag("train nothing; score and compare the finished runs", boolean, default=False),
     "overrides": Flag("set any key of the configuration for all runs", aliases=("-o",), metavar="KEY=VALUE", many=True),
 }
 

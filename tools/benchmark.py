@@ -104,9 +104,9 @@ GROUPS = {"inference": inference, "training": training, "photos": photos, "servi
     "metrics": "metric.evaluation.benchmark.rows",
 }
 FLAGS = {
-    "only": Flag("one group", choice(*GROUPS), metavar="|".join(GROUPS)),
-    "peers": Flag("as --only peers, which a run of every group leaves out", boolean, default=False),
-    "repeats": Flag("of every measurement", at_least(1), default=15, metavar="N"),
+    "only": Flag("measure one group", choice(*GROUPS), metavar="|".join(GROUPS)),
+    "peers": Flag("the same as --only peers; a run of all groups leaves it out", boolean, default=False),
+    "repeats": Flag("number of repeats per measurement", at_least(1), default=15, metavar="N"),
     "json": Flag("file to write", default="benchmark.json", metavar="FILE"),
 }
 

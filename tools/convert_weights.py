@@ -24,13 +24,13 @@ from engine.errors import InputError, did_you_mean
 from engine.flags import Flag, boolean, guarded, read
 
 FLAGS = {
-    "as": Flag("the network it has to be; see the end", metavar="NAME"),
-    "entry": Flag("which of several, as --inspect prints it in brackets", metavar="PLACE"),
-    "inspect": Flag("say what SRC is and list its keys and shapes", boolean, default=False),
+    "as": Flag("expected network; see the end", metavar="NAME"),
+    "entry": Flag("place of the network in the file, as --inspect prints it in brackets", metavar="PLACE"),
+    "inspect": Flag("print which networks SRC holds, with keys and shapes", boolean, default=False),
 }
 PLACES = {
     "files": Flag(
-        "files to read and the one to write; with --inspect only files to read",
+        "files to read, then the file to write; with --inspect only files to read",
         metavar="FILE",
         required=True,
         many=True,

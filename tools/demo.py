@@ -1,4 +1,4 @@
-"""The table `make demo` ends with: what the TIPC chain just run did to faces it never saw, and where everything is.
+"""Print the closing table of `make demo`: scores on faces that training never saw, and the places of all results.
 
 python tools/demo.py
 """

@@ -1,4 +1,4 @@
-"""Score the pictures of one folder against those of another: the table and the JSON file of test.py.
+"""Score the pictures of one folder against those of another, with the table and the JSON file of test.py.
 
 python tools/evaluate.py results/predict data/GPEN/test --suffix _predict
 python tools/evaluate.py results/predict data/GPEN/test --masks data/masks --metrics psnr,ssim,l1
@@ -22,13 +22,13 @@ from metric.evaluation import flags
 
 PLACES = {
     "restored": Flag("folder of pictures to score", metavar="RESTORED_DIR", required=True),
-    "reference": Flag("folder of what they should be", metavar="REFERENCE_DIR", required=True),
+    "reference": Flag("folder of the true pictures", metavar="REFERENCE_DIR", required=True),
 }
 FLAGS = {
-    "suffix": Flag("what the names of restored files have at their end, such as _predict", default="", metavar="TEXT"),
-    "masks": Flag("folder of masks by the same names, white where a picture was filled", metavar="DIR"),
+    "suffix": Flag("end of the restored files' names, such as _predict", default="", metavar="TEXT"),
+    "masks": Flag("folder of masks with the same names; white: filled", metavar="DIR"),
     "batch_size": Flag("pictures per pass through a network", at_least(1), default=8, metavar="N"),
-    "result_dir": Flag("where scores.json goes", default="results/evaluate", metavar="DIR"),
+    "result_dir": Flag("folder for scores.json", default="results/evaluate", metavar="DIR"),
     **flags.FLAGS,
 }
 

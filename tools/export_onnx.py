@@ -19,10 +19,10 @@ from engine.errors import InputError
 
 FLAGS = {
     "model_dir": Flag("folder of the exported model", Path, metavar="DIR", required=True),
-    "model_filename": Flag("its program", default="inference.json", metavar="NAME"),
-    "params_filename": Flag("its parameters", default="inference.pdiparams", metavar="NAME"),
-    "save_file": Flag("NAME.onnx", Path, metavar="FILE", required=True),
-    "opset_version": Flag("of ONNX", int, default=13, metavar="N"),
+    "model_filename": Flag("file name of its program", default="inference.json", metavar="NAME"),
+    "params_filename": Flag("file name of its parameters", default="inference.pdiparams", metavar="NAME"),
+    "save_file": Flag("ONNX file to write, NAME.onnx", Path, metavar="FILE", required=True),
+    "opset_version": Flag("version of the ONNX operators", int, default=13, metavar="N"),
     "enable_onnx_checker": Flag("always on; accepted for TIPC", boolean, default=True),
 }
 

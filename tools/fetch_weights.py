@@ -1,4 +1,4 @@
-"""Fetch weights that others published: the only thing in this project that downloads.
+"""Fetch weights that others published; the only program of this project that downloads.
 
     python tools/fetch_weights.py                      what there is, and what is here already
     python tools/fetch_weights.py ir_se50 vgg19        download, check, convert, put where the project looks for them
@@ -20,10 +20,10 @@ from engine.errors import InputError, did_you_mean
 from engine.flags import Flag, boolean, guarded, read
 
 FLAGS = {
-    "cache": Flag("folder for the files as they were published", metavar="DIR"),
+    "cache": Flag("folder for the published files", metavar="DIR"),
     "offline": Flag("never open a connection", boolean, default=False),
 }
-PLACES = {"names": Flag("entries of weights/manifest.yaml; none: list them", metavar="[NAME ...]", many=True)}
+PLACES = {"names": Flag("entries of weights/manifest.yaml; without names: list them", metavar="[NAME ...]", many=True)}
 
 
 def main(argv=None):

@@ -1,4 +1,4 @@
-"""Make the start of a GFP-GAN's training from a trained one of half the size: it restores from the first step.
+"""Turn a trained GFP-GAN into the start of one of twice the size, which restores from its first step.
 
 python tools/grow_weights.py -c configs/gfpgan_128_lite.yaml --pretrained weights/lite/gfpgan_lite.pdparams --output W
 

@@ -1,4 +1,4 @@
-"""Largest hole a network's encoder closes: from there on every cell has seen a known pixel.
+"""Print the largest hole that a network's encoder closes: in larger holes some cells never see a known pixel.
 
 python tools/hole_closure.py -c configs/partialconv_256.yaml
 python tools/hole_closure.py -c configs/partialconv_256.yaml --size 512
@@ -18,9 +18,9 @@ from engine.cli import Flag, at_least, choice, guarded, parse
 from engine.errors import InputError
 
 OWN = {
-    "size": Flag("side of the picture, default: that of the validation data", at_least(2), metavar="N"),
-    "mask": Flag("also follow the hole of this mask picture", metavar="FILE"),
-    "white_means": Flag("what white is in the mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
+    "size": Flag("side of the picture; default: that of the validation data", at_least(2), metavar="N"),
+    "mask": Flag("mask picture whose hole is followed as well", metavar="FILE"),
+    "white_means": Flag("meaning of white in the mask", choice("hole", "valid"), default="hole", metavar="hole|valid"),
 }
 
 

@@ -19,14 +19,14 @@ from engine.errors import InputError
 
 FLAGS = {
     "onnx_file": Flag("NAME.onnx with NAME.yaml beside it", Path, metavar="FILE"),
-    "model_dir": Flag("folder with inference.onnx, instead of a file", Path, metavar="DIR"),
+    "model_dir": Flag("folder with inference.onnx, instead of --onnx_file", Path, metavar="DIR"),
     "image_dir": Flag("folder of pictures, or of the folders image, mask, style", metavar="DIR"),
     "mask": Flag("folder of masks, named like the pictures, for models that take one", metavar="DIR"),
-    "output_dir": Flag("where results go", default="results/infer_onnx", metavar="DIR"),
+    "output_dir": Flag("folder for the results", default="results/infer_onnx", metavar="DIR"),
     "batch_size": Flag("pictures per run", at_least(1), default=1, metavar="N"),
-    "cpu_threads": Flag("default: usable cores", at_least(1), metavar="N"),
+    "cpu_threads": Flag("number of threads; default: usable cores", at_least(1), metavar="N"),
     "benchmark": Flag("print the times of the stages", boolean, default=False),
-    "use_gpu": Flag("accepted for TIPC; only False can be had", choice("False"), default="False", metavar="False"),
+    "use_gpu": Flag("accepted for TIPC; only False works", choice("False"), default="False", metavar="False"),
 }
 
 

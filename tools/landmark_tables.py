@@ -1,4 +1,4 @@
-"""The tables of landmark-guided inpainting: image errors, landmarks, detection and identification of completed faces.
+"""Print the tables of landmark-guided inpainting: image errors, landmarks, detection, identification.
 
 python tools/landmark_tables.py -c configs/landmark_lite.yaml --weights weights/lite/landmark_lite.pdparams
 python tools/landmark_tables.py -c configs/landmark_lite.yaml --weights W.pdparams --without NO_LANDMARK.pdparams
@@ -37,9 +37,9 @@ OWN = {
     "without": Flag("weights of the row No landmark", metavar="FILE"),
     **FACES,
     "recogniser": Flag("sphereface, insightface:FILE or none", default="sphereface", metavar="NAME"),
-    "blend": Flag("how holes get into pictures", choice(*BLENDS), default="composite", metavar="|".join(BLENDS)),
-    "show": Flag("faces in the sheet", at_least(1), default=8, metavar="N"),
-    "output_dir": Flag("where results go", default="results/landmark_tables", metavar="DIR"),
+    "blend": Flag("how to put fillings into pictures", choice(*BLENDS), default="composite", metavar="|".join(BLENDS)),
+    "show": Flag("number of faces in the sheet", at_least(1), default=8, metavar="N"),
+    "output_dir": Flag("folder for the results", default="results/landmark_tables", metavar="DIR"),
 }
 
 

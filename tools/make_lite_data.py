@@ -22,8 +22,10 @@ FLAGS = {
     "train": Flag("number of training pictures", int, default=200, metavar="N"),
     "val": Flag("number of validation pairs", int, default=16, metavar="N"),
     "size": Flag("side of the pictures in pixels", int, default=256, metavar="N"),
-    "seed": Flag("of faces, degradations and holes; default: the configuration's", at_least(0), metavar="N"),
-    "config": Flag("whose validation data say how val/lq/ is degraded", aliases=("-c",), metavar="YAML"),
+    "seed": Flag("seed of faces, degradations and holes; default: the configuration's", at_least(0), metavar="N"),
+    "config": Flag(
+        "configuration whose validation data define the degradation of val/lq/", aliases=("-c",), metavar="YAML"
+    ),
 }
 
 

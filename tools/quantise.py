@@ -19,11 +19,11 @@ FLAGS = {
     "model_path": Flag("folder of the exported model", Path, metavar="DIR", required=True),
     "output_dir": Flag("folder of the int8 model", Path, metavar="DIR", required=True),
     "data_dir": Flag("pictures to calibrate and measure on", Path, metavar="DIR", required=True),
-    "target_dir": Flag("clean pictures of the same names: adds PSNR against them", Path, metavar="DIR"),
-    "batch_num": Flag("calibration batches", at_least(1), default=2, metavar="N"),
+    "target_dir": Flag("clean pictures of the same names; adds PSNR to them", Path, metavar="DIR"),
+    "batch_num": Flag("number of batches for the calibration", at_least(1), default=2, metavar="N"),
     "batch_size": Flag("pictures per batch", at_least(1), default=4, metavar="N"),
     "route": Flag(f"refused: {', '.join(flags.REFUSED)}", default="onnxruntime", metavar="NAME"),
-    "use_gpu": Flag("accepted for TIPC; only False can be had", choice("False"), default="False", metavar="False"),
+    "use_gpu": Flag("accepted for TIPC; only False works", choice("False"), default="False", metavar="False"),
 }
 
 

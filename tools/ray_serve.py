@@ -1,4 +1,4 @@
-"""Serve exported models over HTTP from several machines: what serve.py serves, as a Ray Serve deployment.
+"""Serve exported models over HTTP from several machines: serve.py as a Ray Serve deployment.
 
 python tools/ray_serve.py --model gpen=inference/gpen_256 --replicas 2
 python tools/ray_serve.py --address 10.0.0.1:6379 --model gpen=/models/gpen_256 --replicas 4 --host 0.0.0.0 --token TEXT
@@ -20,10 +20,10 @@ from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, guarded, read
 
 FLAGS = COMMON | {
-    "address": Flag("head of a Ray cluster; default: one of its own on this machine", metavar="HOST:PORT"),
-    "replicas": Flag("processes that hold the models", at_least(1), default=2, metavar="N"),
-    "cpus": Flag("processors of each", at_least(1), default=1, metavar="N"),
-    "stop": Flag("take the service from the cluster instead", boolean, default=False, bare="True"),
+    "address": Flag("head of a Ray cluster; default: a new cluster on this machine", metavar="HOST:PORT"),
+    "replicas": Flag("number of processes; each holds all models", at_least(1), default=2, metavar="N"),
+    "cpus": Flag("processors per replica", at_least(1), default=1, metavar="N"),
+    "stop": Flag("remove the service from the cluster", boolean, default=False, bare="True"),
 }
 
 

@@ -23,11 +23,11 @@ from engine.runtime import usable_cores
 LEFT_OUT = ("video", "batch_size", "save_faces", "draw_boxes", "max_pixels")
 FLAGS = {
     "model_dir": Flag("folder of the exported model", metavar="DIR", required=True),
-    "output_dir": Flag("where results go", aliases=("-o", "--output"), default="results/many", metavar="DIR"),
-    "seed": Flag("of the first drawn style", int, default=0, metavar="N"),
-    "address": Flag("head of a Ray cluster; default: one of its own on this machine", metavar="HOST:PORT"),
-    "workers": Flag("processes; default: usable cores", at_least(1), metavar="N"),
-    "cpus": Flag("processors of each", at_least(1), default=1, metavar="N"),
+    "output_dir": Flag("folder for the results", aliases=("-o", "--output"), default="results/many", metavar="DIR"),
+    "seed": Flag("seed of the first drawn style", int, default=0, metavar="N"),
+    "address": Flag("head of a Ray cluster; default: a new cluster on this machine", metavar="HOST:PORT"),
+    "workers": Flag("number of processes; default: usable cores", at_least(1), metavar="N"),
+    "cpus": Flag("processors per process", at_least(1), default=1, metavar="N"),
     **{name: flag for name, flag in {**flags.PHOTOS, **flags.PICTURES}.items() if name not in LEFT_OUT},
 }
 PLACES = ("input", "image_dir", "img", "mask", "style", "output_dir", "points", "boxes", "detector")

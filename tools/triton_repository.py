@@ -17,11 +17,11 @@ from engine.flags import Flag, at_least, guarded, read
 
 PLACES = {
     "model": Flag("folder that export_model.py wrote", metavar="MODEL", required=True),
-    "out": Flag("the model repository", metavar="OUT", required=True),
+    "out": Flag("folder of the model repository", metavar="OUT", required=True),
 }
 FLAGS = {
-    "name": Flag("of the model in Triton; default: the folder's", metavar="NAME"),
-    "batch": Flag("pictures that share a run, at most", at_least(1), default=8, metavar="N"),
+    "name": Flag("name of the model in Triton; default: that of the folder", metavar="NAME"),
+    "batch": Flag("most pictures per run", at_least(1), default=8, metavar="N"),
 }
 
 

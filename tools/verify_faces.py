@@ -1,4 +1,4 @@
-"""Verification of faces: TAR at FAR 0.1 % and 1 %, AUC and accuracy, means over ten folds with their spread.
+"""Verify faces: TAR at FAR 0.1 % and 1 %, AUC and accuracy, means over ten folds with their spread.
 
 python tools/verify_faces.py -c configs/sphereface_lite.yaml --pretrained weights/lite/sphereface_lite.pdparams
 python tools/verify_faces.py --root data/WebCaricature --pretrained 'runs/fold_{fold}/latest.pdparams'
@@ -27,11 +27,16 @@ from engine.cli import Flag, choice, guarded, parse
 from engine.files import write_text
 
 OWN = {
-    "pretrained": Flag("weights; {fold} stands for the number of the fold", aliases=("-w",), metavar="FILE"),
+    "pretrained": Flag("weights; {fold} is replaced by the number of the fold", aliases=("-w",), metavar="FILE"),
     "root": Flag("WebCaricature's folder", metavar="DIR"),
-    "protocol": Flag("see above", choice("official", "seed", "both"), default="official", metavar="official|seed|both"),
+    "protocol": Flag(
+        "how to choose pairs and thresholds; see above",
+        choice("official", "seed", "both"),
+        default="official",
+        metavar="official|seed|both",
+    ),
     "trained": Flag(
-        "people trained on: those of the configuration, none, or a file of names",
+        "people of the training: those of the configuration, none, or a file of names",
         default="config",
         metavar="config|none|FILE",
     ),

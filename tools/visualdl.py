@@ -17,12 +17,14 @@ from engine.flags import Flag, at_least, choice, guarded, read
 LANGUAGES = ("en", "zh")
 FLAGS = {
     "logdir": Flag("folders of logs", metavar="DIR", required=True, many=True),
-    "host": Flag("address to listen at", aliases=("-t",), default="127.0.0.1", metavar="HOST"),
-    "port": Flag("port to listen at; 0: any that is free", at_least(0), aliases=("-p",), default=8040, metavar="N"),
-    "language": Flag("of the page; default: the browser's", choice(*LANGUAGES), aliases=("-L",), metavar="en|zh"),
-    "cache_timeout": Flag("seconds a log is kept in memory", int, default=20, metavar="S"),
+    "host": Flag("address to listen on", aliases=("-t",), default="127.0.0.1", metavar="HOST"),
+    "port": Flag("port to listen on; 0: any free port", at_least(0), aliases=("-p",), default=8040, metavar="N"),
+    "language": Flag(
+        "language of the page; default: the browser's", choice(*LANGUAGES), aliases=("-L",), metavar="en|zh"
+    ),
+    "cache_timeout": Flag("seconds to keep a log in memory", int, default=20, metavar="S"),
     "public_path": Flag("path of the page", default="/app", metavar="PATH"),
-    "theme": Flag("of the page", choice("light", "dark"), metavar="light|dark"),
+    "theme": Flag("theme of the page", choice("light", "dark"), metavar="light|dark"),
 }
 
 

@@ -31,10 +31,10 @@ FLAGS = {
     "write": Flag("folder to write", metavar="DIR"),
     "report": Flag("folder to read", metavar="DIR"),
     "people": Flag("number of people", at_least(20), default=20, metavar="N"),
-    "variants": Flag("photos, and caricatures, of each", at_least(1), default=4, metavar="N"),
+    "variants": Flag("photos per person, and caricatures per person", at_least(1), default=4, metavar="N"),
     "side_faces": Flag("share of pictures with the head turned to a side", share, default=0.1, metavar="SHARE"),
-    "misplaced": Flag("share of pictures with landmarks beside their places", share, default=0.05, metavar="SHARE"),
-    "seed": Flag("of the people", at_least(0), default=0, metavar="N"),
+    "misplaced": Flag("share of pictures with misplaced landmarks", share, default=0.05, metavar="SHARE"),
+    "seed": Flag("seed of the people", at_least(0), default=0, metavar="N"),
     "output": Flag("file for the rejected pictures and reasons", metavar="FILE"),
 }
 

@@ -19,9 +19,11 @@ from engine.errors import InputError
 from engine.files import write_text
 
 OWN = {
-    "split": Flag("whose masks", choice("train", "validation"), default="validation", metavar="train|validation"),
+    "split": Flag(
+        "data whose masks are written", choice("train", "validation"), default="validation", metavar="train|validation"
+    ),
     "count": Flag("number of masks", at_least(1), default=100, metavar="N"),
-    "size": Flag("side in pixels, default: the data's image_size", at_least(8), metavar="N"),
+    "size": Flag("side in pixels; default: the data's image_size", at_least(8), metavar="N"),
     "output": Flag("folder to write", default="masks", metavar="DIR"),
 }
 

@@ -1,4 +1,4 @@
-"""What lies behind a head in the photo style: a blurred wall, neck and clothes."""
+"""Background of a head in the photo style: a blurred wall, neck and clothes."""
 
 import cv2
 import numpy as np

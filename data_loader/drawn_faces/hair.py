@@ -116,7 +116,7 @@ def _fall(points, sign, length, spread):
 
 
 def back_sheets(points, person):
-    """What hangs behind the neck and ears: list of Sheet."""
+    """Hair behind the neck and ears: list of Sheet."""
     style, long = person.hair_style, person.masculine < 0
     if not long or style in ("tied", "curls"):
         return []
@@ -198,7 +198,7 @@ def _short_sheets(points, person, head):
 
 
 def front_sheets(points, person):
-    """What grows over the skull and hangs beside the face: list of Sheet, in the order they are drawn."""
+    """Hair over the skull and beside the face: list of Sheet, in the order of drawing."""
     long = person.masculine < 0
     lift = (0.20 if long else 0.15) * person.hair_volume
     if person.hair_style in ("buzz", "bald", "tied", "receding"):

@@ -1,4 +1,4 @@
-"""Who is drawn (`Identity`) and how this picture shows them (`Appearance`), both drawn from seeded generators.
+"""A drawn person (`Identity`) and a picture's view of them (`Appearance`), both drawn from seeded generators.
 
 An identity depends on (seed, label) alone; an appearance on (seed, label, variant). Colours are RGB in [0, 1].
 """
@@ -43,7 +43,7 @@ _MASCULINE = {
 
 @dataclass(frozen=True)
 class Identity:
-    """What stays the same in every picture of a person."""
+    """Traits that stay the same in every picture of a person."""
 
     shape: np.ndarray  # [32], coefficients of geometry.IDENTITY_MODES
     masculine: float  # -1 to 1
@@ -67,7 +67,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Appearance:
-    """What differs from picture to picture of the same person."""
+    """Traits that differ from picture to picture of the same person."""
 
     expression: np.ndarray  # [8], coefficients of geometry.EXPRESSION_MODES
     gaze: np.ndarray  # (x, y), -1 to 1
@@ -206,7 +206,7 @@ def _colours(rng, count, saturation, value):
 
 
 def sampled_appearance(seed, label, variant):
-    """How picture `variant` of person (seed, label) is taken."""
+    """The Appearance of picture `variant` of person (seed, label)."""
     rng = np.random.default_rng([seed, label, 2, variant])
     warmth = rng.normal(0, 0.05)
     return Appearance(

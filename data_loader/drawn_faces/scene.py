@@ -1,4 +1,4 @@
-"""What a painter is handed: the picture so far, the people, the points, the view."""
+"""The input of a painter: the picture so far, the people, the points, the view."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Scene:
 
     @property
     def fineness(self):
-        """How many times more hairs than at 256 pixels."""
+        """Number of hairs relative to 256 pixels."""
         return max(1.0, self.size / 256)
 
     @property

@@ -1,4 +1,4 @@
-"""A folder of pictures, or WebCaricature, as the viewer shows it: people, kinds, landmarks, what the filter rejects."""
+"""A folder of pictures, or WebCaricature, for the viewer: people, kinds, landmarks, rejected pictures."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""The tab that fills: a hole painted into the photo or given as a file, or the lower part of every face."""
+"""The tab for filling holes: painted into the photo, given as a file, or the lower part of every face."""
 
 import time
 from typing import Any
@@ -42,7 +42,7 @@ class Filling:
 
     @told
     def shown(self, path: str | None, language: str) -> np.ndarray | None:
-        """What is painted on, [H, W, 3] uint8."""
+        """The picture to paint on, [H, W, 3] uint8."""
         return None if path is None else images.to_uint8(images.smaller(read(path, language).pixels(), SIDE))
 
     @told

@@ -1,4 +1,4 @@
-"""The page as a part of the service's application: it asks nothing of other machines and keeps no files."""
+"""Mount the page on the service's application. The page loads nothing from other machines and keeps no files."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The tab that restores: the faces of a photo with a tick each, before and after, the photo back in its own format."""
+"""The tab for restoring: a tick for each face, before and after, the photo back in its own format."""
 
 import time
 from typing import Any
@@ -33,7 +33,7 @@ class Restoring:
 
     @told
     def find(self, path: str | None, name: str, language: str) -> tuple[str | None, str]:
-        """What the browser shows of a photo: the photo with its faces, a remark."""
+        """Outputs for the browser: the photo with its faces, a remark."""
         if path is None:
             return None, ""
         shot = self.service.begun(self.service.model("restore", name), read(path, language))

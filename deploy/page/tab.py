@@ -1,4 +1,4 @@
-"""What every tab needs: the models, the words, photos as they were uploaded, results as files to take home."""
+"""Common parts of all tabs: models, words, uploaded photos, results as files to download."""
 
 import functools
 import secrets
@@ -67,7 +67,7 @@ class Page:
         return self.words.of(gr.Dropdown(names, value=value, visible=len(names) > 1), label="model")
 
     def button(self, tab: str, key: str) -> gr.Button:
-        """What begins the work of a tab."""
+        """The button that starts the work of a tab."""
         return self.words.of(gr.Button(variant="primary", elem_id=f"{tab}-button"), value=key)
 
     def results(self, tab: str) -> list[Any]:
@@ -83,7 +83,7 @@ class Page:
         trigger(function, given, wanted, api_visibility="private", trigger_mode=mode)
 
     def place(self, name: str) -> Path:
-        """Where a file of a name can be written, in a folder of its own."""
+        """A path for a file of this name, in a folder of its own."""
         folder = self.folder / secrets.token_hex(8)
         folder.mkdir()
         return folder / name

@@ -1,4 +1,4 @@
-"""What the page says, in English and Chinese, and the switch between them."""
+"""The texts of the page, in English and Chinese, and the switch between them."""
 
 from pathlib import Path
 from typing import Any

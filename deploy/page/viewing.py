@@ -1,4 +1,4 @@
-"""The tab of the data set: thumbnails by person and kind, what the filter rejects, and a way into the other tabs."""
+"""The tab of the data set: thumbnails by person and kind, rejected pictures, and a way into the other tabs."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Trainings one after the other, each by train.py in a process of its own; what is finished is not done again."""
+"""Run trainings one after the other, each by train.py in its own process; finished ones are skipped."""
 
 import json
 import subprocess

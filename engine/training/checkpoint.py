@@ -1,4 +1,4 @@
-"""A training run's state on disk: folders `step_0010000`, each complete or not there, and `latest.pdparams` beside.
+"""A training run's state on disk: complete folders such as `step_0010000`, and `latest.pdparams`.
 
     step_0010000/<network>.pdparams, <network>_ema.pdparams, train_state.safetensors, meta.json
     latest.pdparams      every network as "network/key", the averaged one where there is one
@@ -34,7 +34,7 @@ LEFTOVERS = ("saving_*", "removing_*", "replaced_*", f".{LATEST}.*.tmp")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint folder holds; the dicts are as they were given to `save_checkpoint`."""
+    """Contents of a checkpoint folder; the dicts are those given to `save_checkpoint`."""
 
     step: int
     networks: Networks

@@ -1,4 +1,4 @@
-"""The lock of a run folder: one process at a time writes there, and a second one is told which."""
+"""The lock of a run folder: only one process writes there, and a second one is told which."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Taking a run up again: where, with what it was started, and which keys may differ."""
+"""Resume a run: find the checkpoint, compare the configuration, say which keys may differ."""
 
 import hashlib
 import math

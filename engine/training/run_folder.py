@@ -1,4 +1,4 @@
-"""The folder of a training run: where it lies and what it keeps of an earlier one."""
+"""The folder of a training run: its place, and the parts of an earlier run that it keeps."""
 
 import subprocess
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def run_folder(config: RunConfig, config_path: Path | str) -> Path:
 
 
 def newest_run(config: RunConfig, config_path: Path | str) -> Path:
-    """Where `--resume auto` looks: `output.dir`, or the newest numbered folder; it need not exist."""
+    """Folder in which `--resume auto` looks: `output.dir`, or the newest numbered folder; it need not exist."""
     if config.output.dir is not None:
         return config.output.dir
     parent = Path("runs") / Path(config_path).stem

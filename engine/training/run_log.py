@@ -1,4 +1,4 @@
-"""What a training run tells: `train.log` beside the console, `metrics.jsonl`, VisualDL, preview pictures.
+"""The records of a training run: `train.log` beside the console, `metrics.jsonl`, VisualDL, preview pictures.
 
 Plain lines go to files and pipes; a terminal also gets a progress bar. The training line carries every token that
 TIPC tools look for (`loss:`, `ips:`).
@@ -155,7 +155,7 @@ class RunLog:
         self._show({"step": step, **values})
 
     def picture_path(self, step: int) -> Path:
-        """Where the preview of a step lies."""
+        """Path of a step's preview."""
         return self.samples / f"step_{step:07d}.png"
 
     def picture(self, step: int, image: np.ndarray) -> None:

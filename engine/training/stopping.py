@@ -1,4 +1,4 @@
-"""How a run is asked to leave: signals, a data worker that died; what can be given up for it."""
+"""Stop a run in order after a signal or the death of a data worker; a validation can be given up for it."""
 
 import os
 import signal

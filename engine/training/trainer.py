@@ -95,7 +95,7 @@ class Trainer:
         logger.info(f"{path}: loaded {', '.join(loaded)}" + (f"; from scratch: {', '.join(fresh)}" if fresh else ""))
 
     def resume(self, path: Path | str, with_changes: bool = False) -> None:
-        """Go on from a checkpoint folder. ConfigError names a key that differs and may not (engine.training.resume).
+        """Continue from a checkpoint folder. ConfigError names a key that must not differ (engine.training.resume).
 
         Args:
             path: the folder.

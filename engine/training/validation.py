@@ -1,4 +1,4 @@
-"""What a run shows of its networks on the way: previews, validation scores, the best weights so far."""
+"""Show the networks of a run on the way: previews, validation scores, the best weights so far."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From checkpoints of known networks to one file of one network, in our form or in that of its authors; and a look in.
+"""Convert checkpoints of known networks to one file of one network, in our form or in the official one; inspect files.
 
 The target's ending decides: .pdparams takes this project's keys and layout, .pth and .safetensors the official ones.
 """
@@ -88,7 +88,7 @@ def choose(
 
 
 def inspect(sources: Sequence[str | Path]) -> Iterator[str]:
-    """Lines that say what files, put together, are: one a network, one a file, then every key with type and shape."""
+    """Lines on the joint contents of files: one per network, one per file, then every key with type and shape."""
     arrays, source = merged(sources), " + ".join(map(str, sources))
     for place, what in networks_in(arrays).items():
         where = f"{source}{f' [{shown(place)}]' if place else ''}"

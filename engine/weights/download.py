@@ -1,4 +1,4 @@
-"""One file over HTTP, in a way that can be cut off at any time: it goes on where it ended, or starts over.
+"""Download one file over HTTP; after an interruption it continues, or starts over.
 
 What has arrived lies in a `.part` file; `.part.tag` beside it keeps the server's name for this version of the file
 (ETag, else the date), with which the rest is asked for. A server that has another version by then sends the whole.

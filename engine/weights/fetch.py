@@ -1,4 +1,4 @@
-"""What `weights/manifest.yaml` names, brought where it belongs: into the cache, checked, then converted to its place.
+"""Bring the files of `weights/manifest.yaml` into the cache, check them, and convert them to their places.
 
 Nothing is converted or put in place before all files it is made of have the size and sha256 of the manifest; what
 nobody published is said.

@@ -1,4 +1,4 @@
-"""The only way weights enter the project, and the way they leave it: files <-> {key: array}, and into a network.
+"""The only way for weights into and out of the project: files <-> {key: array}, and arrays into a network.
 
 Reading needs no torch and runs nothing that a file asks for. A file that tries to, is damaged, or declares more than it
 holds, ends in an InputError of one line that names it.
@@ -183,7 +183,7 @@ def load_into(layer: nn.Layer, arrays: Mapping[str, np.ndarray], source: str | P
 
 
 def mismatch(tensors: Mapping[str, paddle.Tensor], arrays: Mapping[str, np.ndarray]) -> str:
-    """What keeps a file's arrays from fitting a network, in one line; "" where all keys and shapes agree.
+    """Differences of a file's arrays to a network, in one line; "" if all keys and shapes agree.
 
     Args:
         tensors: state_dict of the network.

@@ -1,4 +1,4 @@
-"""The file formats weights come in: Paddle's pickle, torch's zip and its older stream, safetensors.
+"""The formats of weight files: Paddle's pickle, torch's zip and its older stream, safetensors.
 
 Each reader takes an open file and gives {key: array}, of a pickle as `engine.weights.unpickle` finds them. Arrays are
 contiguous, writable, in native byte order; half and bfloat16 become float32. What the arrays take in memory is bounded
@@ -112,7 +112,7 @@ def _torch_archive(file):
 
 
 def read_torch_tree(file: BinaryIO) -> Any:
-    """What a torch.save file of either form holds, as `unpickle` gives it; its tensors' contents are not read."""
+    """Objects of a torch.save file of either form, as `unpickle` gives them; contents of tensors are not read."""
     is_zip = file.read(2) == b"PK"
     file.seek(0)
     if is_zip:

@@ -1,4 +1,4 @@
-"""The networks whose checkpoints this project knows: what a row says of one, and where the rows are found.
+"""The networks whose checkpoints this project knows: the rows that describe them, and where they are found.
 
 A row stands beside its network, in NETWORKS of `model/<paper>/keys.py`. It names the builder, the keys that give the
 network away, the function that reads its sizes off the shapes (`engine.weights.shapes`), and, where
@@ -65,7 +65,7 @@ class Network:
 
 
 def imported(path: str) -> Any:
-    """What a dotted path names."""
+    """The object that a dotted path names."""
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)
 

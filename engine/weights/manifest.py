@@ -1,4 +1,4 @@
-"""What can be fetched: `weights/manifest.yaml`, read and checked. Nothing here opens a connection."""
+"""Read and check `weights/manifest.yaml`, the list of files to fetch. Nothing here opens a connection."""
 
 import hashlib
 from pathlib import Path

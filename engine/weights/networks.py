@@ -89,7 +89,7 @@ def trained_networks(system: System, path: str | Path | None, config_path: str |
     """
     if path is None:
         shipped = Path("weights/lite") / f"{Path(config_path).stem}.pdparams"
-        hint = f", for example {shipped}" if shipped.exists() else ""
+        hint = f", for example {shipped}" if shipped.exists() else "; python tools/fetch_weights.py lists some"
         raise InputError(f"--pretrained: no weights given; expected a file of trained weights{hint}")
     loaded = load_networks(system, path, system.averaged or None)
     if missing := [name for name in system.needed if name not in loaded]:

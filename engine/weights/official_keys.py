@@ -1,4 +1,4 @@
-"""Names and layouts of PyTorch checkpoints against those of Paddle layers: the one place that knows the differences.
+"""Names and layouts of PyTorch checkpoints against those of Paddle layers; all differences are here.
 
 * BatchNorm: running_mean, running_var -> _mean, _variance; num_batches_tracked has no counterpart.
 * PReLU: weight -> _weight.
@@ -16,7 +16,7 @@ NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.SyncBatchNorm)
 
 
 def official_names(layer: nn.Layer) -> dict[str, tuple[str, bool]]:
-    """How the official checkpoint of `layer` names its entries.
+    """Names of the entries in the official checkpoint of `layer`.
 
     Returns:
         dict: our state_dict key -> (official key, whether the array is transposed).

@@ -82,7 +82,7 @@ class Opaque:
 
 
 def inert(value: Any) -> Any:
-    """What a Pending object has become; any other value as it is."""
+    """The value that a Pending object has become; any other value unchanged."""
     return value.value if type(value) is Pending else value
 
 

@@ -1,4 +1,4 @@
-"""The networks in a file's arrays: which known row they are, of what size, and whether all fits.
+"""Recognise the networks in a file's arrays: which known row, of which size, and whether all fits.
 
 A checkpoint keeps a network under names of its own (`params_ema`, `state_dict`, `g_ema`), behind beginnings of keys
 (`module.`, `generator.`), or both. Every such place is tried; the averaged copy of a network is known by its name.
@@ -120,7 +120,7 @@ def build(network: Network, arguments: Mapping[str, Any]) -> nn.Layer:
 
 
 def places(arrays: Mapping[str, np.ndarray]) -> dict[tuple[str, str], dict[str, np.ndarray]]:
-    """Where in a file a network may be: its dicts, and in each what lies behind a beginning of the keys.
+    """Places in a file that may hold a network: its dicts, and in each the arrays behind a beginning of the keys.
 
     Args:
         arrays: {key: array} of `read_weights`.
@@ -187,7 +187,7 @@ def networks_in(arrays: Mapping[str, np.ndarray], name: str | None = None) -> di
 
 
 def held(arrays: Mapping[str, np.ndarray]) -> str:
-    """What a file holds, for a message: the known networks in it, or its first keys and the network they are most like.
+    """Contents of a file, for a message: its known networks, or its first keys and the most similar network.
 
     Args:
         arrays: {key: array} of `read_weights`.

@@ -1,4 +1,4 @@
-"""What the rows of `model/*/keys.py` read off a checkpoint's shapes with: how many layers of a kind, and how wide.
+"""Helpers for the rows of `model/*/keys.py`: number and width of layers, read from a checkpoint's shapes.
 
 A file whose shapes follow no table of a paper is an InputError that names the key.
 """

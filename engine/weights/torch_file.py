@@ -1,4 +1,4 @@
-"""Files as torch.save writes them since 1.6, made without torch: for weights that leave the project.
+"""Write files in the form of torch.save since 1.6, without torch, for weights that leave the project.
 
 Source: torch/serialization.py and torch/_utils.py, read to learn the form; the opcodes of Python's pickletools.
 """

@@ -1,4 +1,4 @@
-"""What a pickle holds, and what of it is arrays, without unpickling: nothing it names is imported, built or called.
+"""Find the arrays in a pickle without unpickling: nothing that it names is imported, built or called.
 
 `pickletools` splits the stream into opcodes and a stack machine follows them. It makes None, numbers, text, bytes,
 lists, tuples, dicts with text keys, and the inert values of `engine.weights.pickle_names`: what is no array (a path, a
@@ -104,7 +104,7 @@ class _Machine:
         self.push(NAMES.get((module, name)) or Opaque(f"{module[:60]}.{name[:60]}"))
 
     def call(self, function, arguments):
-        """What the stand-in of a Name makes of a tuple of arguments; of anything else that is named, an Opaque."""
+        """Result of a Name's stand-in for a tuple of arguments; an Opaque for any other callee."""
         if type(function) not in (Name, Opaque) or type(arguments) is not tuple:
             raise Refused("calls something that cannot be called")
         if type(function) is Opaque or function.call is None:

@@ -1,1 +1,1 @@
-"""The one way to score: what is computed of a set of pictures, and how it is reported."""
+"""Evaluation: one way to score a set of pictures, and to report the scores."""

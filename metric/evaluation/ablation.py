@@ -1,4 +1,4 @@
-"""The runs of an ablation: each trained by somebody else, scored on one held-out set, compared.
+"""The runs of an ablation: trained one by one, scored on one held-out set, compared.
 
 FOLDER/<variant>/seed_<n>/run/    the training; scores.json and sheet.png beside it
 FOLDER/judges/<name>/             a judge's, where it has no weights of its own

@@ -1,4 +1,4 @@
-"""The YAML file of an ablation: one configuration, what its variants change, and what they are scored by.
+"""The YAML file of an ablation: one configuration, the changes of its variants, their scores.
 
     config: configs/landmark_lite.yaml
     seeds: [0, 1, 2]

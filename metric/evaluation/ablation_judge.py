@@ -1,4 +1,4 @@
-"""A trained system as the judge of what another one makes, for ablations.
+"""A trained system that scores the pictures of another one, for ablations.
 
 A network that was part of a loss is a partial judge; one trained apart, from other weights on other data, is not.
 """
@@ -13,7 +13,7 @@ from metric.scorer import Scorer
 
 
 class Judged(Scorer):
-    """What another system measures in the pictures, whole, in the place of its `image`."""
+    """Measures by another system, which gets the whole pictures in place of its `image`."""
 
     def __init__(self, name: str, judge: System, kinds: list[str], paired: dict[str, str]):
         """`judge`: a trained System; `kinds`: the pictures it is shown; `paired`: see JudgeSettings."""

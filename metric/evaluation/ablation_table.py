@@ -1,4 +1,4 @@
-"""What the runs of an ablation say together: means, spreads and paired differences, as numbers and as Markdown.
+"""Results of an ablation: means, spreads and paired differences, as numbers and as Markdown.
 
 Source: Student 1908 for the interval of a mean of few paired differences.
 """
@@ -23,7 +23,7 @@ def spread(values: Iterable[float]) -> dict[str, Any]:
 
 
 def difference(values: dict[int, float], reference: dict[int, float], better: str) -> dict[str, Any] | None:
-    """How far a variant is from the reference, seed by seed.
+    """Difference of a variant to the reference, seed by seed.
 
     Args:
         values, reference: {seed: score}; the seeds that both have are paired.

@@ -1,4 +1,4 @@
-"""The one way to score: what a system makes of every batch goes to every scorer."""
+"""The one way to score: run a system on every batch and give its pictures to every scorer."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""Who judges completed faces: detectors and recognisers by name, those of the project and those of InsightFace files.
+"""Face detectors and recognisers that score completed faces: ours, and InsightFace files.
 
 yunet              the detector of whole photos; needs requirements-photos.txt
 NAME               a recogniser: the system of configs/NAME_lite.yaml, which gives an `embedding`, with the weights

@@ -1,4 +1,4 @@
-"""Pairs of faces for verification: what a system's embeddings, or colour alone, say of them."""
+"""Pairs of faces for verification, scored by a system's embeddings or by colour alone."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is left of a face after it was covered and completed: one row of scores for every way of completing it.
+"""Table of completed faces: one row of scores for every way of completing them.
 
 Source: the landmark inpainting project, tables 1 to 3 (image errors, detection, identification).
 Differs: errors are given for the hole as well, and a row says how far the landmarks of the face moved (normalised mean
@@ -36,7 +36,7 @@ Find = Callable[[np.ndarray], np.ndarray]  # [N, H, W, 3] uint8 -> landmarks [N,
 
 
 def detection(detector: Find) -> Scorer:
-    """How sure a detector of metric.face_detection is that there is a face, in percent."""
+    """Face score of a detector of metric.face_detection, in percent."""
     return KindScorer("face", lambda _, pictures: lambda kind: 100 * detector(pictures[kind]))
 
 

@@ -61,7 +61,7 @@ def paired(names: Iterable[str], crop_border: int = 0, on_luma: bool = False) ->
 
 
 def of_flags(args: argparse.Namespace, system: System | None = None) -> Found:
-    """What flags ask for.
+    """Scorers that flags ask for.
 
     Args:
         args: values of FLAGS.
@@ -97,7 +97,7 @@ def of_flags(args: argparse.Namespace, system: System | None = None) -> Found:
 
 
 def of_validation(config: RunConfig, system: System) -> Found:
-    """What a training's validations compute: PSNR and SSIM, the system's cheap metrics, those `train.measures` names.
+    """Scorers of a training's validations: PSNR and SSIM, the system's cheap metrics, those of `train.measures`.
 
     Raises:
         ConfigError: a name the system is not measured by, or `train.best.score` is of one that cannot be computed.

@@ -1,4 +1,4 @@
-"""The report of an evaluation for people and programs: a table, a JSON file, one line a number."""
+"""The report of an evaluation for people and programs: a table, a JSON file, one line per number."""
 
 import json
 import math

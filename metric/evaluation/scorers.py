@@ -108,7 +108,7 @@ class DistanceScorer(Scorer):
         return self.sets[kind][0].count if kind in self.sets else 0
 
     def facts(self) -> dict[str, dict[str, Any]]:
-        """What the features depend on, and the sizes of the reference sets."""
+        """Settings that the features depend on, and the sizes of the reference sets."""
         own = self.count("image")
         reference = self.saved[2] if self.saved else {"reference_n": own}
         sample = {"estimate": "unbiased", "of_at_most": kid.Sample().capacity, "reference_n": own}

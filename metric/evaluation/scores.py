@@ -1,4 +1,4 @@
-"""What an evaluation found: numbers of every picture, means, and a signature for every number.
+"""Results of an evaluation: numbers per picture, means, and a signature for every number.
 
 A number without its circumstances cannot be compared. A signature names the metric and all it depends on, such as
 `psnr|n=100|reference=lite_data/val (pixels 1f...)|colour=RGB|crop=0|range=255`: equal signatures, comparable numbers.
@@ -128,7 +128,7 @@ class Scores:
         return {key: count for key, count in counts.items() if count}
 
     def numbers(self) -> dict[str, float]:
-        """What a validation records: `means`, and `<score>_identical` where pairs have no error; gaps are logged."""
+        """Numbers of a validation: `means`, and `<score>_identical` if pairs have no error; gaps are logged."""
         means = self.means()
         for name, reason in self.skipped.items():
             logger.warning(f"{name}: not computed, {reason}")

@@ -1,4 +1,4 @@
-"""The networks of metrics with the weights that are there.
+"""Build the networks of metrics whose weights are present.
 
 With `proxies` a network whose file is missing gets seeded random weights, and the names of its metrics end in
 `_proxy`: they show that a chain works, and compare with nothing.
@@ -25,7 +25,7 @@ FILE_NAMES = {"ir_se50": ("ir_se50", "model_ir_se50")}  # the second is what tra
 
 @dataclass(frozen=True)
 class MetricWeights:
-    """Where metrics find their weights.
+    """Places of the weights of metrics.
 
     Attributes:
         folder: of the files.
@@ -47,7 +47,7 @@ class MetricWeights:
         return path
 
     def told(self, path: Path) -> str:
-        """What a signature says of a file that is read elsewhere."""
+        """Text of a signature for a file that is read elsewhere."""
         return told(path, path)
 
     def network(self, name: str, takes_proxy: bool = True) -> tuple[Any, str, str]:

@@ -1,1 +1,1 @@
-"""Networks that losses and metrics look through: VGG, Inception, LPIPS, AlexNet, IR-SE50, ArcFace."""
+"""Networks inside losses and metrics: VGG, Inception, LPIPS, AlexNet, IR-SE50, ArcFace."""

@@ -1,4 +1,4 @@
-"""GFP-GAN's clean form, that of the released versions 1.2, 1.3 and 1.4: plain layers, all scales folded into weights.
+"""GFP-GAN's clean form, as in the released versions 1.2, 1.3 and 1.4: plain layers, all scales folded into weights.
 
 It is the bilinear form after `model.gfpgan.conversion`, so its activations have no gain and its weights no scale.
 

@@ -1,4 +1,4 @@
-"""Between GFP-GAN's bilinear form, which is trained, and its clean form, which is released: exact up to rounding.
+"""Convert GFP-GAN between the bilinear form for training and the clean form for release; exact up to rounding.
 
 The bilinear form scales weights by 1 / sqrt(fan-in) and activations by sqrt(2) in every forward pass; the clean form
 has all of it in its weights. Every factor can be divided out again, so the way back loses nothing.

@@ -1,4 +1,4 @@
-"""GFP-GAN in the form that is exported: RGB [0, 1] in, RGB [0, 1] out, scales folded, stored noise.
+"""GFP-GAN in its exported form: RGB [0, 1] in, RGB [0, 1] out, scales folded, stored noise.
 
 Bilinear enlargement is repetition and a depthwise filter; the image's border, where interpolation repeats the last
 pixel and the filter sees zero, is made right by a constant factor.

@@ -1,4 +1,4 @@
-"""A trained GFP-GAN generator as the start of one of twice the size: it restores at the old size from the first step.
+"""Grow a trained GFP-GAN generator to twice the size: it restores as well as before from the first step.
 
 Source: ours, after the progressive growing of Karras et al. 2018, section 2.
 """

@@ -77,7 +77,7 @@ class GFPGANOriginal(nn.Layer):
         return self.latents(codes), features
 
     def latents(self, codes):
-        """What `final_linear` gives -> [N, num_latents, style_dim]."""
+        """Output of `final_linear` -> [N, num_latents, style_dim]."""
         if self.different_w:
             codes = codes.reshape([-1, self.num_latents, self.style_dim])
         if not self.input_is_latent:

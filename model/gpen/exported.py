@@ -1,4 +1,4 @@
-"""GPEN's generator in the form that is exported: RGB [0, 1] in, RGB [0, 1] out, weights folded.
+"""GPEN's generator in its exported form: RGB [0, 1] in, RGB [0, 1] out, weights folded.
 
 Source: Yang et al. 2021 (GPEN), section 3; FullGenerator and FullGenerator_SR of the released code.
 """

@@ -1,4 +1,4 @@
-"""GPEN in published files: how its networks are told, and what their shapes say.
+"""GPEN in published files: how to recognise its networks and to read sizes from their shapes.
 
 Source: the state_dicts of yangxy/GPEN face_model/gpen_model.py, and its channel table.
 """

@@ -181,7 +181,7 @@ class GPENGenerator(nn.Layer):
         return self.final_linear(flat), maps[1:]
 
     def noise_maps(self, features, extra=None):
-        """What each decoder layer injects: 4x4 once, every larger map twice, then the maps no encoder can give."""
+        """Maps for each decoder layer: 4x4 once, every larger map twice, then those that no encoder can give."""
         known = [features[-1]] + [each for feature in features[-2::-1] for each in (feature, feature)]
         missing = self.generator.num_maps - len(known)
         if extra is None:

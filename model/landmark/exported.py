@@ -1,4 +1,4 @@
-"""The graph landmark-guided inpainting is exported as: picture and hole in, the whole output out."""
+"""The exported graph of landmark-guided inpainting: picture and hole in, the whole output out."""
 
 import paddle
 

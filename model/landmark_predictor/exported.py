@@ -1,4 +1,4 @@
-"""The graph the landmark predictor is exported as: a face in, 68 points in its pixels out."""
+"""The exported graph of the landmark predictor: a face in, 68 points in its pixels out."""
 
 import paddle
 

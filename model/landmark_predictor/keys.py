@@ -1,4 +1,4 @@
-"""LaFIn in published files: its landmark predictor, and the networks of it that are recognised only.
+"""LaFIn in published files: its landmark predictor, and its other networks, which are only recognised.
 
 Source: the state_dicts of YaN9-Y/lafin src/networks.py and src/models.py, BaseModel.save.
 """

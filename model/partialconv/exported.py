@@ -1,4 +1,4 @@
-"""The graph PartialConv is exported as: picture and mask in, the composite out.
+"""The exported graph of PartialConv: picture and mask in, the composite out.
 
 Source: Liu et al. 2018 (Image Inpainting for Irregular Holes Using Partial Convolutions), I_comp.
 """

@@ -111,7 +111,7 @@ def one_of_maruru(arrays):
 
 
 def as_in(layer, arrays):
-    """What a network has and a file need not: its scale, and a residual branch, which starts closed as it is built."""
+    """Parts of a network that a file may lack: its scale, and a residual branch, which starts closed."""
     closed = {key: tensor.numpy() for key, tensor in layer.state_dict().items() if key.endswith((".gamma", ".plain"))}
     return closed | in_scale_of(layer, arrays)
 

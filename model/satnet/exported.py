@@ -1,4 +1,4 @@
-"""The graphs SATNet is exported as: a translation (picture and style code in, picture out), and a style encoder.
+"""The exported graphs of SATNet: a translation (picture and style code in, picture out), and a style encoder.
 
 Spectral norms are folded: in evaluation their vectors rest, so every weight is a constant. The decoder's doubling and
 the convolution after it are one step.

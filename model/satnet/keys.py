@@ -1,4 +1,4 @@
-"""MUNIT and SATNet in published files: how their networks are told, what their shapes say, and whose domain is which.
+"""MUNIT and SATNet in published files: how to recognise their networks, sizes from shapes, and which domain is which.
 
 A released file holds {"a": state, "b": state}, gen_NUMBER.pt of generators, dis_NUMBER.pt of discriminators; a is the
 caricature's domain, b the photo's. Layer names are ours; running statistics, which nothing reads, are dropped.

@@ -172,7 +172,7 @@ class StyleGAN2Generator(nn.Layer):
         return spread_styles(styles, self.num_latents, inject_index, truncation, truncation_latent)
 
     def noise_maps(self):
-        """One entry a layer: None (draw) in training, the stored map in evaluation."""
+        """One entry per layer: None (draw) in training, the stored map in evaluation."""
         return [None if self.training else getattr(self.noises, f"noise{i}") for i in range(self.num_maps)]
 
     def forward(self, latents, noise=None, second_order=False, conditions=()):

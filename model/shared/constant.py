@@ -1,4 +1,4 @@
-"""Networks that stand still inside a loss or another system.
+"""Frozen networks inside a loss or another system.
 
 Source: ours.
 """

@@ -1,4 +1,4 @@
-"""Nearest x2 followed by a convolution, as one operation on the small map; the form that is exported.
+"""Nearest x2 followed by a convolution, as one operation on the small map, for the exported form.
 
 Each output pixel of the pair sees every small pixel through the sum of the taps that fall on its four copies: a kernel
 of 3 x 3 is 2 x 2 there, one of 5 x 5 is 3 x 3, so two to three times fewer products, and the large map is never made.

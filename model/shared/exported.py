@@ -1,4 +1,4 @@
-"""Blocks of a StyleGAN2-type network in the form an exported graph wants: the same mathematics, weights folded.
+"""Blocks of a StyleGAN2-type network in their exported form: the same mathematics, weights folded.
 
 Every block takes numpy arrays with the official keys' shapes and folds what does not depend on the input: equal-lr
 scales, sqrt(2) gains and biases. The forms are those that oneDNN runs right and fast in Paddle 3.3.1: native

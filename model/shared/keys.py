@@ -1,4 +1,4 @@
-"""StyleGAN2 in published files: BasicSR's and rosinality's names, and what the shapes say.
+"""StyleGAN2 in published files: BasicSR's and rosinality's names, and sizes from the shapes.
 
 Source: the state_dicts of XPixelGroup/BasicSR archs/stylegan2_arch.py and rosinality/stylegan2-pytorch model.py.
 """

@@ -1,4 +1,4 @@
-"""Batch normalisation whose running variance is PyTorch's, of the population, and means that stay exact."""
+"""Batch normalisation with PyTorch's running variance (of the population), and means that stay exact."""
 
 import paddle
 import paddle.nn.functional as F
@@ -6,7 +6,7 @@ from paddle import nn
 
 
 class BatchNorm2D(nn.BatchNorm2D):
-    """Paddle's layer with the running variance times n / (n - 1), n values a channel.
+    """Paddle's layer with the running variance times n / (n - 1), n values per channel.
 
     It matters where a map is small: at 2 x 2 and batch 6 by 4 %.
 

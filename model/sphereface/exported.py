@@ -1,4 +1,4 @@
-"""The graph SphereFace is exported as: an aligned face in, its embedding out.
+"""The exported graph of SphereFace: an aligned face in, its embedding out.
 
 Source: Liu et al. 2017.
 """

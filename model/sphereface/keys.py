@@ -1,4 +1,4 @@
-"""SphereFace in published files: the network, and the angular classifier that stands in its file as fc6.
+"""SphereFace in published files: the network, and the angular classifier, which is fc6 in its file.
 
 Source: the state_dict of clcarwin/sphereface_pytorch net_sphere.py, sphere20a.
 """

@@ -84,7 +84,8 @@ def test_trained_networks_are_strict_and_in_evaluation_mode(pair):
 
 
 def test_random_weights_never_pass_for_trained_ones(pair):
-    with pytest.raises(InputError, match="--pretrained: no weights given; expected a file of trained weights$"):
+    expected = "expected a file of trained weights; python tools/fetch_weights.py lists some$"
+    with pytest.raises(InputError, match=f"--pretrained: no weights given; {expected}"):
         trained_networks(pair, None, "configs/x.yaml")
     weights.write_weights("weights/lite/x.pdparams", {})
     with pytest.raises(InputError, match="for example weights/lite/x.pdparams"):
