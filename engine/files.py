@@ -11,14 +11,11 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from engine.errors import ConfigError, InputError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MOST = 2**29  # bytes of a file, and of what an archive unpacks to
 LONGEST, MOST_VALUES = 1_000_000, 100_000  # characters of a YAML file, values in it
@@ -118,7 +115,7 @@ def read_json(path: str | Path, expected: str, most: int = MOST) -> Any:
         raise InputError(f"{path}: not JSON ({said(error)}); expected {expected}") from None
 
 
-def read_arrays(path: str | Path, expected: str, most: int = MOST // 2) -> "dict[str, np.ndarray]":
+def read_arrays(path: str | Path, expected: str, most: int = MOST // 2) -> dict[str, Any]:
     """The arrays of an .npz file: name -> array.
 
     Raises:
