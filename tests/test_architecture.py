@@ -26,7 +26,7 @@ ROOMS = {  # room -> other rooms it may use; LEAVES are open to all, a room is a
     "model": {"engine", "engine.weights"},
     "loss": {"model"},
     "metric": {"model"},
-    "metric.evaluation": {"metric", "engine", "engine.weights"},
+    "metric.evaluation": {"metric", "engine", "engine.weights", "deploy"},
     "system": {"model", "loss", "metric", "engine", "engine.weights"},
     "deploy": {"engine", "engine.weights"},
     "deploy.page": {"deploy", "engine", "engine.weights", "data_loader"},
