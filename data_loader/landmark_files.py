@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from data_loader.facial_parts import FARTHEST, PARTS
-from engine.data_files import read_json, said
 from engine.errors import InputError
+from engine.files import read_json, said
 from engine.images import list_images
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.data_files import read_json
 from engine.errors import InputError
 from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, Finder, detector_file
+from engine.files import read_json
 
 __all__ = ["Face", "Finder", "covered", "detector_file", "given", "read_boxes", "read_points", "selected", "which"]
 

@@ -26,8 +26,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine import config as configuration
-from engine import yaml_files
 from engine.errors import ConfigError
+from engine.files import read_yaml
 from engine.run_config import RunConfig
 from engine.settings import Settings
 from engine.system import System, build_system
@@ -117,7 +117,7 @@ def read_experiment(path: Path, overrides: Iterable[tuple[str, Any]] = ()) -> Ex
     Returns:
         Experiment. ConfigError in one line for anything wrong.
     """
-    content = yaml_files.read_yaml(path)
+    content = read_yaml(path)
     if given := dict(overrides):
         content["overrides"] = (content.get("overrides") or {}) | given
     experiment = configuration.validate(Experiment, content, str(path), "")

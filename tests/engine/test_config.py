@@ -6,15 +6,15 @@ import pytest
 import yaml
 
 from engine import config as configuration
-from engine import yaml_files
 from engine.errors import ConfigError
+from engine.files import read_yaml
 
 SOURCE = "configs/gpen_lite.yaml"
 
 
 @pytest.fixture
 def content():
-    return yaml_files.read_yaml(SOURCE)
+    return read_yaml(SOURCE)
 
 
 def written(tmp_path, content):
