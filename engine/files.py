@@ -150,7 +150,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 continue
             if key_node.value in seen:
                 line = key_node.start_mark.line + 1
-                raise ConfigError(f"{self.name}:{line}: key '{key_node.value}' stands twice")
+                raise ConfigError(f"{self.name}:{line}: key '{key_node.value}' is given twice")
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 

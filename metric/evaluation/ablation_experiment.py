@@ -85,7 +85,7 @@ class Experiment(Settings):
     @classmethod
     def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(seeds)) < len(seeds):
-            raise ValueError(f"a seed stands twice in {list(seeds)}")
+            raise ValueError(f"a seed is given twice in {list(seeds)}")
         return seeds
 
     @model_validator(mode="after")

@@ -63,7 +63,7 @@ def test_who_overrides_whom(tmp_path):
     ("changes", "said"),
     [
         ({"varants": {}}, "unknown key 'varants'. Did you mean 'variants'"),
-        ({"seeds": [1, 1]}, "a seed stands twice"),
+        ({"seeds": [1, 1]}, "a seed is given twice"),
         ({"seeds": []}, "seeds: .*at least 1"),
         ({"variants": {"none": {}}}, "variants: .*at least 2"),
         ({"variants": {"none": {}, "a b": {}}}, "variants.a b"),
