@@ -110,7 +110,7 @@ def operators(program_file: str | Path) -> list[tuple[str, dict]]:
     try:
         program = json.loads(Path(program_file).read_text(encoding="utf-8"))["program"]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{program_file}: no Paddle 3 program ({error}); export_model.py writes one") from None
+        raise InputError(f"{program_file}: not a Paddle 3 program ({error}); export_model.py writes one") from None
     return list(_walk(program["regions"]))
 
 
