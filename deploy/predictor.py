@@ -149,6 +149,7 @@ def paddle_config(program_file: Path, params_file: Path, options: Options, delet
     for name in {*wrong_passes(program_file), *delete_passes}:
         config.delete_pass(name)
     if options.precision == "bf16":
+        config.delete_pass(ACTIVATION_PASS)  # a convolution with its activation inside stays in float32
         config.enable_mkldnn_bfloat16()
     return config
 
