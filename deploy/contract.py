@@ -166,8 +166,8 @@ def remark(graph: Graph) -> str:
     if Path(weights).parts[-3:-1] != ("weights", "lite"):
         return ""
     return (
-        f"{Path(weights).name} is small and was trained on drawn faces only; for real photos fetch published weights, "
-        "which python tools/fetch_weights.py lists"
+        f"{Path(weights).name} is small and was trained on drawn faces only; "
+        "python tools/fetch_weights.py lists published weights for real photos"
     )
 
 

@@ -134,7 +134,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
     try:
         for shot in Photos(graph, samples, args).run():
             name, count = shot.sample.name, count + 1
-            told = "one face, as it stands" if shot.found is None else _told(shot)
+            told = "one aligned face" if shot.found is None else _told(shot)
             is_signed = not makes_pictures or (signs and shot.found is None)
             line = f"{name}\t{json.dumps(shot.numbers)}" if is_signed else f"{name}: {told}, {shot.seconds:.1f} s"
             print(line, flush=True)
@@ -154,7 +154,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
 def _told(shot):
     """What became of a photo's faces."""
     if not shot.found:
-        return "no face, passed through"
+        return "no face, copied as it is"
     found = f"{len(shot.found)} face{'s' if len(shot.found) > 1 else ''}"
     return found if len(shot.chosen) == len(shot.found) else f"{found}, {len(shot.chosen)} restored"
 
