@@ -18,6 +18,7 @@ from metric.networks import BUILDERS
 from metric.psnr_ssim import psnr, ssim
 
 PICTURES, BATCH = 1000, 16
+TOGETHER = 4  # inputs of a forward pass that is timed alone
 
 
 def _often(metric: Callable, pair: np.ndarray) -> None:
@@ -33,17 +34,17 @@ def rows(repeats: int = 1) -> Iterator[Row]:
 
 
 def network_rows(repeats: int) -> Iterator[Row]:
-    """Each network of SIZES on BATCH inputs, eager and exported in turns; random weights."""
+    """Each network of SIZES on a few inputs, eager and exported in turns; random weights."""
     limit = Limit()
     for name, size in SIZES.items():
         network = BUILDERS[name]()
         network.eval()
-        image, work = paddle.rand([BATCH, *size]), BATCH * convolution_gflop(network, [1, *size])
+        image, work = paddle.rand([TOGETHER, *size]), TOGETHER * convolution_gflop(network, [1, *size])
         with paddle.no_grad():
             forms = {"eager": partial(network, image), "exported": partial(ForwardPass(name, network), image)}
             for form, timing in in_turns(limit, forms, repeats).items():
-                rate = f"{1000 * timing.seconds / BATCH:.0f} ms a picture"
-                yield Row("metrics", f"{name}, {form}, batch {BATCH}", timing, work, rate)
+                rate = f"{1000 * timing.seconds / TOGETHER:.0f} ms a picture"
+                yield Row("metrics", f"{name}, {form}, batch {TOGETHER}", timing, work, rate)
 
 
 def set_rows() -> Iterator[Row]:
