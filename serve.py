@@ -61,7 +61,7 @@ def bound(host, port):
         listener.bind((host, port))
         listener.listen(128)
     except OSError as error:
-        raise InputError(f"--host {host} --port {port}: cannot be listened at ({error.strerror})") from None
+        raise InputError(f"--host {host} --port {port}: cannot listen there ({error.strerror})") from None
     return listener
 
 

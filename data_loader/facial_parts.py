@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data_files import read_arrays, read_json, said
 from engine.errors import InputError
-from engine.files import replacing, write_text
+from engine.files import read_arrays, read_json, replacing, said, write_text
 
 PARTS = {"left_eye": slice(36, 42), "right_eye": slice(42, 48), "mouth": slice(48, 68)}  # iBUG's 68 points
 ENLARGED = np.array([1.4, 1.4, 1.0])  # half sides of the boxes, in circles' halves

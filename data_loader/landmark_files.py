@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from data_loader.facial_parts import FARTHEST, PARTS
-from engine.data_files import read_json, said
 from engine.errors import InputError
+from engine.files import read_json, said
 from engine.images import list_images
 
 
@@ -49,7 +49,7 @@ def landmarks_of(path):
         if any((np.abs(array) > FARTHEST).any() for array in points.values()):
             raise ValueError(f"a point lies beyond {FARTHEST:g} pixels")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(f"{path}: no landmarks that are known ({said(error)})") from None
+        raise InputError(f"{path}: no known form of landmarks ({said(error)})") from None
     return points
 
 

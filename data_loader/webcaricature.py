@@ -182,7 +182,7 @@ class LabelledFaces(_Faces):
         self.entries = self.source.entries["photo"] + self.source.entries["caricature"]
         nameless = next((entry for entry in self.entries if entry.identity < 0), None)
         if nameless:
-            raise InputError(f"{config.root}: {nameless.name} is of nobody; expected {nameless.kind}/<person>/<file>")
+            raise InputError(f"{config.root}: {nameless.name} has no person; expected {nameless.kind}/<person>/<file>")
 
     def __len__(self):
         """Photos and caricatures."""

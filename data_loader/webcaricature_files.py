@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data_files import read_text
 from engine.errors import InputError
 from engine.face_alignment import NUM_LANDMARKS
+from engine.files import read_text
 
 KINDS = ("photo", "caricature")
 LETTERS = {"photo": "P", "caricature": "C"}

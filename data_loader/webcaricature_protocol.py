@@ -58,5 +58,5 @@ def refuse_leak(trained, tested, fold):
     if leaked:
         raise InputError(
             f"protocol official: {len(leaked)} of the {len(tested)} people of fold {fold} were trained on, such as "
-            f"{leaked[0]}; expected weights trained with data.train.fold set, one a fold, or --trained none"
+            f"{leaked[0]}; expected weights trained with data.train.fold set, one per fold, or --trained none"
         )

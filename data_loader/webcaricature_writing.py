@@ -34,7 +34,7 @@ def write(root, people, variants, seed, **faults):
     if note.is_file() and json.loads(note.read_text(encoding="utf-8")) == settings:
         return f"{root}: already there"
     if root.exists() and any(root.iterdir()):
-        raise InputError(f"{root}: holds other files, or people of other numbers; expected a new folder")
+        raise InputError(f"{root}: holds other files, or another number of people; expected a new folder")
     source = DrawnSource(DrawnSettings(identities=(0, people), variants=variants, seed=seed, **faults), filtered=False)
     entries = [entry for kind in files.KINDS for entry in source.entries[kind]]
     for entry in progress(entries, len(entries), "picture"):

@@ -17,10 +17,10 @@ import yaml
 from pydantic import Field, FiniteFloat, NonNegativeInt, ValidationError, model_validator
 
 from engine.errors import InputError
+from engine.files import read_yaml
 from engine.picture_files import Picture
 from engine.ports import Exported, Fit, Hole, Port, Template
 from engine.settings import Settings
-from engine.yaml_files import read_yaml
 
 Arrays = Mapping[str, np.ndarray]
 LARGEST = 2**27  # numbers in one value: what is larger is a mistake
@@ -166,8 +166,8 @@ def remark(graph: Graph) -> str:
     if Path(weights).parts[-3:-1] != ("weights", "lite"):
         return ""
     return (
-        f"{Path(weights).name} is small and was trained on drawn faces only; for real photos fetch published weights, "
-        "which python tools/fetch_weights.py lists"
+        f"{Path(weights).name} is small and was trained on drawn faces only; "
+        "python tools/fetch_weights.py lists published weights for real photos"
     )
 
 

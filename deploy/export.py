@@ -141,7 +141,7 @@ def _references(exported, name, seed):
     inputs = {batch: seeded_inputs(exported.inputs, batch, seed) for batch in BATCH_SIZES}
     wanted = {batch: reference.run(arrays) for batch, arrays in inputs.items()}
     if endless := [port for found in wanted.values() for port in found if not np.isfinite(found[port]).all()]:
-        raise InputError(f"{name}: output '{endless[0]}' of the training form is not finite; are its weights?")
+        raise InputError(f"{name}: output '{endless[0]}' of the training form is not finite; check the weights")
     return inputs, wanted
 
 

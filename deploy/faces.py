@@ -7,10 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from engine.data_files import read_json
 from engine.errors import InputError
 from engine.face_alignment import alignment, moved
 from engine.face_detection import Face, Finder, detector_file
+from engine.files import read_json
 
 __all__ = ["Face", "Finder", "covered", "detector_file", "given", "read_boxes", "read_points", "selected", "which"]
 
@@ -74,7 +74,7 @@ def read_boxes(path: str | Path) -> dict[str, np.ndarray]:
     found = {name: _array(path, "--boxes", name, boxes, (4,)) for name, boxes in _entries(path, "--boxes").items()}
     for name, boxes in found.items():
         if (boxes[:, 2:] - boxes[:, :2] < 1).any():
-            raise InputError(f"--boxes {path}: {name}: expected x0 < x1 and y0 < y1, a pixel apart or more")
+            raise InputError(f"--boxes {path}: {name}: expected x0 < x1 and y0 < y1, at least one pixel apart")
     return found
 
 
@@ -91,7 +91,7 @@ def _array(path, flag, name, faces, shape):
         array = np.array(faces, np.float64).reshape(len(faces), *shape)
     except (ValueError, TypeError) as error:
         what = "five [x, y]" if shape == (5, 2) else "[x0, y0, x1, y1]"
-        raise InputError(f"{flag} {path}: {name}: expected a list with {what} a face ({error})") from error
+        raise InputError(f"{flag} {path}: {name}: expected a list with {what} per face ({error})") from error
     if not np.isfinite(array).all():
         raise InputError(f"{flag} {path}: {name}: expected finite numbers")
     return array

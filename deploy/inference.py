@@ -106,7 +106,7 @@ def is_road(contract: Contract, args: Any) -> bool:
     is_for_faces = contract.restores or contract.template == "sphereface"
     takes_photos = args.mask == "auto" if contract.hole else is_for_faces
     if args.aligned is False and not takes_photos:
-        raise InputError("--aligned=False: this model does not make one face of one face; leave it out")
+        raise InputError("--aligned=False: this model does not restore faces; leave it out")
     return takes_photos and (args.aligned is not True or args.mask == "auto")
 
 

@@ -191,11 +191,11 @@ class _Crew:
             self._start()
         while waiting or self.at_work:
             if not (self.starting or self.at_work):
-                raise InputError(f"no worker could be begun: {self.reason}")
+                raise InputError(f"no worker could be started: {self.reason}")
             answers, _ = self.ray.wait([*self.at_work, *self.starting], timeout=5)
             if not answers and not self.at_work and time.monotonic() > end:
                 raise InputError(
-                    f"no worker was begun within {START} s; expected {self.job.args.cpus} processors for it"
+                    f"no worker was started within {START} s; expected {self.job.args.cpus} processors for it"
                 )
             for answer in answers:
                 is_ready = answer in self.starting

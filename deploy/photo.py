@@ -115,12 +115,12 @@ def restore(
     Args:
         pixels: [H, W, 3] RGB in [0, 1].
         faces: those to restore.
-        session: of a graph that makes one face of one face, see `Contract.restores`; its contract names the template.
+        session: of a graph that restores one aligned face, see `Contract.restores`; its contract names the template.
         strength, upscale, paste: see `pasted`.
     """
     contract = session.contract
     if not contract.restores:
-        raise InputError("this model does not make one face of one face; expected one of GPEN or GFP-GAN")
+        raise InputError("this model does not restore faces; expected one of GPEN or GFP-GAN")
     places = matrices(faces, contract)
     crops = [warped(pixels, matrix, crop_size(contract)) for matrix in places]
     results = session.apply({contract.picture.name: crops})[contract.outputs[0].name] if crops else []

@@ -46,7 +46,7 @@ class Photos:
             missing = [sample.name for sample in samples if named is not None and sample.name not in named]
             if missing:
                 path = getattr(args, flag)
-                raise InputError(f"--{flag} {path}: no entry '{missing[0]}'; expected one a photo, [] for no face")
+                raise InputError(f"--{flag} {path}: no entry '{missing[0]}'; expected one per photo, [] for no face")
         self.session = Session(graph, args.batch_size)
         self.road = Road(self.session, args, needs_faces=self.points is None)
         self.writer = Files(graph.contract, samples, args.output_dir, args.ext, args.colour, args.suffix)
@@ -120,7 +120,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
     """Restore pictures, a line each; faces.json and before_after.png beside them where there are whole photos.
 
     Args:
-        graph: makes one face of one face.
+        graph: restores one aligned face.
         samples: of deploy.samples.find_samples.
         args: of the command line, with FLAGS and those of deploy.inference.
         signs: print numbers for pictures that are one face, as `deploy.inference.run` gives them.
@@ -134,7 +134,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
     try:
         for shot in Photos(graph, samples, args).run():
             name, count = shot.sample.name, count + 1
-            told = "one face, as it stands" if shot.found is None else _told(shot)
+            told = "one aligned face" if shot.found is None else _told(shot)
             is_signed = not makes_pictures or (signs and shot.found is None)
             line = f"{name}\t{json.dumps(shot.numbers)}" if is_signed else f"{name}: {told}, {shot.seconds:.1f} s"
             print(line, flush=True)
@@ -154,7 +154,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
 def _told(shot):
     """What became of a photo's faces."""
     if not shot.found:
-        return "no face, passed through"
+        return "no face, copied as it is"
     found = f"{len(shot.found)} face{'s' if len(shot.found) > 1 else ''}"
     return found if len(shot.chosen) == len(shot.found) else f"{found}, {len(shot.chosen)} restored"
 

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from engine.errors import InputError
 
 PROGRAM_SUFFIXES = (".json", ".pdmodel")
 WRONG_PASSES = (  # of oneDNN in Paddle 3.3.1; no graph may run them
-    "conv_activation_onednn_fuse_pass",  # reads leaky_relu's slope, stored as a double, as a float: garbage or a crash
     "reshape_transpose_matmul_fuse_pass",  # attention comes out wrong without an error
 )
+ACTIVATION_PASS = "conv_activation_onednn_fuse_pass"  # reads a slope, stored as a double, as a float: garbage, a crash
+WITH_NUMBERS = {"leaky_relu", "clip", "gelu", "hardsigmoid", "hardswish", "mish", "relu6", "swish"}  # activations
 
 
 def keep_memory() -> None:
@@ -108,7 +110,7 @@ def operators(program_file: str | Path) -> list[tuple[str, dict]]:
     try:
         program = json.loads(Path(program_file).read_text(encoding="utf-8"))["program"]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{program_file}: no Paddle 3 program ({error}); export_model.py writes one") from None
+        raise InputError(f"{program_file}: not a Paddle 3 program ({error}); export_model.py writes one") from None
     return list(_walk(program["regions"]))
 
 
@@ -118,6 +120,14 @@ def _walk(regions: list) -> Iterator[tuple[str, dict]]:
             attributes = {item["N"]: item["AT"].get("D") for item in operator.get("A", []) if isinstance(item, dict)}
             yield operator["#"].split(".")[-1], attributes
             yield from _walk(operator.get("regions", []))
+
+
+def wrong_passes(program_file: Path) -> set[str]:
+    """Passes of oneDNN that a program must not be given. A legacy program does not tell its operators: all of them."""
+    with suppress(InputError):  # a damaged one, of which Paddle tells
+        if WITH_NUMBERS.isdisjoint(name for name, _ in operators(program_file)):
+            return set(WRONG_PASSES)
+    return {*WRONG_PASSES, ACTIVATION_PASS}
 
 
 def paddle_config(program_file: Path, params_file: Path, options: Options, delete_passes: Iterable[str] = ()) -> Config:
@@ -136,9 +146,10 @@ def paddle_config(program_file: Path, params_file: Path, options: Options, delet
         config.disable_mkldnn()
         return config
     config.enable_mkldnn()
-    for name in {*WRONG_PASSES, *delete_passes}:
+    for name in {*wrong_passes(program_file), *delete_passes}:
         config.delete_pass(name)
     if options.precision == "bf16":
+        config.delete_pass(ACTIVATION_PASS)  # a convolution with its activation inside stays in float32
         config.enable_mkldnn_bfloat16()
     return config
 

@@ -96,9 +96,9 @@ def connect(address: str | None, **options: Any) -> Any:
         except Exception as error:  # Ray gives a node of its own 30 s, which a busy machine may need more of
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             if address:
-                raise InputError(f"--address {address}: no cluster of Ray answers there ({reason})") from None
+                raise InputError(f"--address {address}: no Ray cluster answers there ({reason})") from None
             if not left:
-                raise InputError(f"no cluster of Ray could be begun here ({reason})") from None
+                raise InputError(f"no Ray cluster could be started here ({reason})") from None
             ray.shutdown()
     return ray
 
@@ -126,7 +126,7 @@ def deploy(plan: Plan) -> None:
     try:
         serve.run(deployment.bind(plan), name=NAME, route_prefix="/")
     except RuntimeError as error:
-        raise InputError(f"a replica cannot be begun ({_cause(serve, error)})") from None
+        raise InputError(f"a replica cannot be started ({_cause(serve, error)})") from None
 
 
 def _cause(serve, error):

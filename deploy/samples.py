@@ -115,7 +115,7 @@ def gathered(
     if args.input is not None:
         if img is not None or image_dir is not None:
             raise InputError(
-                f"--input {args.input}: is the picture or the folder itself; leave --img and --image_dir out"
+                f"--input {args.input}: already names the picture or folder; leave out --img and --image_dir"
             )
         img, image_dir = (None, args.input) if Path(args.input).is_dir() else (args.input, None)
     has_mask = args.mask != "auto"
@@ -125,7 +125,7 @@ def gathered(
     left_out = images.left_out(*([image_dir] if image_dir else []))
     if not contract.of_kind("vector"):
         if args.num_style > 1:
-            raise InputError(f"--num_style {args.num_style}: nothing is drawn here; expected 1")
+            raise InputError(f"--num_style {args.num_style}: no style is drawn here; expected 1")
         return find_samples(contract, image_dir, given, args.white_means, has_mask), "", left_out
     from deploy import style_codes
 

@@ -111,7 +111,7 @@ class Served:
     def vectors(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Vectors of a picture by the encoders, for `Session.prepared`. InputError if there are no encoders."""
         if not self.encoders:
-            raise InputError(f"style: model {self.name} takes none from a picture")
+            raise InputError(f"style: model {self.name} cannot take a style from a picture")
         return {
             port: encoder.apply({encoder.contract.picture.name: pixels})[encoder.contract.outputs[0].name]
             for port, encoder in self.encoders.items()

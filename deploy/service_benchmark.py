@@ -87,7 +87,7 @@ def _serving(folder: str) -> Iterator[Callable[[bytes, int, int], None]]:
             assert child.stdout is not None
             found = re.search(r":(\d+)$", child.stdout.readline().strip())
             if found is None:
-                raise InputError("serve.py did not begin; expected pip install -r requirements-web.txt")
+                raise InputError("serve.py did not start; run pip install -r requirements-web.txt")
             port = int(found[1])
             with ThreadPoolExecutor(CLIENTS) as pool:
 

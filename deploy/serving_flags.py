@@ -35,7 +35,7 @@ FLAGS = {
 def limits_of(args: Any) -> Limits:
     """The limits of a command line. InputError: other machines may ask and no token is named."""
     if args.host not in LOOPBACK and not args.token:
-        raise InputError(f"--host {args.host}: other machines can ask; expected --token TEXT beside it")
+        raise InputError(f"--host {args.host}: other machines can reach the service; add --token TEXT")
     most = args.max_body, args.max_pixels, args.max_seconds, args.max_requests
     return Limits(*most, args.token or "", args.batch)
 
@@ -47,5 +47,5 @@ def named(words: Sequence[str]) -> dict[str, str]:
             raise InputError(f"--model {word}: expected NAME=DIR")
     names = [word.partition("=")[0] for word in words]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"--model {twice[0]}: is named twice; expected another name for each")
+        raise InputError(f"--model {twice[0]}: is named twice; give each model a name of its own")
     return {name: folder for name, _, folder in (word.partition("=") for word in words)}

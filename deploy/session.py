@@ -194,7 +194,7 @@ class Session:
         for one, values in zip(group, array, strict=True):
             if not np.isfinite(values).all():
                 raise InputError(
-                    f"{one.name}: output '{port.name}' of {model} holds values that are no finite numbers; "
+                    f"{one.name}: output '{port.name}' of {model} holds values that are not finite; "
                     "expected weights and a precision that give finite ones"
                 )
 

@@ -55,7 +55,7 @@ def with_vectors(
     """
     if not _drawn(contract, vectors):
         if count > 1:
-            raise InputError(f"--num_style {count}: nothing is drawn here; expected 1")
+            raise InputError(f"--num_style {count}: no style is drawn here; expected 1")
         return [replace(sample, vectors=vectors) for sample in samples]
     return [
         replace(sample, name=_named(sample.name, n) if count > 1 else sample.name, seed=n, vectors=vectors)

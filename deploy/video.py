@@ -29,15 +29,17 @@ QUALITY = {"crf": "17", "preset": "medium"}
 def run(graph: Graph, args: Any) -> int:
     """Restore the film `args.video`; prints a line. Exit status 0, or 130 after Ctrl-C."""
     if not graph.contract.restores:
-        raise InputError("--video: this model does not make one face of one face; expected GPEN or GFP-GAN")
+        raise InputError("--video: this model does not restore faces; expected GPEN or GFP-GAN")
     if args.img or args.image_dir or args.input:
-        raise InputError(f"--video {args.video}: leave --img, --image_dir and --input out")
+        raise InputError(f"--video {args.video}: leave out --img, --image_dir and --input")
     source = Path(args.video)
     suffix = source.suffix.lower() if source.suffix.lower() in SUFFIXES else ".mkv"
     target = Path(args.output_dir) / f"{source.stem}_{args.suffix}{suffix}"
     check_writable(args.output_dir)
     if target.exists() and target.samefile(source):
-        raise InputError(f"--video {source}: is where the result goes; expected another --output_dir or --suffix")
+        raise InputError(
+            f"--video {source}: would be overwritten by the result; expected another --output_dir or --suffix"
+        )
     film = Film(source, Session(graph, args.batch_size), args)
     with replacing(target) as temporary:
         film.write(temporary, {".mkv": "matroska", ".mov": "mov"}.get(suffix, "mp4"))
@@ -60,7 +62,7 @@ class Film:
         try:
             self.source = av.open(str(path))
         except (av.FFmpegError, OSError) as error:
-            raise InputError(f"--video {path}: is no film that can be read ({error.strerror})") from None
+            raise InputError(f"--video {path}: is not a readable film ({error.strerror})") from None
         if not self.source.streams.video:
             raise InputError(f"--video {path}: holds no pictures")
         self.tracker = Tracker(Finder(args.detector, args.tilted, args.min_face))

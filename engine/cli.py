@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import config as configuration
-from engine import yaml_files
 from engine.errors import ConfigError
+from engine.files import parse_value, read_yaml
 from engine.flags import STANDING, Flag, Parser, at_least, boolean, choice, guarded, optional, overrides, read
 from engine.run_config import RunConfig
 
@@ -163,7 +163,7 @@ def parse(
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     path = _config_path(argv)
-    content = yaml_files.read_yaml(path)
+    content = read_yaml(path)
     declared, implied = _declared_flags(path, content)
     system, recipe = configuration.system_of(path, content)
     dialect = _dialect(recipe)
@@ -218,7 +218,7 @@ def _check_words(words, dialect, system):
     for path, _, other in _configurations() if words and not dialect.places else ():
         if len(other.places) == len(words):
             said = f"unknown word '{words[0]}'; {system} takes flags only"
-            raise ConfigError(f"{said}, {path} takes such words: -c {path}")
+            raise ConfigError(f"{said}, {path} takes such words: add -c {path}")
 
 
 def _dialect(recipe):
@@ -236,7 +236,7 @@ def _configurations():
 @functools.cache
 def _said_in(path, changed):
     """(names of the declared flags, the system's Config) of a YAML file that was changed at some time."""
-    content = yaml_files.read_yaml(path)
+    content = read_yaml(path)
     return tuple(content.get("flags") or ()), configuration.system_of(path, content)[1]
 
 
@@ -259,7 +259,7 @@ def _declared_overrides(namespace, declared, implied):
     found = []
     for name, keys in declared.items():
         text = getattr(namespace, name)
-        value = None if text is None else yaml_files.parse_value(text)
+        value = None if text is None else parse_value(text)
         if value is not None:
             found += [(key, value, f"--{name}={text}") for key in keys]
     return [(key, value, f"flags_imply.{key}") for key, value in _there(implied).items()] * bool(found) + found

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import to_jsonable_python
 
 from engine.errors import ConfigError, did_you_mean
+from engine.files import read_yaml
 from engine.run_config import RunConfig, Unread
-from engine.yaml_files import read_yaml
 
 SYSTEMS = ("system.",)  # where systems are looked for
 SettingsT = TypeVar("SettingsT", bound=BaseModel)

@@ -87,7 +87,7 @@ def agreed(prepare: Callable[[], tuple[Any, dict]]) -> Any:
     for what in said:
         if len({str(other[what]) for other in all_said}) > 1:
             found = "; ".join(f"process {number}: {other[what]}" for number, other in enumerate(all_said))
-            raise InputError(f"the processes of this run differ in their {what}: {found}; expected the same everywhere")
+            raise InputError(f"the processes of this run differ in their {what}: {found}; expected the same on all")
     return result
 
 

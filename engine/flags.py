@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import __version__, yaml_files
+from engine import __version__
 from engine.errors import ConfigError, InputError, did_you_mean
+from engine.files import parse_value
 from engine.runtime import MAX_PIXELS, allow
 
 
@@ -67,7 +68,7 @@ def overrides(words: Iterable[str]) -> list[tuple[str, Any, str]]:
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise ConfigError(f"-o {word}: expected KEY=VALUE")
-        found.append((key, yaml_files.parse_value(text), f"-o {word}"))
+        found.append((key, parse_value(text), f"-o {word}"))
     return found
 
 

@@ -12,9 +12,8 @@ the reference adds when its matrix root fails.
 
 import numpy as np
 
-from engine.data_files import read_arrays
 from engine.errors import InputError
-from engine.files import replacing
+from engine.files import read_arrays, replacing
 
 TOGETHER = 256  # vectors that are added to the products at once
 

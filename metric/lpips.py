@@ -21,10 +21,10 @@ class LPIPSDistance:
         self.network = network
 
     def embed(self, pictures):
-        """[N, H, W, 3] RGB, uint8 or float in [0, 1] -> features for `between`. InputError below 32 pixels a side."""
+        """[N, H, W, 3] RGB, uint8 or float in [0, 1] -> features for `between`. InputError below 32 pixels per side."""
         height, width = pictures.shape[1:3]
         if min(height, width) < SMALLEST:
-            raise InputError(f"pictures of {height} x {width}: LPIPS needs {SMALLEST} pixels a side")
+            raise InputError(f"pictures of {height} x {width}: LPIPS needs {SMALLEST} pixels per side")
         with paddle.no_grad():
             return self.network.embed(to_signed(paddle.to_tensor(to_chw(unit_range(pictures)).astype(np.float32))))
 

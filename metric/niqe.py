@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from scipy.special import gamma
 
-from engine.data_files import read_arrays
 from engine.errors import InputError
+from engine.files import read_arrays
 from metric.fid import checked_statistics
 from metric.psnr_ssim import luma
 

@@ -26,7 +26,7 @@ def original_settings(path):
     Raises:
         InputError: the file is another one.
     """
-    from engine.data_files import read_json
+    from engine.files import read_json
 
     content = read_json(path, "a config.json", 2**20)
     mean = content.get("mpv") if isinstance(content, dict) else None

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from engine.cli import Flag, guarded, read
-from engine.data_files import read_text
 from engine.errors import InputError
+from engine.files import read_text
 
 NUMBER = re.compile(r"(?P<name>[^\t:]+): ?(?P<value>[-+]?(?:nan|inf|[0-9][0-9.]*(?:e[-+]?[0-9]+)?))\s*", re.IGNORECASE)
 TABBED = re.compile(r"(?P<name>[^\t]+)\t(?P<value>[\[{0-9].*)")

@@ -9,8 +9,8 @@ Source: behaviour of test_train_inference_python.sh and common_func.sh, PaddlePa
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from engine.data_files import read_text
 from engine.errors import ConfigError
+from engine.files import read_text
 from test_tipc.slots import (
     ANCHORS,
     COMMANDS,

@@ -43,7 +43,7 @@ def main(words=None):
     needed = [Path(config.value(slot)) for slot in ("train_infer_img_dir", "image_dir") if slot in config.slots]
     for folder in needed:
         if str(folder) != "null" and not folder.exists():
-            raise InputError(f"{config.path}: {folder} is not there and nothing here makes it")
+            raise InputError(f"{config.path}: {folder} is missing, and no command makes it")
     print(f"{config.value('model_name')} {args.mode}: data ready in {LITE_DATA}")
     return 0
 

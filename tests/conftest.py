@@ -24,6 +24,12 @@ def broken_pipes_are_exceptions():
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """What a test puts into the cache folder is not the user's."""
+    monkeypatch.setenv("KINTSUGI_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture(scope="session")
 def lite_models(tmp_path_factory):
     """Folders of exported models by name; whoever asks gets the same ones."""

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from engine.cli import Flag, guarded, read
 from engine.errors import InputError
+from engine.files import read_yaml
 from engine.settings import Settings
-from engine.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "tests" / "mutations.yaml"

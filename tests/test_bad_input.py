@@ -109,7 +109,7 @@ CASES = [  # script, words after the smallest configuration, parts of the line
     *[(script, [], ["--pretrained: no weights given; expected a file of trained weights"]) for script in NEED_WEIGHTS],
     *[(script, ["--pretrained={nowhere}"], ["{nowhere}: cannot be read (No such file or directory)"])
       for script in ("train", *NEED_WEIGHTS)],
-    *[(script, ["--pretrained={faces}/face_0.png"], ["face_0.png: is no weights file (.pdparams, .pth, .safetensors)"])
+    *[(script, ["--pretrained={faces}/face_0.png"], ["is not a weights file (.pdparams, .pth, .safetensors)"])
       for script in ("train", *NEED_WEIGHTS)],
     *[(script, ["--pretrained={code}"], ["{code}: asks for"]) for script in ("train", *NEED_WEIGHTS)],
     *[(script, ["--pretrained={weights}", "-o", "recipe.narrow=0.0625"], ["{weights} (generator): ", *SIZES])
@@ -159,7 +159,7 @@ def test_a_refused_start_leaves_the_earlier_run_as_it_was(at, tmp_path, words):
 BAD_YAML = {
     "flags: {size: 5}": "run.yaml.flags.size: expected a key or a list of keys, found 5",
     "flags: [size]": "run.yaml.flags: expected flag names with their keys, found ['size']",
-    "seed: 1\nseed: 2": "run.yaml:2: key 'seed' stands twice",
+    "seed: 1\nseed: 2": "run.yaml:2: key 'seed' is given twice",
     "[a, b]: 1": "run.yaml: not YAML",
     "seed: [": "run.yaml: not YAML",
 }
@@ -297,7 +297,7 @@ def test_disk_full_while_saving_leaves_the_previous_checkpoint_usable(at, tmp_pa
     newest = checkpoint.newest_checkpoint(tmp_path)
     one_line(
         subprocess.CompletedProcess([], child.returncode, out, err),
-        "is not wholly saved: ",
+        "is not completely saved: ",
         "cannot be written (File too large)",
         f"the newest complete checkpoint is {newest}\n",
     )

@@ -11,7 +11,8 @@ from deploy.contract import DynamicGraph
 from deploy.export import export, seeded_inputs
 from deploy.predictor import Predictor
 from engine import config as configuration
-from engine import onednn, yaml_files
+from engine import onednn
+from engine.files import read_yaml
 from engine.system import build_dataset, build_system, prepare_training
 from engine.training import checkpoint
 from engine.training.trainer import Trainer
@@ -21,7 +22,7 @@ CONFIGS = sorted(Path("configs").glob("*.yaml"))
 
 def smallest(path, tmp_path, **more):
     """The configuration with its system's smoke overrides, procedural or drawn data, and two steps."""
-    system = configuration.import_class(yaml_files.read_yaml(path)["system"], ("system.",), "system")
+    system = configuration.import_class(read_yaml(path)["system"], ("system.",), "system")
     overrides = {
         **system.smoke,
         "data.num_workers": 0,
@@ -35,7 +36,7 @@ def smallest(path, tmp_path, **more):
         **more,
     }
     for split in ("train", "validation"):
-        if "root" in (yaml_files.read_yaml(path)["data"][split]):
+        if "root" in (read_yaml(path)["data"][split]):
             overrides[f"data.{split}.root"] = None
             overrides[f"data.{split}.synthetic"] = {"identities": [0, 4], "variants": 1}
     return configuration.load(path, [(key, value, key) for key, value in overrides.items()])
@@ -96,13 +97,13 @@ def test_trains_resumes_and_exports(path, tmp_path):
 def test_every_key_of_a_recipe_is_read():
     """A field nobody reads would be a setting that does nothing."""
     for path in CONFIGS:
-        module = yaml_files.read_yaml(path)["system"].rpartition(".")[0].replace(".", "/")
+        module = read_yaml(path)["system"].rpartition(".")[0].replace(".", "/")
         source = Path(f"{module}.py").read_text(encoding="utf-8")
         for key in type(configuration.load(path).recipe).model_fields:
             assert f".{key}" in source, f"{path}: recipe.{key} is read nowhere in {module}.py"
 
 
-ONE_OF_EACH_SYSTEM = list({yaml_files.read_yaml(path)["system"]: path for path in CONFIGS}.values())
+ONE_OF_EACH_SYSTEM = list({read_yaml(path)["system"]: path for path in CONFIGS}.values())
 
 
 WITH_WHOLE_CONVOLUTIONS = [path for path in ONE_OF_EACH_SYSTEM if path.stem != "landmark_predictor_lite"]

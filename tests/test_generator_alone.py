@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from engine import config as configuration
-from engine import yaml_files
 from engine.errors import InputError
+from engine.files import read_yaml
 from engine.images import face_box, write_image
 from engine.system import build_system
 from engine.training.trainer import Trainer
@@ -27,7 +27,7 @@ LOSSES = {
 
 def overrides(path):
     """The system's smallest sizes and a few drawn pictures, the losses as they are."""
-    content = yaml_files.read_yaml(path)
+    content = read_yaml(path)
     system = configuration.import_class(content["system"], ("system.",), "system")
     found = {key: value for key, value in system.smoke.items() if not any(word in key for word in OF_LOSSES)}
     found |= {"data.num_workers": 0, "data.batch_size": 2}

@@ -69,7 +69,7 @@ def test_a_graph_that_gives_no_numbers(pictures, tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     save(exported, tmp_path / "model" / "inference", legacy=False)
     write_contract(tmp_path / "model" / "inference", describe(exported, tmp_path / "model" / "inference"))
-    with pytest.raises(InputError, match="1.png: output 'filled' of .*inference.json holds values that are no finite"):
+    with pytest.raises(InputError, match="1.png: output 'filled' of .*inference.json holds values that are not finite"):
         called(
             monkeypatch, "--model_dir", tmp_path / "model", "--image_dir", pictures, "--output_dir", tmp_path / "out"
         )

@@ -29,7 +29,7 @@ def photos(tmp_path_factory):
 def test_predict_and_infer_restore_the_same_photos(photos, tmp_path):
     result = call("predict", *WEIGHTS, "-i", photos, "-o", tmp_path / "predict", "-s", "2", "--save_faces")
     assert result.returncode == 0, result.stderr
-    assert "more/group.png: 3 faces, " in result.stdout and "face.png: one face, as it stands" in result.stdout
+    assert "more/group.png: 3 faces, " in result.stdout and "face.png: one aligned face" in result.stdout
     assert "2 pictures (1 of them whole photos), 0 skipped; results in " in result.stdout
     assert "trained on drawn faces only" in result.stdout and "tools/fetch_weights.py" in result.stdout
     restored = images.read_image(tmp_path / "predict" / "more" / "group_predict.png")
@@ -83,7 +83,7 @@ def test_a_wrong_flag_is_one_line(tmp_path):
         (["--faces=first"], "--faces: found 'first', expected all, center, largest or numbers"),
         (["--suffix=a/b"], "--suffix: found 'a/b'"),
         (["--bg_upsampler=realesrgan"], "--bg_upsampler: expected one of none, lanczos"),
-        (["-i", tmp_path], "is the picture or the folder itself; leave --img and --image_dir out"),
+        (["-i", tmp_path], "already names the picture or folder; leave out --img and --image_dir"),
     ):
         result = call(*words, *more)
         assert result.returncode == 2 and expected in result.stderr, (more, result.stderr)

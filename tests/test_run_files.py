@@ -12,11 +12,11 @@ import pytest
 
 from engine import config as configuration
 from engine.errors import InputError
+from engine.files import read_yaml
 from engine.run_config import BestConfig
 from engine.training.resume import saved_run
 from engine.training.run_log import RunLog
 from engine.training.validation import best_so_far
-from engine.yaml_files import read_yaml
 from tests.mutants import bounded_memory
 from tests.script_calls import LITE, call
 

@@ -337,7 +337,7 @@ def test_more_requests_than_may_be_at_work_are_sent_away(models, photo, tmp_path
 
 def test_mistakes_are_one_line(tmp_path):
     for words, expected in (
-        (["--host=0.0.0.0"], "--host 0.0.0.0: other machines can ask; expected --token TEXT beside it"),
+        (["--host=0.0.0.0"], "--host 0.0.0.0: other machines can reach the service; add --token TEXT"),
         (["--model=gpen"], "--model gpen: expected NAME=DIR"),
         (["--model=a=x", "--model=a=y"], "--model a: is named twice"),
         (["--max_seconds=0"], "--max_seconds: found 0, expected a number of seconds above 0"),

@@ -140,10 +140,10 @@ def test_the_detector_rests_while_faces_are_followed(monkeypatch):
 def test_mistakes_are_one_line(tmp_path):
     (tmp_path / "text.mp4").write_text("no film")
     for name, words, expected in (
-        ("gpen_lite", ["--video", tmp_path / "none.mp4"], "none.mp4: is no film that can be read"),
-        ("gpen_lite", ["--video", tmp_path / "text.mp4"], "text.mp4: is no film that can be read"),
-        ("gpen_lite", ["--video", tmp_path / "text.mp4", "-i", tmp_path], "leave --img, --image_dir and --input out"),
-        ("partialconv_lite", ["--video", tmp_path / "text.mp4"], "--video: this model does not make one face"),
+        ("gpen_lite", ["--video", tmp_path / "none.mp4"], "none.mp4: is not a readable film"),
+        ("gpen_lite", ["--video", tmp_path / "text.mp4"], "text.mp4: is not a readable film"),
+        ("gpen_lite", ["--video", tmp_path / "text.mp4", "-i", tmp_path], "leave out --img, --image_dir and --input"),
+        ("partialconv_lite", ["--video", tmp_path / "text.mp4"], "--video: this model does not restore faces"),
     ):
         weights = f"--pretrained=weights/lite/{name}.pdparams"
         result = call("predict", "-c", f"configs/{name}.yaml", weights, *words, "-o", tmp_path / "out")

@@ -54,7 +54,7 @@ def main(argv=None):
     if args.inspect:
         print("\n".join(inspect(args.files)))
     elif len(args.files) < 2:
-        raise InputError("DST: no file to write to was named; expected one, or --inspect")
+        raise InputError("DST: no file to write was named; expected one, or --inspect")
     else:
         *sources, target = args.files
         place, found = convert(sources, target, name, args.entry)

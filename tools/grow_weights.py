@@ -33,7 +33,7 @@ def main(argv=None):
     from model.gfpgan.network import GFPGANOriginal
 
     if args.pretrained is None:
-        raise InputError("--pretrained: none; expected the weights of a GFP-GAN of half the size")
+        raise InputError("--pretrained: missing; expected the weights of a GFP-GAN of half the size")
     large = build_system(args.config)
     if type(large.networks.get("generator")) is not GFPGANOriginal:
         raise InputError(f"{args.config_path}: expected system.gfpgan.GFPGAN with recipe.form original")

@@ -57,7 +57,9 @@ def main(argv=None):
     choose_device(args.device)
     config, notes = args.config, []
     if config.system != "system.landmark.LandmarkInpainting":
-        raise InputError(f"{args.config_path}: is of {config.system}; expected system.landmark.LandmarkInpainting")
+        raise InputError(
+            f"{args.config_path}: has the system {config.system}; expected system.landmark.LandmarkInpainting"
+        )
     check_writable(args.output_dir)
     dataset = build_dataset(config.data.validation, config.seed, training=False)
     landmarks = Landmarks(build_system(replaced(config, {"recipe.landmark": "none"})))

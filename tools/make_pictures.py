@@ -49,7 +49,7 @@ def faces_row(folder):
 
     sitter, hole = DATA / "hq" / HOLED, images.read_image(DATA / "mask" / HOLED)
     holed = np.where(hole > 0.5, 1, images.read_image(sitter))
-    filled = predicted("partialconv_lite", sitter, folder / "hole", "--mask", DATA / "mask" / HOLED)
+    filled = predicted("partialconv_128_lite", sitter, folder / "hole", "--mask", DATA / "mask" / HOLED)
     restored = predicted("gfpgan_lite", DATA / "lq" / RESTORED, folder / "face")
     portrait = DATA / "hq" / DRAWN
     caricature = predicted("satnet_lite", portrait, folder / "caricature", "--to", "caricature")

@@ -30,7 +30,7 @@ def main():
     if not metrics.is_file():
         raise InputError(f"{metrics}: no such file; expected a run folder, as train.py --output_dir names it")
     if not (panels := curves(metrics)):
-        raise InputError(f"{metrics}: holds no numbers yet; train.log_every says how often they come")
+        raise InputError(f"{metrics}: holds no numbers yet; train.log_every sets how often they are written")
     previews = sorted((Path(args.run) / "samples").glob("*.png"))
     output = Path(args.output or Path(args.run) / "curves.png")
     with replacing(output) as temporary:

@@ -40,7 +40,7 @@ def main(argv=None):
     from engine.log import progress
 
     if Path(args.out).resolve().is_relative_to(Path(args.photos).resolve()):
-        raise InputError(f"{args.out}: lies in {args.photos}, which is read; expected another folder")
+        raise InputError(f"{args.out}: lies in {args.photos}, the folder to read; expected another folder")
     settings = {name: getattr(args, name) for name in ("size", "aligned", "template", "enlarge", "detector")}
     count, why, total = 0, Counter(), len(listing(args.photos).names)
     for entry in progress(prepare(args.photos, args.out, settings, args.workers or usable_cores()), total, "picture"):

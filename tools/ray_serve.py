@@ -33,7 +33,7 @@ def main():
     limits, folders = limits_of(args), named(args.model)
     if args.stop:
         if not args.address:
-            raise InputError("--stop: expected --address HOST:PORT beside it")
+            raise InputError("--stop: add --address HOST:PORT")
         ray_serve.connect(args.address)
         ray_serve.end()
         return 0

@@ -56,7 +56,7 @@ def main():
     try:
         server = make_server(args.host, args.port, understood(app.wsgi_app))
     except (OSError, SystemExit):
-        raise InputError(f"--port {args.port}: is taken on {args.host}; expected a free one, or 0") from None
+        raise InputError(f"--port {args.port}: is in use on {args.host}; expected a free port, or 0") from None
     print(f"VisualDL at http://{args.host}:{server.port}{args.public_path}; Ctrl-C ends it", flush=True)
     server.serve_forever()
 

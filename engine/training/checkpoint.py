@@ -79,9 +79,9 @@ def save_checkpoint(
         finish_save(run, step, networks | ema, keep)
     except (InputError, OSError) as error:
         newest = newest_checkpoint(run)
-        usable = f"the newest complete checkpoint is {newest}" if newest else "there is no complete checkpoint"
+        usable = f"the newest complete checkpoint is {newest}" if newest else "there is not a complete checkpoint"
         cause = error if isinstance(error, InputError) else f"{run}: cannot be written ({error.strerror or error})"
-        raise InputError(f"step {step} is not wholly saved: {cause}; {usable}") from error
+        raise InputError(f"step {step} is not completely saved: {cause}; {usable}") from error
     finally:
         shutil.rmtree(saving, ignore_errors=True)
     return folder
@@ -144,7 +144,7 @@ def verify(folder: Path, meta: dict[str, Any]) -> None:
         except OSError as error:
             raise InputError(f"{folder / name}: cannot be read ({error.strerror})") from None
         if found != wanted:
-            raise InputError(f"{folder / name}: is damaged; its content is not what was written (SHA-256 differs)")
+            raise InputError(f"{folder / name}: is damaged; its content has changed (SHA-256 differs)")
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:
@@ -258,9 +258,11 @@ def read_meta(folder: Path) -> dict[str, Any]:
         for name in [*_file_names(meta["networks"], meta["ema"]), STATE]:
             found, expected = (folder / name).stat().st_size, int(meta["files"][name])
             if found != expected:
-                raise InputError(f"{folder}: is no complete checkpoint; {name} has {found} bytes, expected {expected}")
+                raise InputError(
+                    f"{folder}: is not a complete checkpoint; {name} has {found} bytes, expected {expected}"
+                )
     except OSError as error:
-        raise InputError(f"{folder}: is no complete checkpoint ({error.strerror}: {error.filename})") from None
+        raise InputError(f"{folder}: is not a complete checkpoint ({error.strerror}: {error.filename})") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InputError(f"{folder / META}: is damaged; expected the meta.json of a checkpoint") from None
     return meta

@@ -29,7 +29,7 @@ def curves(path: Path) -> Panels:
         except (ValueError, KeyError, TypeError):
             if number == len(lines):
                 break
-            raise InputError(f"{path}: line {number} is no record of a run") from None
+            raise InputError(f"{path}: line {number} is not a record of a run") from None
         for name, value in record.items():
             panel = next((panel for panel, start in PANELS.items() if start and name.startswith(start)), "losses")
             if name not in OTHER and isinstance(value, (int, float)):

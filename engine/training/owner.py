@@ -75,7 +75,7 @@ def _locked(path):
             if not _take(descriptor):
                 owner = _named(_owner(descriptor))
                 raise InputError(
-                    f"{path.parent}: {owner} is writing there; wait for its end, end it, or name another --output_dir"
+                    f"{path.parent}: {owner} is writing there; wait until it ends, stop it, or use another --output_dir"
                 )
             if path.exists() and os.stat(path).st_ino == os.fstat(descriptor).st_ino:
                 return descriptor

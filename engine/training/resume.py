@@ -110,7 +110,7 @@ def changes(
         line = f"{key}: {_at(before, key)} -> {_at(now, key)}"
         if not allowed:
             raise ConfigError(
-                f"{path}: the run was started with another '{key}' ({line}); --resume_with_changes takes it"
+                f"{path}: the run was started with another '{key}' ({line}); --resume_with_changes allows it"
             )
         lines.append(line)
     for key, found in data.items():

@@ -37,7 +37,7 @@ def settled(
     config = kind.settle(config, dataset)
     config = kind.settle_for(config, pretrained) if pretrained and checkpoint_folder is None else config
     if config.train.steps is None:
-        raise ConfigError(f"train.steps: null; {config.system} does not find the length of a run by itself")
+        raise ConfigError(f"train.steps: null; {config.system} cannot compute the length of a run; set a number")
     return config
 
 

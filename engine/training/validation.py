@@ -41,9 +41,7 @@ def best_so_far(folder: Path, config: BestConfig) -> float | None:
         found = json.loads(note.read_text(encoding="utf-8"))
         return float(found["value"]) if found["score"] == config.score else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
-        raise InputError(
-            f"{note}: is damaged; expected score, value and step. Without it the best begins anew"
-        ) from None
+        raise InputError(f"{note}: is damaged; expected score, value and step. Remove it to start a new best") from None
 
 
 def keep_best(folder: Path, config: BestConfig, step: int, scores: dict[str, float], networks: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def convert(
     if suffix not in SUFFIXES:
         raise InputError(f"{target}: expected a name ending in .pdparams, .pth or .safetensors")
     if any(Path(target).exists() and Path(source).exists() and os.path.samefile(source, target) for source in sources):
-        raise InputError(f"{target}: is a file to read; expected another name")
+        raise InputError(f"{target}: is also a file to read; expected another name")
     source = " + ".join(map(str, sources))
     with stages(3) as begin:
         begin("reading")
@@ -60,7 +60,7 @@ def merged(sources: Sequence[str | Path]) -> dict[str, np.ndarray]:
     for source in sources:
         more = read_weights(source)
         if meeting := arrays.keys() & more.keys():
-            raise InputError(f"{source}: {shown(min(meeting))} is in another of the files, too")
+            raise InputError(f"{source}: {shown(min(meeting))} is also in another of the files")
         arrays |= more
     return arrays
 

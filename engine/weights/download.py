@@ -51,10 +51,10 @@ def download(url: str, part: Path) -> None:
         except LOST as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         except OSError as error:
-            raise InputError(f"{part}: cannot be written ({error.strerror}); the same command goes on") from None
+            raise InputError(f"{part}: cannot be written ({error.strerror}); the same command resumes") from None
     have = part.stat().st_size if part.exists() else 0
     raise InputError(
-        f"{url}: no complete download in {ATTEMPTS} attempts ({reason}); the same command goes on after {have:,} bytes"
+        f"{url}: no complete download in {ATTEMPTS} attempts ({reason}); the same command resumes after {have:,} bytes"
     )
 
 

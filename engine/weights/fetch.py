@@ -57,7 +57,7 @@ def obtain(name: str, entry: Entry, cache: Path, offline: bool = False) -> Path:
     if not path.exists():
         if offline:
             raise InputError(
-                f"{name}: {path} is not there, and offline nothing is downloaded; it is from {entry.url or entry.page}"
+                f"{name}: {path} is not in the cache, and --offline forbids to fetch it from {entry.url or entry.page}"
             )
         if entry.page:
             raise InputError(

@@ -72,7 +72,7 @@ def read_weights(path: str | Path) -> Weights:
             return arrays
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER:
             return Weights(read_safetensors(file))
-        raise Refused(f"is no weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
+        raise Refused(f"is not a weights file (.pdparams, .pth, .safetensors): it begins with {start.decode('latin1')}")
 
 
 def read_tree(path: str | Path) -> Any:

@@ -120,7 +120,7 @@ def read_torch_tree(file: BinaryIO) -> Any:
         return inert(unpickle(Stream(io.BytesIO(archive.read(f"{top}data.pkl"))), _storage, MAX_TREE_WORK))
     stream = Stream(file)
     if unpickle(stream) != TORCH_MAGIC:
-        raise Refused("is no file of torch.save")
+        raise Refused("is not a file of torch.save")
     unpickle(stream), unpickle(stream)  # protocol, system
     return inert(unpickle(stream, _storage, MAX_TREE_WORK))
 

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 
 from engine.errors import ConfigError, InputError
+from engine.files import read_yaml
 from engine.settings import Settings
-from engine.yaml_files import read_yaml
 
 MANIFEST = Path(__file__).resolve().parents[2] / "weights" / "manifest.yaml"
 

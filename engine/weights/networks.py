@@ -116,7 +116,7 @@ def _load(layers, arrays, source, names, is_system=False):
     _refuse_ambiguous(wanted, source)
     for name, candidate in wanted.items():
         if endless := [key for key, array in candidate.ours.items() if not np.isfinite(array).all()]:
-            raise InputError(f"{source} ({name}): {endless[0]} holds values that are no finite numbers")
+            raise InputError(f"{source} ({name}): {endless[0]} holds values that are not finite")
         load_into(layers[name], candidate.ours, f"{source} ({name})")
         place = "".join(candidate.place)
         if place not in ("", f"{name}/"):

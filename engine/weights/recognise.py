@@ -51,7 +51,7 @@ class Match:
     def official(self) -> dict[str, np.ndarray]:
         """The arrays under the official keys. InputError where the row has no way back."""
         if not self.network.goes_back:
-            raise InputError(f"{self.network.title} has no way back to the official form; write .pdparams")
+            raise InputError(f"{self.network.title} cannot be converted back to the official form; write .pdparams")
         return to_official(self.layer, self.ours)
 
     def describe(self) -> str:
@@ -103,7 +103,7 @@ def translated(network: Network, arrays: Mapping[str, np.ndarray]) -> tuple[dict
     try:
         official = network.renamed(arrays)
     except (KeyError, ValueError, IndexError) as error:
-        raise InputError(f"keys of a {network.title} that do not go together ({shown(str(error))})") from None
+        raise InputError(f"keys of a {network.title} that do not fit together ({shown(str(error))})") from None
     dropped = [key for key in official if network.dropped and re.fullmatch(network.dropped, key)]
     return {key: array for key, array in official.items() if key not in set(dropped)}, dropped
 

@@ -26,8 +26,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine import config as configuration
-from engine import yaml_files
 from engine.errors import ConfigError
+from engine.files import read_yaml
 from engine.run_config import RunConfig
 from engine.settings import Settings
 from engine.system import System, build_system
@@ -85,7 +85,7 @@ class Experiment(Settings):
     @classmethod
     def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
         if len(set(seeds)) < len(seeds):
-            raise ValueError(f"a seed stands twice in {list(seeds)}")
+            raise ValueError(f"a seed is given twice in {list(seeds)}")
         return seeds
 
     @model_validator(mode="after")
@@ -117,7 +117,7 @@ def read_experiment(path: Path, overrides: Iterable[tuple[str, Any]] = ()) -> Ex
     Returns:
         Experiment. ConfigError in one line for anything wrong.
     """
-    content = yaml_files.read_yaml(path)
+    content = read_yaml(path)
     if given := dict(overrides):
         content["overrides"] = (content.get("overrides") or {}) | given
     experiment = configuration.validate(Experiment, content, str(path), "")
@@ -153,7 +153,7 @@ def _check_scores(experiment: Experiment, system: System, path: Path) -> None:
     for name, judge in experiment.judges.items():
         judging = build_system(judge_config(judge, f"{path}.judges.{name}"))
         if not judging.measures():
-            raise ConfigError(f"{path}.judges.{name}: {type(judging).__name__} measures nothing")
+            raise ConfigError(f"{path}.judges.{name}: {type(judging).__name__} has no measures")
     measures = [*system.measures(), *experiment.judges]
     for key in experiment.wanted():
         metric, _, rest = key.partition("/")

@@ -93,7 +93,7 @@ def _read(name: str, files: Files) -> dict[str, np.ndarray]:
     sizes = {kind: "{} x {}".format(*picture.shape[:2]) for kind, picture in pictures.items()}
     for kind, size in sizes.items():
         if size != sizes.get("image", size):
-            raise InputError(f"{paths[kind]} is {size}, {paths['image']} is {sizes['image']}; a pair has one size")
+            raise InputError(f"{paths[kind]} is {size}, {paths['image']} is {sizes['image']}; pairs must have one size")
     return {kind: to_chw(picture) for kind, picture in pictures.items()}
 
 
@@ -101,7 +101,7 @@ def _read_mask(path: Path) -> np.ndarray:
     """[H, W, 1], 1 in the hole. InputError where it marks nothing; a mask that marks everything is said."""
     hole = read_hole(path)
     if not hole.any():
-        raise InputError(f"{path}: marks nothing; expected a hole")
+        raise InputError(f"{path}: marks no hole; expected one")
     if hole.all():
         logger.warning(f"{path}: marks everything; the errors in the hole are those of the whole picture")
     return hole

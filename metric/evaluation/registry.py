@@ -139,7 +139,7 @@ def _lpips(weights: MetricWeights, args: argparse.Namespace, name: str) -> Score
 
 
 def _identity(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
-    layer, told_weights, suffix = weights.network("ir_se50")
+    layer, told_weights, suffix = weights.forward("ir_se50")
     from metric.identity import CROP, IRSE50Features, cosine
 
     facts = {"measure": "cosine", "crop": CROP, "weights": told_weights}
@@ -147,7 +147,7 @@ def _identity(weights: MetricWeights, args: argparse.Namespace, name: str) -> Sc
 
 
 def _deg(weights: MetricWeights, args: argparse.Namespace, name: str) -> Scorer:
-    layer, told_weights, suffix = weights.network("arcface_resnet18")
+    layer, told_weights, suffix = weights.forward("arcface_resnet18")
     from metric.identity import DegFeatures, degrees
 
     facts = {"measure": "degrees", "input": "grey, whole picture at 128x128", "weights": told_weights}

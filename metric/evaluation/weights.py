@@ -75,6 +75,15 @@ class MetricWeights:
         layer.eval()
         return layer, told(name, *paths), ""
 
+    def forward(self, name: str) -> tuple[Any, str, str]:
+        """As `network`, of a network that is run and no more: through its exported graph, a proxy as it is."""
+        layer, told_weights, suffix = self.network(name)
+        if not suffix:
+            from metric.evaluation.graphs import ForwardPass
+
+            layer = ForwardPass(name, layer)
+        return layer, told_weights, suffix
+
     def lpips(self, name: str, takes_proxy: bool = True) -> tuple[Any, dict[str, str], str]:
         """(metric.lpips.LPIPSDistance, its facts, suffix); errors as those of `network`."""
         from metric.lpips import LPIPSDistance
@@ -89,7 +98,7 @@ class MetricWeights:
         from metric.inception_features import InceptionFeatures
 
         resize = resize or self.fid_resize
-        layer, weights, suffix = self.network("inception_fid")
+        layer, weights, suffix = self.forward("inception_fid")
         facts = {"resize": resize, "features": "Inception 2048", "weights": weights}
         return InceptionFeatures(layer, resize), facts, suffix
 

@@ -11,6 +11,7 @@ import paddle
 from paddle import nn
 
 from model.shared.convolution import Conv2D
+from model.shared.normalization import plane_mean
 
 FEATURES, CLASSES = 2048, 1008
 INPUT_SIZE = 299
@@ -218,4 +219,4 @@ class FIDInception(nn.Layer):
 
     def forward(self, image):
         """[N, 3, 299, 299] in [-1, 1] -> [N, 2048]."""
-        return self.blocks(image)[-1].mean(axis=[2, 3])
+        return plane_mean(self.blocks(image)[-1]).flatten(1)

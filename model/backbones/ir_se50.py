@@ -8,7 +8,7 @@ import paddle
 from paddle import nn
 
 from model.shared.convolution import Conv2D
-from model.shared.normalization import BatchNorm2D
+from model.shared.normalization import BatchNorm2D, plane_mean
 
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))
 
@@ -34,7 +34,7 @@ class SqueezeExcitation(nn.Layer):
 
     def forward(self, x):
         """[N, C, H, W] -> the same shape."""
-        gate = nn.functional.relu(self.fc1(x.mean(axis=[2, 3], keepdim=True)))
+        gate = nn.functional.relu(self.fc1(plane_mean(x)))
         return x * nn.functional.sigmoid(self.fc2(gate))
 
 

@@ -11,7 +11,7 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from model.backbones.ir_se50 import batch_norm
-from model.shared.normalization import pooled_mean
+from model.shared.normalization import plane_mean
 from model.shared.resample import bilinear_resize
 
 # expansion, channels, blocks, stride of the first block
@@ -88,8 +88,8 @@ class LaFInPredictor(nn.Layer):
 
 
 def map_mean(x):
-    """[N, C, H, W] -> [N, C], in an exported graph by pooling. Source: networks.py, avgpool of the first two depths."""
-    return x.mean(axis=[2, 3]) if paddle.in_dynamic_mode() else pooled_mean(x).flatten(1)
+    """[N, C, H, W] -> [N, C]. Source: networks.py, avgpool of the first two depths."""
+    return plane_mean(x).flatten(1)
 
 
 def cover(image, mask):

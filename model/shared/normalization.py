@@ -50,7 +50,7 @@ def plane_mean(x):
 
     Source: ours; see `sample_mean`.
     """
-    return x.mean(3, keepdim=True).mean(2, keepdim=True)
+    return x.mean(3, keepdim=True).mean(2, keepdim=True) if paddle.in_dynamic_mode() else pooled_mean(x)
 
 
 def pooled_mean(x):

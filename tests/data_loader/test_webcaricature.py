@@ -206,7 +206,7 @@ def test_folder_mode(tmp_path):
     assert centre(sample["photo"])[0] == pytest.approx(0.4, abs=0.01)
     assert centre(sample["caricature"])[0] == pytest.approx(0.3, abs=0.01)
     assert found["photo/y + caricature/Ann/1"]["identity"] == -1
-    with pytest.raises(InputError, match="photo/y is of nobody"):
+    with pytest.raises(InputError, match="photo/y has no person"):
         labelled(**settings)
     with pytest.raises(InputError, match="not in WebCaricature's layout.*aligned: false"):
         pairs(root=tmp_path)

@@ -48,7 +48,7 @@ def test_operators_and_their_attributes_are_read(program):
 
 def test_a_file_that_is_no_program_is_named(tmp_path):
     (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(InputError, match="x.json: no Paddle 3 program"):
+    with pytest.raises(InputError, match="x.json: not a Paddle 3 program"):
         operators(tmp_path / "x.json")
 
 

@@ -48,8 +48,8 @@ def test_every_picture_is_taken_for_what_it_is(photos, tmp_path, capsys):
     said = run(Changed(64, lighter), photos, tmp_path / "out", save_faces=True, draw_boxes=True)
     assert said == "3 pictures (2 of them whole photos), 1 skipped"
     shown = capsys.readouterr()
-    assert "a/group.png: 3 faces, " in shown.out and "plain.png: no face, passed through, " in shown.out
-    assert "face.png: one face, as it stands, " in shown.out and "skipped: " in shown.err and "broken.png" in shown.err
+    assert "a/group.png: 3 faces, " in shown.out and "plain.png: no face, copied as it is, " in shown.out
+    assert "face.png: one aligned face, " in shown.out and "skipped: " in shown.err and "broken.png" in shown.err
     out = tmp_path / "out"
     assert images.read_image(out / "face_predict.png").shape == (64, 64, 3)
     before, after = group()[0], images.read_image(out / "a" / "group_predict.png")

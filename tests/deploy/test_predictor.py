@@ -7,10 +7,12 @@ import numpy as np
 import paddle
 import pytest
 
-from deploy.export import export, seeded_inputs
-from deploy.predictor import Predictor, model_files
+from deploy.export import export, seeded_inputs, write_graph
+from deploy.predictor import WRONG_PASSES, Predictor, model_files, wrong_passes
+from engine import config
 from engine.errors import InputError
 from engine.ports import Exported, Port
+from engine.system import build_system
 from tests.deploy.exported_toy import toy
 
 
@@ -211,3 +213,14 @@ def test_threads_share_the_memory_that_is_kept():
         return run.stdout.count("<heap nr=")
 
     assert arenas("keep") == 1 < arenas("not")
+
+
+def test_bfloat16_reaches_convolutions_before_a_relu(tmp_path):
+    """With their ReLUs inside, 15 of this graph's 17 would stay in float32, and the answers be 6e-5 apart."""
+    system = build_system(config.load("configs/landmark_lite.yaml", [("recipe.landmark", "none", "test")]))
+    (exported,) = system.inference(system.networks).values()
+    write_graph(exported, tmp_path / "inference")
+    arrays = seeded_inputs(exported.inputs, 1, 0)
+    exact, rough = (Predictor(tmp_path, precision=one).run(arrays)["composite"] for one in ("fp32", "bf16"))
+    assert 5e-4 < np.abs(exact - rough).max() < 0.05
+    assert wrong_passes(tmp_path / "inference.json") == set(WRONG_PASSES), "in float32 the ReLUs go inside"

@@ -195,7 +195,7 @@ def test_an_output_that_is_not_finite_is_named(value):
         restored[1, 0, 0, 0] = value
         return {"restored": restored}
 
-    with pytest.raises(InputError, match="picture 2: output 'restored' of Model holds values that are no finite"):
+    with pytest.raises(InputError, match="picture 2: output 'restored' of Model holds values that are not finite"):
         Session(Model(contract(image(8, 8)), work)).apply({"image": [picture(8, 8)] * 2})
 
 

@@ -76,5 +76,5 @@ def test_a_picture_gives_the_vector_through_its_encoder(face):
 def test_graphs_without_vectors_are_left_alone(face):
     assert with_vectors(PLAIN, samples(face), {}, 0, 1) == samples(face)
     assert from_pictures(PLAIN, {"style": face}, None) == {} and described(PLAIN, {}, 0, 1) == ""
-    with pytest.raises(InputError, match="--num_style 3: nothing is drawn here"):
+    with pytest.raises(InputError, match="--num_style 3: no style is drawn here"):
         with_vectors(PLAIN, samples(face), {}, 0, 3)

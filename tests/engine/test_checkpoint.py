@@ -120,9 +120,9 @@ def with_a_list_for_meta(folder):
 
 
 FAULTS = {
-    without_meta: "is no complete checkpoint (No such file or directory: ",
-    with_half_a_file: "is no complete checkpoint; train_state.safetensors has ",
-    without_a_network: "is no complete checkpoint (No such file or directory: ",
+    without_meta: "is not a complete checkpoint (No such file or directory: ",
+    with_half_a_file: "is not a complete checkpoint; train_state.safetensors has ",
+    without_a_network: "is not a complete checkpoint (No such file or directory: ",
     with_half_its_meta: "meta.json: is damaged",
     of_another_format: "checkpoint of format '2'; expected 1",
     with_paths_for_names: "meta.json: is damaged",
@@ -283,7 +283,7 @@ def test_a_full_disk_at_any_moment_leaves_a_usable_checkpoint(tmp_path, monkeypa
             except InputError as error:
                 failed += 1
                 newest = newest_checkpoint(run)
-                assert str(error).startswith("step 20 is not wholly saved: ") and "\n" not in str(error)
+                assert str(error).startswith("step 20 is not completely saved: ") and "\n" not in str(error)
                 assert "No space left on device" in str(error) and str(error).endswith(f"checkpoint is {newest}")
         check(load_checkpoint(newest_checkpoint(run)), load_checkpoint(newest_checkpoint(run)).step)
         assert not [name for name in names(run) if not name.startswith(("step_", "latest.pdparams"))]
@@ -338,6 +338,6 @@ def test_a_real_size_limit_names_the_checkpoint_that_is_left(tmp_path):
     process = child(tmp_path, 2, 3, 10_000, limit=20_000)
     lines = process.communicate()[0].splitlines()
     assert process.returncode == 0 and len(lines) == 2
-    assert lines[1].startswith("step 2 is not wholly saved: ") and "File too large" in lines[1]
+    assert lines[1].startswith("step 2 is not completely saved: ") and "File too large" in lines[1]
     assert lines[1].endswith(f"; the newest complete checkpoint is {folder}")
     assert names(tmp_path) == ["latest.pdparams", "step_0000001"]

@@ -6,15 +6,15 @@ import pytest
 import yaml
 
 from engine import config as configuration
-from engine import yaml_files
 from engine.errors import ConfigError
+from engine.files import read_yaml
 
 SOURCE = "configs/gpen_lite.yaml"
 
 
 @pytest.fixture
 def content():
-    return yaml_files.read_yaml(SOURCE)
+    return read_yaml(SOURCE)
 
 
 def written(tmp_path, content):
@@ -57,7 +57,7 @@ def test_wrong_type_names_the_value(tmp_path, content):
 
 def test_repeated_key_names_the_line(tmp_path):
     path = written(tmp_path, "seed: 0\nsystem: a\nseed: 1\n")
-    assert message(path) == f"{path}:3: key 'seed' stands twice"
+    assert message(path) == f"{path}:3: key 'seed' is given twice"
 
 
 @pytest.mark.parametrize(("text", "part"), [("- 1\n", "a mapping"), ("a: [1\n", "not YAML"), ("", "a mapping")])

@@ -95,7 +95,7 @@ def test_messages(tmp_path):
             read_weights(path)
     assert refusal(tmp_path, b"") == "is empty"
     line = refusal(tmp_path, b"<html>no")
-    assert line == "is no weights file (.pdparams, .pth, .safetensors): it begins with <html>no"
+    assert line == "is not a weights file (.pdparams, .pth, .safetensors): it begins with <html>no"
     assert refusal(tmp_path, pickle.dumps({"step": 3})) == "holds no arrays"
     assert refusal(tmp_path, pickle.dumps([SIX])) == "holds no dict of arrays"
     assert refusal(tmp_path, pickle.dumps({"a": {"b": SIX}, "a/b": SIX})) == "holds two arrays under one key"
@@ -160,7 +160,7 @@ def test_a_flipped_bit_anywhere_is_one_line(tmp_path):
             read_weights(path)
     for size in range(0, len(data) - SEAL_SIZE, 7):
         path.write_bytes(data[:size])
-        with pytest.raises(InputError, match=r"latest.pdparams: (is truncated|is empty|is no weights file)"):
+        with pytest.raises(InputError, match=r"latest.pdparams: (is truncated|is empty|is not a weights file)"):
             read_weights(path)
     path.write_bytes(data[:-SEAL_SIZE])  # as Paddle writes it, without a hash
     assert read_weights(path).keys() == arrays.keys()

@@ -179,7 +179,7 @@ def test_changed_configuration_is_refused_by_key(tmp_path):
     changed = config(7, save_every=1).model_copy(update={"optimizers": {"net": adam}})
     it = Trainer(changed, Toy(), tmp_path / "run", Batches())
     newest = checkpoint.newest_checkpoint(tmp_path / "run")
-    text = r"another 'optimizers.net.lr' \(optimizers.net.lr: 0.01 -> 0.02\); --resume_with_changes takes it"
+    text = r"another 'optimizers.net.lr' \(optimizers.net.lr: 0.01 -> 0.02\); --resume_with_changes allows it"
     with pytest.raises(ConfigError, match=text):
         it.resume(newest)
     it.resume(newest, with_changes=True)

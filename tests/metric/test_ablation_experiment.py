@@ -63,7 +63,7 @@ def test_who_overrides_whom(tmp_path):
     ("changes", "said"),
     [
         ({"varants": {}}, "unknown key 'varants'. Did you mean 'variants'"),
-        ({"seeds": [1, 1]}, "a seed stands twice"),
+        ({"seeds": [1, 1]}, "a seed is given twice"),
         ({"seeds": []}, "seeds: .*at least 1"),
         ({"variants": {"none": {}}}, "variants: .*at least 2"),
         ({"variants": {"none": {}, "a b": {}}}, "variants.a b"),
@@ -82,7 +82,7 @@ def test_who_overrides_whom(tmp_path):
         ({"scores": {"psnr/composite": {"better": "more"}}}, "scores.psnr/composite.better"),
         ({"baselines": {"plain": {"ssim/composite": "ssim/masked"}}}, "'ssim/composite', which is not in scores"),
         ({"baselines": {"plain": {"psnr/composite": "psnr/hidden"}}}, "'psnr/hidden' is not known"),
-        ({"judges": {"j": {"config": "configs/gpen_lite.yaml"}}}, "judges.j: GPEN measures nothing"),
+        ({"judges": {"j": {"config": "configs/gpen_lite.yaml"}}}, "judges.j: GPEN has no measures"),
         ({"pictures": {"shown": "nothing"}}, "pictures: 'nothing' is not known; expected one of masked, output"),
     ],
 )

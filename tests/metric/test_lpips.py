@@ -39,7 +39,7 @@ def test_each_pair_by_itself_and_uint8_as_floats(distance):
 
 
 def test_small_pictures_are_refused():
-    with pytest.raises(InputError, match="31 x 40: LPIPS needs 32 pixels a side"):
+    with pytest.raises(InputError, match="31 x 40: LPIPS needs 32 pixels per side"):
         LPIPSDistance(None).embed(np.zeros((1, 31, 40, 3), np.uint8))
 
 

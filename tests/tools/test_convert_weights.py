@@ -143,7 +143,7 @@ def test_two_files_are_put_together(tmp_path):
     run(tmp_path / "a.pth", tmp_path / "b.pth", tmp_path / "c.pdparams")
     same(read_weights(tmp_path / "c.pdparams"), arrays)
     line = refusal(tmp_path / "a.pth", tmp_path / "c.pdparams", tmp_path / "d.pdparams")
-    assert line.startswith(f"{tmp_path}/c.pdparams: ") and line.endswith(" is in another of the files, too")
+    assert line.startswith(f"{tmp_path}/c.pdparams: ") and line.endswith(" is also in another of the files")
 
 
 def test_inspect_says_what_a_file_is_and_lists_it(gpen, capsys):
@@ -191,14 +191,14 @@ def test_mistakes(gpen, tmp_path):
     assert "no vgg16; it holds gpen_generator at g, " in refusal(source, out, "--as", "vgg16")
     assert "no network at x; it holds" in refusal(source, out, "--entry", "x")
     assert "--as: no network 'gpne'; known: ir_se50, " in refusal(source, out, "--as", "gpne")
-    assert "DST: no file to write to" in refusal(source)
+    assert "DST: no file to write was named" in refusal(source)
     assert "expected a name ending in .pdparams, .pth or .safetensors" in refusal(source, tmp_path / "out.bin")
-    assert "is a file to read; expected another name" in refusal(source, source)
+    assert "is also a file to read; expected another name" in refusal(source, source)
     line = refusal(ASSETS / "torch_zip.pth", out)
     assert "no known network among its 20 arrays; the first: g_ema/weight [2], g_ema/bias [2], " in line
     assert "No such file or directory" in refusal(tmp_path / "none.pth", out)
     (tmp_path / "text.pth").write_text("hello, this is text")
-    assert "is no weights file" in refusal(tmp_path / "text.pth", out)
+    assert "is not a weights file" in refusal(tmp_path / "text.pth", out)
     assert "asks for posix.system" in refusal_of_hostile(tmp_path, out)
     assert not out.exists()
 
@@ -221,7 +221,7 @@ def test_two_generators_without_an_average_need_an_entry(tmp_path):
 def test_a_row_without_a_way_back_says_so(tmp_path):
     found = match(random_arrays(GPENDiscriminator(8, narrow=1 / 128)))
     found.network = replace(found.network, goes_back=False)
-    with pytest.raises(InputError, match="has no way back to the official form; write .pdparams"):
+    with pytest.raises(InputError, match="cannot be converted back to the official form; write .pdparams"):
         found.official()
 
 

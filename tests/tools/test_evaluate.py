@@ -76,7 +76,7 @@ def test_batches_change_nothing(folders, tmp_path):
 def test_pictures_of_a_pair_have_one_size(folders, tmp_path):
     draw(folders[0], ["b"], (24, 21), "_predict")
     _, told = scored(*folders, "--suffix=_predict", "--result_dir", tmp_path / "out", status=2)
-    assert re.search(r"error: .*b_predict\.png is 24 x 21, .*b\.png is 24 x 20; a pair has one size\n", told)
+    assert re.search(r"error: .*b_predict\.png is 24 x 21, .*b\.png is 24 x 20; pairs must have one size\n", told)
 
 
 def test_unreadable_files_are_named_and_passed_over(folders, tmp_path):

@@ -121,7 +121,7 @@ def test_a_later_call_goes_on_where_the_first_gave_up(server, tmp_path):
     with pytest.raises(
         InputError,
         match=r"/file: no complete download in 4 attempts \(cut off after 70,000 of 300,000 "
-        r"bytes\); the same command goes on after 70,000 bytes$",
+        r"bytes\); the same command resumes after 70,000 bytes$",
     ):
         obtain(tmp_path, entry(server))
     assert left(tmp_path) == ["W.pth.part", "W.pth.part.tag"]
@@ -176,7 +176,7 @@ def test_a_hash_may_be_known_in_part(server, tmp_path, capsys):
 
 def test_without_a_hash_the_file_has_to_be_weights_and_the_output_says_so(server, tmp_path, capsys):
     server.content = b"<!DOCTYPE html><html>sign in</html>"
-    with pytest.raises(InputError, match="is no weights file .* begins with <!DOCTYPE html>"):
+    with pytest.raises(InputError, match="is not a weights file .* begins with <!DOCTYPE html>"):
         obtain(tmp_path, entry(server, sha256=""))
     assert not left(tmp_path)
     write_torch(tmp_path / "source.pth", {"w": np.ones(3, "f4")})
@@ -226,7 +226,9 @@ def test_no_space_is_seen_before_and_while_writing(server, tmp_path, monkeypatch
 
 
 def test_offline_and_by_hand_name_the_file_and_where_it_is_from(server, tmp_path):
-    with pytest.raises(InputError, match=rf"{tmp_path}/W.pth is not there, and offline nothing .* {server.url}/file$"):
+    with pytest.raises(
+        InputError, match=rf"{tmp_path}/W.pth is not in the cache, and --offline forbids .* {server.url}/file$"
+    ):
         obtain(tmp_path, entry(server), offline=True)
     by_hand = Entry(page="https://example.org/drive", **NOTHING)
     with pytest.raises(InputError, match=rf"get it from https://example.org/drive, save it as {tmp_path}/W.pth"):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from engine.errors import ConfigError
-from engine.yaml_files import parse_value, read_yaml
+from engine.files import parse_value, read_yaml
 
 
 def doubling(pattern, times):
