@@ -86,7 +86,7 @@ def test_official_file_counts_the_files_of_a_folder(tmp_path):
 
 @pytest.mark.parametrize("content", [{}, {"a": [[1, 2]] * 67}, [1], {"a": 3}])
 def test_other_files_are_one_line(tmp_path, content):
-    with pytest.raises(InputError, match="l.json: no landmarks that are known"):
+    with pytest.raises(InputError, match="l.json: no known form of landmarks"):
         table(tmp_path, written(tmp_path / "l.json", content))
     with pytest.raises(InputError, match="l.pth: no landmarks of the official form"):
         table(tmp_path, torch_file(tmp_path / "l.pth", {"0": {"left_eye": [1, 2]}}, True))

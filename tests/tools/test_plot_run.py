@@ -38,7 +38,7 @@ def test_mistakes_are_one_line(tmp_path):
     for name, expected in (
         ("none", "no such file"),
         ("empty", "holds no numbers yet"),
-        ("other", "line 1 is no record"),
+        ("other", "line 1 is not a record"),
     ):
         result = call("tools/plot_run", tmp_path / name)
         assert result.returncode == 2 and expected in result.stderr and result.stderr.count("\n") == 1
