@@ -60,7 +60,7 @@ def test_a_second_call_writes_nothing_and_other_numbers_are_refused(root, capsys
     assert "already there" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     for numbers, faults in (((20, 2), {}), ((20, 1), {"misplaced": 0.5})):
-        with pytest.raises(InputError, match="holds other files, or people of other numbers"):
+        with pytest.raises(InputError, match="holds other files, or another number of people"):
             write(root, *numbers, seed=4, **faults)
 
 
