@@ -12,7 +12,7 @@ from data_loader.drawn_faces.rendering import render
 from data_loader.masks import drawn_hole
 from engine.errors import InputError
 from engine.files import write_text
-from engine.images import write_image
+from engine.images import counted, write_image
 from engine.log import progress
 from engine.runtime import usable_cores
 
@@ -74,7 +74,7 @@ def write_split(root, folders, identities, size, seed, ranges):
             stale.unlink()
         state = "already there" if complete else "written"
         people = f"identities {identities.start} to {identities.stop - 1}"
-        yield f"{folder}: {len(names)} pictures of {size} x {size}, {people}, {state}"
+        yield f"{folder}: {counted(len(names), 'picture')} of {size} x {size}, {people}, {state}"
 
 
 def _make_writable(folders):

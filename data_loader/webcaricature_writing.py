@@ -10,7 +10,7 @@ from data_loader import webcaricature_files as files
 from data_loader.caricature_sources import DrawnSettings, DrawnSource, WebCaricatureSource
 from engine.errors import InputError
 from engine.files import write_text
-from engine.images import write_image
+from engine.images import counted, write_image
 from engine.log import progress
 
 FOLDS, HELD_OUT = 10, 0.1  # folds of View 2; share of the people in View 1's test part
@@ -88,7 +88,7 @@ def report(root, output=None):
     source = WebCaricatureSource(root, sorted(path.name for path in folder.iterdir() if path.is_dir()))
     kept = {kind: len(entries) for kind, entries in source.entries.items()}
     lost = Counter("caricature" if name.rpartition("/")[2].startswith("C") else "photo" for name in source.rejected)
-    lines = [f"{root}: {len(source.people)} people, {len(source.missing)} pictures missing"]
+    lines = [f"{root}: {len(source.people)} people, {counted(len(source.missing), 'picture')} missing"]
     lines += [f"{kind}: {kept[kind]} kept, {lost[kind]} rejected" for kind in files.KINDS]
     rules = Counter(reason.partition(" lies")[0] for reasons in source.rejected.values() for reason in reasons)
     lines += [f"  {count:6d}  {rule}" for rule, count in rules.most_common()]

@@ -148,7 +148,7 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
         if pairs:
             images.write_image(Path(args.output_dir) / "before_after.png", photo_sheet.sheet(pairs))
     kinds = f" ({len(found)} of them whole photos)" if found else ""
-    return f"{count} pictures{kinds}, {len(samples) - count} skipped"
+    return f"{images.counted(count, 'picture')}{kinds}, {len(samples) - count} skipped"
 
 
 def _told(shot):

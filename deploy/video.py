@@ -73,7 +73,8 @@ class Film:
         """The text of the closing line."""
         damaged = f", {self.damaged} damaged places left out" if self.damaged else ""
         cut = ", stopped by Ctrl-C" if self.is_cut else ""
-        return f"{self.path.name}: {self.count} frames, {self.faces} faces{damaged}{cut}"
+        frames, faces = images.counted(self.count, "frame"), images.counted(self.faces, "face")
+        return f"{self.path.name}: {frames}, {faces}{damaged}{cut}"
 
     def write(self, path: Path, container: str) -> None:
         """Write the restored film. Ctrl-C ends it after the frame in hand."""

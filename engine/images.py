@@ -94,7 +94,7 @@ class Listing:
             f"{count} {kind}" for kind, count in sorted(self.left_out.items(), key=lambda x: (-x[1], x[0]))
         )
         count = self.left_out.total()
-        return f", {count} file{'s' * (count != 1)} left out ({kinds})" if kinds else ""
+        return f", {counted(count, 'file')} left out ({kinds})" if kinds else ""
 
 
 def listing(folder: str | Path) -> Listing:
@@ -130,6 +130,11 @@ def listing(folder: str | Path) -> Listing:
 def left_out(*folders: str | Path) -> str:
     """Files that `listing` leaves out of folders, as the end of a sentence; see `Listing.said`."""
     return Listing(Path(), [], sum((listing(folder).left_out for folder in folders), Counter[str]())).said()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: 1, "picture" -> "1 picture"; 3, "picture" -> "3 pictures"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def hidden(name: str) -> bool:

@@ -148,13 +148,13 @@ def downloaded(page, tab):
 
 def test_restoring_a_photo(page, lite_models, photo, tmp_path):
     give(page, "#restore-photo", photo)
-    assert "3 faces found" in said(page, "#restore-found", "faces found")
+    assert "Faces found: 3" in said(page, "#restore-found", "Faces found")
     page.wait_for_function("document.querySelector('.found-faces img').naturalWidth > 0")  # though it is a TIFF
     page.locator(".ticks input").nth(0).uncheck()
     page.locator("#restore-strength input[type=number]").fill("0.5")
     page.locator("#restore-scale").get_by_label("2", exact=True).check()
     page.click("#restore-button")
-    assert "2 faces restored" in said(page, "#restore-said", "restored")
+    assert "Faces restored: 2," in said(page, "#restore-said", "restored")
     before, after = shown(page, "#restore-slider", 2)
     changed = differs(before, after)
     assert after.shape == (960, 1280, 3) and not changed[:, :320].any() and changed[:, 320:].mean() > 0.02
@@ -171,7 +171,7 @@ def test_restoring_a_photo(page, lite_models, photo, tmp_path):
 
 def test_a_face_is_marked_by_hand(page, photo):
     give(page, "#restore-photo", photo)
-    said(page, "#restore-found", "3 faces found")
+    said(page, "#restore-found", "Faces found: 3")
     for i in range(3):
         page.locator(".ticks input").nth(i).uncheck()
     points = group_photo(*SIZE)[1][1]
@@ -186,7 +186,7 @@ def test_a_face_is_marked_by_hand(page, photo):
     page.mouse.up()
     assert page.locator(".ticks input").count() == 4 and page.locator(".ticks input:checked").count() == 1
     page.click("#restore-button")
-    said(page, "#restore-said", "1 faces restored")
+    said(page, "#restore-said", "Faces restored: 1,")
     before, after = shown(page, "#restore-slider", 2)
     rows, columns = np.nonzero(differs(before, after))
     assert np.hypot(columns.mean() - points[:, 0].mean(), rows.mean() - points[:, 1].mean()) < 40
@@ -265,7 +265,7 @@ def test_styles_both_ways(page, photo):
 
 def test_looking_at_a_data_set(page, server, data):
     page.get_by_role("tab", name="Data set").click()
-    assert "40 pictures" in said(page, "#data-said", "Page 1 of 2")
+    assert "Pictures: 40." in said(page, "#data-said", "Page 1 of 2")
     thumbnails = shown(page, "#data-gallery", 24)
     assert max(thumbnails[0].shape) == 192
     kept = list((server[1] / "thumbnails").rglob("*.jpg"))
@@ -279,17 +279,17 @@ def test_looking_at_a_data_set(page, server, data):
     lines = webcaricature_writing.report(data)
     rejected = sum(int(re.search(r"(\d+) rejected", line)[1]) for line in lines if "rejected" in line)
     choose(page, "#data-filter", "rejected")
-    assert f" {rejected} pictures" in said(page, "#data-said", f" {rejected} pictures")
+    assert f"Pictures: {rejected}." in said(page, "#data-said", f"Pictures: {rejected}.")
     page.locator("#data-gallery button img").first.click()
     assert re.search("order:|radius:|inside:", said(page, "#data-facts", "Person"))
     choose(page, "#data-filter", "missing or unreadable")
-    said(page, "#data-said", " 2 pictures")
+    said(page, "#data-said", "Pictures: 2.")
     texts = page.locator("#data-gallery").inner_text()
     assert "is a link to a place outside the folder" in texts and str(data) not in texts
     choose(page, "#data-filter", "all")
     choose(page, "#data-person", "Person 00002")
     choose(page, "#data-kind", "Caricature")
-    said(page, "#data-said", " 1 pictures")
+    said(page, "#data-said", "Pictures: 1.")
     page.locator("#data-gallery button img").first.click()
     said(page, "#data-facts", "Person 00002/C00001")
     page.click("#data-restore")
@@ -366,7 +366,7 @@ def test_an_open_page_and_its_files_end_with_the_server(lite_models, browser, ph
         page.locator("#restore-button").wait_for()
         assert time.perf_counter() - began < 60
         give(page, "#restore-photo", photo)
-        said(page, "#restore-found", "3 faces found")
+        said(page, "#restore-found", "Faces found: 3")
         (folder,) = left() - before
         assert [path.name for path in folder.rglob("*.tif")] == ["group.tif"] and os.stat(folder).st_mode & 0o77 == 0
         child.send_signal(signal.SIGTERM)

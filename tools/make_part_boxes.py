@@ -42,6 +42,7 @@ def main(argv=None):
     from data_loader.facial_parts import PartTable, circles_of, write_table
     from data_loader.landmark_files import landmarks_of, official_circles
     from data_loader.preparing import detected
+    from engine.images import counted
     from engine.weights.files import read_tree
 
     if Path(args.output).suffix not in (".json", ".npz"):
@@ -58,7 +59,7 @@ def main(argv=None):
         faces = {stem: circles_of(points, args.size) for stem, points in landmarks_of(args.landmarks).items()}
     write_table(args.output, PartTable(faces, args.size))
     hidden = sum(int((~np.isfinite(circles)).any(axis=1).sum()) for circles in faces.values())
-    print(f"{args.output}: {len(faces)} faces of {args.size} x {args.size}, {hidden} parts not visible")
+    print(f"{args.output}: {counted(len(faces), 'face')} of {args.size} x {args.size}, {hidden} parts not visible")
 
 
 if __name__ == "__main__":

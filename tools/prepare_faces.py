@@ -36,7 +36,7 @@ def main(argv=None):
     """Prepare, say what was left out, count."""
     args = read(__doc__, FLAGS, argv, PLACES)
     from data_loader.preparing import prepare
-    from engine.images import listing
+    from engine.images import counted, listing
     from engine.log import progress
 
     if Path(args.out).resolve().is_relative_to(Path(args.photos).resolve()):
@@ -49,7 +49,8 @@ def main(argv=None):
             print(f"{entry['source']}: {reason}", file=sys.stderr)
             why["no face" if reason == "no face" else "too small" if reason.startswith("face ") else "unreadable"] += 1
     rejected = "".join(f", {number} {reason}" for reason, number in sorted(why.items()))
-    print(f"{count} faces of {args.size} x {args.size} from {total} pictures{rejected}; {args.out}/manifest.jsonl")
+    pictures = counted(total, "picture")
+    print(f"{counted(count, 'face')} of {args.size} x {args.size} from {pictures}{rejected}; {args.out}/manifest.jsonl")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def test_every_picture_is_taken_for_what_it_is(photos, tmp_path, capsys):
 def test_points_of_one_run_serve_the_next(photos, tmp_path):
     run(Changed(64, lighter), photos / "a", tmp_path / "first")
     given = run(Changed(64, lighter), photos / "a", tmp_path / "second", points=tmp_path / "first" / "faces.json")
-    assert given == "1 pictures (1 of them whole photos), 0 skipped"
+    assert given == "1 picture (1 of them whole photos), 0 skipped"
     first, second = (images.read_image(tmp_path / name / "group_predict.png") for name in ("first", "second"))
     assert np.abs(first - second).max() <= 2 / 255
 

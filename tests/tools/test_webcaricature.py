@@ -83,7 +83,7 @@ def test_report(tmp_path, capsys):
     (tmp_path / "data" / "OriginalImages" / "Bill" / "P00002.png").unlink()
     webcaricature.main(["--report", str(tmp_path / "data"), "--output", str(tmp_path / "out.tsv")])
     shown = capsys.readouterr().out
-    assert "4 people, 1 pictures missing" in shown
+    assert "4 people, 1 picture missing" in shown
     assert "photo: 11 kept, 0 rejected" in shown and "caricature: 7 kept, 1 rejected" in shown
     assert "1  order: 0 is the topmost of the outline" in shown
     rows = [line.split("\t") for line in (tmp_path / "out.tsv").read_text().splitlines()]
