@@ -71,7 +71,8 @@ def test_an_evaluation_gives_the_numbers_of_the_eager_form(tmp_path, cache, monk
     monkeypatch.setattr(graphs, "opened", lambda *_: None)
     eager = evaluated()
     assert through_graphs.keys() == eager.keys() and len(eager) >= 1
-    np.testing.assert_allclose(list(through_graphs.values()), list(eager.values()), rtol=1e-4, atol=1e-6)
+    # KID is a difference of means of cubed features, whose digits cancel
+    np.testing.assert_allclose(list(through_graphs.values()), list(eager.values()), rtol=1e-3, atol=1e-6)
 
 
 def test_a_graph_is_written_once_for_its_weights(cache):
