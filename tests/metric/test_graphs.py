@@ -6,7 +6,6 @@ import logging
 import numpy as np
 import paddle
 import pytest
-from paddle import nn
 
 from engine.weights.files import write_weights
 from metric.evaluation import graphs, registry
@@ -15,19 +14,9 @@ from metric.evaluation.graphs import ForwardPass
 from metric.evaluation.scores import Scores
 from metric.evaluation.weights import randomise
 from metric.networks import BUILDERS
+from tests.metric.tiny_network import Tiny
 
 METRICS = {"inception_fid": "fid,kid", "ir_se50": "identity", "arcface_resnet18": "deg"}
-
-
-class Tiny(nn.Layer):
-    """Stands for the large networks: 6 features of the mean colour."""
-
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(3, 6)
-
-    def forward(self, image):
-        return self.fc(image.mean(axis=[2, 3]))
 
 
 @pytest.fixture(autouse=True)

@@ -24,21 +24,11 @@ from metric.variety import Variety
 from model.sphereface.network import Sphere20a
 from system.satnet import SATNet
 from system.satnet_recipe import IdentitySettings
+from tests.metric.tiny_network import Tiny
 
 RNG = np.random.default_rng(0)
 NEEDS = {"lpips_alex": "lpips_alex", "lpips_vgg": "lpips_vgg", "fid": "inception_fid", "kid": "inception_fid",
          "identity": "ir_se50", "deg": "arcface_resnet18", "niqe": "niqe"}  # fmt: skip
-
-
-class Tiny(nn.Layer):
-    """Stands for the large networks: 6 features of the mean colour."""
-
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(3, 6)
-
-    def forward(self, image):
-        return self.fc(image.expand([-1, 3, -1, -1]).mean(axis=[2, 3]))
 
 
 def args(folder, **given):

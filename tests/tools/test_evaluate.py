@@ -6,13 +6,13 @@ import re
 import numpy as np
 import paddle
 import pytest
-from paddle import nn
 
 from engine.images import read_image, to_uint8, write_image
 from engine.weights.files import write_weights
 from metric import networks
 from metric.pixel import l1
 from metric.psnr_ssim import psnr
+from tests.metric.tiny_network import Tiny
 from tests.script_calls import call
 
 RNG = np.random.default_rng(0)
@@ -105,15 +105,6 @@ def test_white_is_the_hole(folders, tmp_path):
     assert rows["a"]["hole_l1/restored"] == pytest.approx(l1(*pair))
     expected = np.mean([rows[name]["psnr/restored"] for name in ("b", "d/c")])
     assert report["scores"]["psnr/restored/0.3-0.4"] == pytest.approx(expected)
-
-
-class Tiny(nn.Layer):
-    def __init__(self):
-        super().__init__()
-        self.fc = nn.Linear(3, 6)
-
-    def forward(self, image):
-        return self.fc(image.mean(axis=[2, 3]))
 
 
 @pytest.fixture
