@@ -86,7 +86,8 @@ def _written(name, layer, folder):
         write_graph(
             Exported(layer, [given], [Port("features", (-1, wanted.shape[1]), "vector")]), workshop / "inference"
         )
-        found = Predictor(workshop).run({"image": image})["features"]
+        predictor = Predictor(workshop)
+        found = predictor.run({"image": image})["features"]
         if not np.abs(found - wanted).max() <= CLOSE * np.abs(wanted).max():  # written so that a NaN fails
             raise InputError("the exported graph differs from it")
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,4 +97,4 @@ def _written(name, layer, folder):
         shutil.rmtree(workshop, ignore_errors=True)
     for old in sorted(folder.parent.glob(f"{name}_*"), key=os.path.getmtime)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
-    return Predictor(folder)
+    return predictor
