@@ -1,7 +1,10 @@
-"""Draw a training run as one picture: losses, validation, learning rates, the newest preview.
+"""Draw training runs as one picture: losses, validation, learning rates, the newest preview.
 
 python tools/plot_run.py runs/gpen_lite --output curves.png
 python tools/plot_run.py runs/gpen_lite --table gpen_lite.csv
+python tools/plot_run.py docs/runs --output docs/pictures/curves.png
+
+A folder of tables becomes a picture with one row per run.
 """
 
 import sys
@@ -15,26 +18,46 @@ from engine.files import replacing
 from engine.flags import Flag, guarded, read
 
 FLAGS = {
-    "output": Flag("picture to write; default: RUN/curves.png", metavar="FILE"),
-    "table": Flag("also write the numbers as CSV, one line per step", metavar="FILE"),
+    "output": Flag("picture to write; default: curves.png in the folder, or beside the table", metavar="FILE"),
+    "table": Flag("also write the numbers of a run as CSV, one line per step", metavar="FILE"),
 }
-PLACES = {"run": Flag("run folder (it holds metrics.jsonl)", metavar="RUN", required=True)}
+PLACES = {
+    "run": Flag(
+        "run folder (it holds metrics.jsonl), table of a run, or folder of such tables", metavar="RUN", required=True
+    )
+}
+
+
+def numbers(path):
+    """The panels of a metrics.jsonl or a table; InputError where it holds none."""
+    from engine.training.curves import curves
+
+    if not (panels := curves(path)):
+        raise InputError(f"{path}: holds no numbers yet; train.log_every sets how often they are written")
+    return panels
 
 
 def main():
     """Read, draw, say where."""
     args = read(__doc__, FLAGS, places=PLACES)
-    from engine.training.curves import curves, drawn, write_table
+    from engine.training.curves import drawn, drawn_together, write_table
 
-    metrics = Path(args.run) / "metrics.jsonl"
-    if not metrics.is_file():
+    run = Path(args.run)
+    metrics, folder = run / "metrics.jsonl", run if run.is_dir() else run.parent
+    tables = [] if metrics.is_file() else sorted(run.glob("*.csv"))
+    if tables and args.table:
+        raise InputError(f"--table: {run} holds tables already; expected a run folder")
+    if tables:
+        figure = drawn_together({table.stem: numbers(table) for table in tables})
+    elif run.is_file() or metrics.is_file():
+        panels = numbers(run if run.is_file() else metrics)
+        previews = sorted((run / "samples").glob("*.png"))
+        figure = drawn(panels, previews[-1] if previews else None, run.stem)
+    else:
         raise InputError(f"{metrics}: no such file; expected a run folder, as train.py --output_dir names it")
-    if not (panels := curves(metrics)):
-        raise InputError(f"{metrics}: holds no numbers yet; train.log_every sets how often they are written")
-    previews = sorted((Path(args.run) / "samples").glob("*.png"))
-    output = Path(args.output or Path(args.run) / "curves.png")
+    output = Path(args.output or folder / "curves.png")
     with replacing(output) as temporary:
-        drawn(panels, previews[-1] if previews else None, Path(args.run).name).savefig(temporary, format="png", dpi=110)
+        figure.savefig(temporary, format="png", dpi=110)
     print(output)
     if args.table:
         write_table(panels, Path(args.table))
