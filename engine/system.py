@@ -65,6 +65,8 @@ class System:
         begun: where names and random draws stood when the networks were built; `build_system` notes it.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         smoke: configuration overrides that make the smallest legal run, for tests.
+        settled_from: key that `settle` fills in -> the keys it computes it from; a resumed run computes it anew if one
+            of them has changed, and keeps what it found otherwise.
     """
 
     class Config(Settings):
@@ -86,6 +88,7 @@ class System:
     begun: tuple = (None, None, None)
     log_header: dict = {}
     smoke: dict = {}
+    settled_from: dict = {}
 
     def weights_loaded(self) -> None:
         """Called when a file's weights have been loaded into `networks`, to say what they differ in from the recipe."""

@@ -48,6 +48,10 @@ class LandmarkInpainting(System):
     static = ("completion",)
     shown = ("masked", "output", "composite", "image")
     needed = ("completion",)
+    settled_from = dict.fromkeys(
+        ("recipe.phase_steps", "train.steps"),
+        ("recipe.phase1", "recipe.phase2", "recipe.phase3", "recipe.phase_unit", "data.batch_size"),
+    )
     smoke = {
         "recipe.width": 0.0625,
         "recipe.image_size": 32,

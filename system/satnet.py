@@ -132,11 +132,19 @@ class SATNet(System):
             real.stop_gradient = not self.config.r1_gamma
             # fake first, as the seed: each forward is one power iteration of the critic's spectral norms
             with plain(self.config.r1_gamma > 0):
-                judged_fake, logits = critic(fake), critic(real)
+                judged_fake, logits = critic(self.seen(fake)), critic(self.seen(real))
             losses[domain] = {"loss": discriminator_loss(self.config.gan, logits, judged_fake)}
             if self.config.r1_gamma:
                 losses[domain]["r1"] = r1_penalty(sum(scale.mean([1, 2, 3]) for scale in logits), real)
         return losses
+
+    def seen(self, image):
+        """What a discriminator sees of [N, 3, H, W]: all of it, or a crop of `critic_crop` less at a random place."""
+        if not (less := self.config.critic_crop):
+            return image
+        top, left = paddle.randint(0, less + 1, [2]).tolist()
+        height, width = (side - less for side in image.shape[2:])
+        return image[:, :, top : top + height, left : left + width]
 
     def generator_terms(self, pictures, labels):
         """{domain: {term: unweighted scalar}}.
@@ -165,7 +173,7 @@ class SATNet(System):
                 back = generators[source].decode(made_content, style[source])
                 terms[domain]["cycle"] = l1(back, pictures[source])
         for domain, source in OTHER.items():
-            judged = self.networks[f"{domain}_discriminator"](made[domain])
+            judged = self.networks[f"{domain}_discriminator"](self.seen(made[domain]))
             terms[domain]["adversarial"] = generator_loss(self.config.gan, judged)
             terms[domain] |= self.person_terms(made[domain], pictures, labels, domain)
             if self.config.swap_weight:

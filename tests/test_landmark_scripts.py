@@ -77,6 +77,17 @@ def test_train_as_the_project_says(inside):
     assert "fill/mean_pixel" in read_weights(inside / "result" / "latest.pdparams")
 
 
+def test_a_phase_that_is_changed_on_resuming_has_its_new_length(inside):
+    """4 pictures in batches of 2 are 2 steps an epoch; the length that was computed at the start does not stay."""
+    words = [*CONFIG, "train.preview_every=0", "train.validate_every=0", "train.log_every=1", "--output_dir", "resumed"]
+    began = ["--phase1", "1", "--phase2", "1"]
+    told("train", *words, *began, "--phase3", "3", "--iters", "3")
+    said = told("train", *words, *began, "--phase3", "1", "--resume", "auto", "--resume_with_changes", "true")
+    assert "4 training pictures, 6 steps, run folder resumed" in said
+    assert "changed here: recipe.phase3: 3.0 -> 1.0" in said or "changed here: recipe.phase3: 3 -> 1" in said
+    assert json.loads((inside / "resumed" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 6
+
+
 def check_stack(path, picture):
     """Three pictures below each other: the picture, its box in the mean colour, the filled one."""
     own, found = to_uint8(picture), to_uint8(read_image(path))

@@ -25,15 +25,21 @@ def settled(
 ) -> RunConfig:
     """The configuration with what its system finds in the training set and in the weights that are given.
 
-    A resumed run keeps what it found then.
+    A resumed run keeps what it found then, unless what that follows from (`settled_from`) has changed.
 
     Raises:
         ConfigError: the length of the run is still open.
     """
-    if checkpoint_folder is not None:
-        saved = saved_run(checkpoint_folder, config)["config"]
-        config = configuration.replaced(config, dict(_found_then(configuration.as_dict(config), saved)))
     kind = configuration.import_class(config.system, ("system.",), "system")
+    if checkpoint_folder is not None:
+        saved, now = saved_run(checkpoint_folder, config)["config"], configuration.as_dict(config)
+        changed = configuration.differences(saved, now)
+        holds = {
+            key: value
+            for key, value in _found_then(now, saved)
+            if not any(source in changed for source in kind.settled_from.get(key, ()))
+        }
+        config = configuration.replaced(config, holds)
     config = kind.settle(config, dataset)
     config = kind.settle_for(config, pretrained) if pretrained and checkpoint_folder is None else config
     if config.train.steps is None:

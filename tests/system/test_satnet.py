@@ -234,6 +234,33 @@ def test_r1_is_the_gradient_at_real_pictures_and_adds_half_gamma():
     assert not any(key.endswith("/r1") for key in satnet().train_step(batch, 0, lambda names, loss: None))
 
 
+def test_with_critic_crop_every_look_is_a_crop_at_a_place_of_its_own(monkeypatch):
+    it, looks = satnet(critic_crop=3, r1_gamma=1.0), []
+    for name in CRITICS:
+        critic = it.networks[name]
+        monkeypatch.setattr(critic, "forward", lambda image, judge=critic.forward: looks.append(image) or judge(image))
+    numbered = paddle.arange(SIZE[0] * SIZE[1], dtype="float32").reshape(SIZE) / 1000
+    batch = pictures() | {name: numbered.expand([BATCH, 3, *SIZE]) for name in OTHER}
+    places, made = set(), []
+    for step in range(25):
+        looks.clear()
+        paddle.seed(step)
+        it.train_step(batch, step, lambda names, loss: None)
+        assert [tuple(look.shape[2:]) for look in looks] == [(SIZE[0] - 3, SIZE[1] - 3)] * 6
+        for real in (looks[1], looks[3]):  # fake and real of each domain, then what the generators made
+            row, column = divmod(round(float(real[0, 0, 0, 0] + 1) * 500), SIZE[1])
+            crop = numbered[row : row + SIZE[0] - 3, column : column + SIZE[1] - 3]
+            np.testing.assert_allclose(real[1, 2].numpy(), crop.numpy() * 2 - 1, atol=1e-6)
+            places.add((row, column))
+        made.append(looks[4])
+    assert {row for row, _ in places} == {column for _, column in places} == {0, 1, 2, 3}
+    assert len(places) > 8
+    paddle.seed(0)
+    assert satnet().seen(made[0]) is made[0]
+    with pytest.raises(ValueError, match=r"\[20, 16\] less critic_crop 12 is too small"):
+        satnet(critic_crop=12)
+
+
 def test_discriminators_judge_fresh_styles_of_the_other_sources_content():
     it, batch = satnet(), pictures()
     losses = [it.critic_losses({domain: batch[domain] * 2 - 1 for domain in OTHER}) for _ in range(2)]
