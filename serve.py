@@ -22,7 +22,14 @@ from engine.flags import Flag, at_least, boolean, guarded, read
 from engine.programs import called
 
 ROOT = Path(__file__).resolve().parent
-SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_128_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
+SHIPPED = (  # the first of a task is the one for requests that name none
+    "gfpgan_128_lite",
+    "gpen_lite",
+    "partialconv_128_lite",
+    "landmark_lite",
+    "satnet_lite",
+    "sphereface_lite",
+)
 FLAGS = COMMON | {
     "page": Flag("also serve the page, at /", boolean, default=True),
     "data": Flag("folder of pictures, or WebCaricature, to show in the page", metavar="DIR"),

@@ -35,8 +35,8 @@ def photo_row(folder):
     from data_loader.group_photo import written_photo
     from engine import images
 
-    before, words = written_photo(folder, (SIDE, SIDE * 2), "configs/gfpgan_lite.yaml")
-    after = predicted("gfpgan_lite", words[1], folder / "photo", *words[2:])
+    before, words = written_photo(folder, (SIDE, SIDE * 2), "configs/gfpgan_128_lite.yaml")
+    after = predicted("gfpgan_128_lite", words[1], folder / "photo", *words[2:])
     return images.side_by_side([before, after], SIDE, "cubic")
 
 
@@ -49,7 +49,7 @@ def faces_row(folder):
     sitter, hole = DATA / "hq" / HOLED, images.read_image(DATA / "mask" / HOLED)
     holed = np.where(hole > 0.5, 1, images.read_image(sitter))
     filled = predicted("partialconv_128_lite", sitter, folder / "hole", "--mask", DATA / "mask" / HOLED)
-    restored = predicted("gfpgan_lite", DATA / "lq" / RESTORED, folder / "face")
+    restored = predicted("gfpgan_128_lite", DATA / "lq" / RESTORED, folder / "face")
     caricature = predicted("satnet_lite", DATA / "hq" / DRAWN, folder / "caricature", "--to", "caricature")
     degraded, portrait = images.read_image(DATA / "lq" / RESTORED), images.read_image(DATA / "hq" / DRAWN)
     return images.side_by_side([degraded, restored, holed, filled, portrait, caricature], SIDE, "cubic")

@@ -9,7 +9,6 @@ from data_loader.group_photo import group_photo
 from engine import images
 from engine.errors import InputError
 from test_tipc.closing_table import SUMMARY, table
-from tests.script_calls import call
 from tools import demo
 
 SCORES = {"psnr/degraded": 20.0, "psnr/restored": 23.0, "ssim/degraded": 0.5, "ssim/restored": 0.75}
@@ -37,8 +36,8 @@ def report(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_model(monkeypatch):
-    """The whole photo of the demonstration needs an exported model; `make demo` has one."""
-    monkeypatch.setattr(demo, "whole_photo", lambda folder: np.ones((200, 600, 3), np.float32))
+    """The whole photo has a test of its own."""
+    monkeypatch.setattr(demo, "whole_photo", lambda: np.ones((200, 600, 3), np.float32))
 
 
 def write(report):
@@ -86,10 +85,8 @@ def test_no_chain_is_one_line(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_whole_photo_is_restored(tmp_path, monkeypatch):
     monkeypatch.undo()
-    words = ["-c", "configs/gpen_lite.yaml", "--pretrained=weights/lite/gpen_lite.pdparams"]
-    assert call("export_model", *words, "--save_inference_dir", tmp_path / "model").returncode == 0
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
-    found = demo.whole_photo(tmp_path / "model")
+    found = demo.whole_photo()
     photo, points = group_photo(320, 480)
     before, after = (images.read_image(tmp_path / name) for name in ("photo.png", "photo_predict.png"))
     assert found.shape[1] >= 960 and after.shape == photo.shape
