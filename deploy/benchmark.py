@@ -15,12 +15,13 @@ import paddle
 from deploy import photo_files
 from deploy.export import seeded_inputs, write_graph
 from deploy.flags import PHOTOS, PICTURES
-from deploy.predictor import Predictor, keep_memory
+from deploy.predictor import Predictor
 from deploy.samples import find_samples
 from engine import images
 from engine.face_detection import Finder
 from engine.measuring import Limit, Row, dense_gflop, measure
 from engine.ports import Exported
+from engine.runtime import keep_memory
 
 NUM_PHOTOS = 4
 VARIANTS: dict[str, dict[str, Any]] = {

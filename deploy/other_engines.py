@@ -15,9 +15,10 @@ from typing import Any
 from deploy.contract import Arrays
 from deploy.export import seeded_inputs, write_graph
 from deploy.onnx import OnnxPredictor, export_onnx
-from deploy.predictor import Predictor, keep_memory
+from deploy.predictor import Predictor
 from engine.measuring import THREADS, Limit, Row, in_turns
 from engine.ports import Exported
+from engine.runtime import keep_memory
 
 
 def rows(exported: Exported, title: str, side: int, repeats: int) -> Iterator[Row]:
