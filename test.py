@@ -10,6 +10,7 @@ import engine  # noqa: F401  thread environment before Paddle
 from engine import cli
 from engine.cli import Flag
 from engine.files import check_writable, write_text
+from engine.runtime import keep_memory
 from metric.evaluation import flags
 
 FLAGS = {
@@ -47,6 +48,7 @@ def run(args):
     from metric.evaluation.report import number_lines, save_statistics, tell, write_report
 
     to_console()
+    keep_memory()
     choose_device(args.device)
     check_writable(args.result_dir)
     config = args.config

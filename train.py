@@ -11,6 +11,7 @@ import engine  # noqa: F401  thread environment before Paddle
 from engine import cli
 from engine.cli import Flag, boolean
 from engine.files import check_writable
+from engine.runtime import keep_memory
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -67,6 +68,7 @@ def main():
     from engine.system import choose_device
 
     to_console()
+    keep_memory()
     choose_device(args.device)
     distributed.join()
     if args.flags.config is None:
