@@ -24,7 +24,7 @@ from deploy.samples import Sample, gathered
 from deploy.session import Session
 from engine import picture_files
 from engine.errors import InputError
-from engine.files import check_writable, write_text
+from engine.files import check_writable, write_json
 from engine.runtime import keep_memory
 
 UNIQUE = ("output_dir", "address", "workers", "cpus")  # flags that change no byte of a result
@@ -124,7 +124,7 @@ class Manifest:
     def save(self) -> None:
         """Write it, whole or not at all."""
         began = time.monotonic()
-        write_text(self.path, json.dumps({"job": self.job, "done": self.done}) + "\n")
+        write_json(self.path, {"job": self.job, "done": self.done}, None)
         self._saved = time.monotonic()
         self._took = self._saved - began
 
@@ -159,7 +159,7 @@ def run(job: Job, ray: Any, workers: int) -> Iterator[tuple[str, dict[str, Any]]
         manifest.save()
         faces = {name: manifest.done.get(name, {}).get("faces") for name in stamps}
         if found := {name: points for name, points in faces.items() if points is not None}:
-            write_text(out / "faces.json", json.dumps(found) + "\n")
+            write_json(out / "faces.json", found, None)
 
 
 def _stamp(sample: Sample) -> list:
