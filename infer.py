@@ -8,7 +8,6 @@ import engine  # noqa: F401  thread environment before Paddle
 from deploy import flags
 from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, choice, guarded, read
-from engine.runtime import keep_memory
 
 FLAGS = {
     "model_dir": Flag("folder of the exported model", metavar="DIR"),
@@ -35,7 +34,7 @@ def main():
     """Load the model, run every picture that can be read, write and sign the results."""
     args = read(__doc__, FLAGS)
     from deploy import inference
-    from deploy.predictor import Predictor
+    from deploy.predictor import Predictor, keep_memory
 
     if (args.model_dir is None) == (args.model_file is None):
         raise InputError("give the exported model with either --model_dir or --model_file")

@@ -20,7 +20,6 @@ from deploy.serving_flags import limits_of, named
 from engine.errors import InputError
 from engine.flags import Flag, at_least, boolean, guarded, read
 from engine.programs import called
-from engine.runtime import keep_memory
 
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ("gpen_lite", "gfpgan_lite", "partialconv_128_lite", "landmark_lite", "satnet_lite", "sphereface_lite")
@@ -91,6 +90,7 @@ def main():
         import uvicorn
 
         from deploy.page.mounting import mounted
+        from deploy.predictor import keep_memory
         from deploy.served import Models
         from deploy.service import make_app
         from engine.weights.fetch import cache_folder

@@ -10,7 +10,6 @@ import engine  # noqa: F401  thread environment before Paddle
 from engine import cli
 from engine.cli import Flag
 from engine.files import check_writable, write_text
-from engine.runtime import keep_memory
 from metric.evaluation import flags
 
 FLAGS = {
@@ -37,6 +36,7 @@ def main():
 def run(args):
     """Score, print, write; returns the exit status."""
     from data_loader.batches import EvaluationBatches
+    from deploy.predictor import keep_memory
     from engine import images
     from engine.log import logger, to_console
     from engine.system import build_dataset, build_system, choose_device

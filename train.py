@@ -11,7 +11,6 @@ import engine  # noqa: F401  thread environment before Paddle
 from engine import cli
 from engine.cli import Flag, boolean
 from engine.files import check_writable
-from engine.runtime import keep_memory
 
 FLAGS = {
     "data_dir": Flag("folder with training pictures", metavar="DIR"),
@@ -63,6 +62,7 @@ def main():
         own=FLAGS,
         standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed", "max_pixels"),
     )
+    from deploy.predictor import keep_memory
     from engine import distributed
     from engine.log import logger, to_console
     from engine.system import choose_device

@@ -15,14 +15,13 @@ import paddle
 from deploy import photo_files
 from deploy.export import seeded_inputs, write_graph
 from deploy.flags import PHOTOS, PICTURES
-from deploy.predictor import Predictor
+from deploy.predictor import Predictor, keep_memory
 from deploy.samples import find_samples
 from engine import images
 from engine.face_detection import Finder
 from engine.measuring import Limit, Row, dense_gflop, measure
 from engine.ports import Exported
 from engine.run_config import RunConfig
-from engine.runtime import keep_memory
 from engine.system import build_system
 
 NUM_PHOTOS = 4

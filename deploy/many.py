@@ -19,13 +19,12 @@ from deploy import inference
 from deploy.contract import Contract, numbers, read_contract
 from deploy.files import Files
 from deploy.photo_files import Photos
-from deploy.predictor import Predictor, model_files
+from deploy.predictor import Predictor, keep_memory, model_files
 from deploy.samples import Sample, gathered
 from deploy.session import Session
 from engine import picture_files
 from engine.errors import InputError
 from engine.files import check_writable, write_json
-from engine.runtime import keep_memory
 
 UNIQUE = ("output_dir", "address", "workers", "cpus")  # flags that change no byte of a result
 TRIES = 2  # workers that may die over a picture

@@ -16,11 +16,10 @@ from deploy.benchmark import first_graph
 from deploy.contract import Arrays
 from deploy.export import seeded_inputs, write_graph
 from deploy.onnx import OnnxPredictor, export_onnx
-from deploy.predictor import Predictor
+from deploy.predictor import Predictor, keep_memory
 from engine.measuring import THREADS, Limit, Row, in_turns
 from engine.ports import Exported
 from engine.run_config import RunConfig
-from engine.runtime import keep_memory
 
 
 def rows(config: RunConfig, title: str, repeats: int) -> Iterator[Row]:

@@ -46,8 +46,8 @@ class Replica:
 
     def __init__(self, plan: Plan) -> None:
         """Open the models. InputError: a folder holds none on this node."""
+        from deploy.predictor import keep_memory
         from deploy.served import Models
-        from engine.runtime import keep_memory
 
         keep_memory()
         self.plan = plan

@@ -16,7 +16,7 @@ from paddle import nn
 from deploy.benchmark import first_graph
 from deploy.export import write_graph
 from deploy.files import encoded, returned
-from deploy.predictor import Predictor
+from deploy.predictor import Predictor, keep_memory
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
@@ -24,7 +24,6 @@ from engine.measuring import Limit, Row, in_turns
 from engine.picture_files import Picture
 from engine.ports import Exported, Port
 from engine.run_config import RunConfig
-from engine.runtime import keep_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENTS, EACH = 8, 4  # clients, and pictures of each in one measurement

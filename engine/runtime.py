@@ -6,7 +6,6 @@ What the user has set is never overridden.
 """
 
 import contextlib
-import ctypes
 import importlib.machinery
 import io
 import os
@@ -80,22 +79,3 @@ def quieten_paddle() -> None:
 def allow(pixels: int) -> None:
     """Set how many pixels a picture may have, for this process and those it starts."""
     os.environ[LIMIT] = str(pixels)
-
-
-def keep_memory() -> None:
-    """Let the C library keep freed memory, in one arena, instead of giving every large tensor back to the system.
-
-    Makes training and inference faster (docs/reproduction.md); call before anything large is allocated. Threads share
-    the arena: with one for each, a server would grow, as what one thread kept is of no use to the others. Without
-    glibc, nothing.
-    """
-    try:
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    except (OSError, TypeError):  # Windows names its C library otherwise
-        return
-    if mallopt is not None:
-        m_mmap_max, m_trim_threshold, m_top_pad, m_arena_max = -4, -1, -2, -8  # names of malloc.h
-        mallopt(m_mmap_max, 0)
-        mallopt(m_trim_threshold, 2**31 - 1)
-        mallopt(m_top_pad, 1 << 28)
-        mallopt(m_arena_max, 1)

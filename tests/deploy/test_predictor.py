@@ -179,7 +179,7 @@ def test_use_mkldnn_false_runs_no_onednn_primitive(folder):
 KEEPER = """
 import ctypes, sys, threading
 import engine
-from engine.runtime import keep_memory
+from deploy.predictor import keep_memory
 
 if sys.argv[1] == "keep":
     keep_memory()
