@@ -172,7 +172,7 @@ def _empty_bytes():
     return b""
 
 
-_BUILTINS = {"tuple": sequence(tuple), "dict": text_dict, "bytes": _empty_bytes}
+_BUILTINS: dict[str, Callable | None] = {"tuple": sequence(tuple), "dict": text_dict, "bytes": _empty_bytes}
 _BUILTINS |= dict.fromkeys(("list", "set", "frozenset"), sequence(list))
 _BUILTINS |= dict.fromkeys(("int", "float", "bool", "str"))
 _STRUCTS = dict(zip("i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 b1".split(), "bhiqBHIQefd?", strict=True))
@@ -247,7 +247,8 @@ class Maker:
     def __init__(self, size: int, content: Any = None, paddle: bool = False) -> None:
         """`content`: gives the bytes of a Storage; `paddle`: integers of 16 bits are those of bfloat16."""
         self.left = MAX_GROWTH[0] * size + MAX_GROWTH[1]
-        self.content, self.paddle, self.known = content, paddle, {}
+        self.content, self.paddle = content, paddle
+        self.known: dict[str, bytes] = {}
 
     def __call__(self, tensor: Tensor) -> np.ndarray:
         """The array. Refused where it does not lie in its data, or there are too many."""
