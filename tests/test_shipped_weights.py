@@ -16,7 +16,7 @@ LEAST = {  # score, what it is held against (a score or a number), the least gai
     "gfpgan_128_lite": ("psnr/restored", "psnr/degraded", 1.8),
     "partialconv_lite": ("hole_psnr/composite", "hole_psnr/mean_colour", 4.0),
     "partialconv_128_lite": ("hole_psnr/composite", "hole_psnr/telea", 2.0),
-    "landmark_lite": ("hole_psnr/composite", "hole_psnr/masked", 2.0),
+    "landmark_lite": ("hole_psnr/composite", "hole_psnr/masked", 5.0),
     "landmark_predictor_lite": ("landmarks/nme", "landmarks/nme_mean_shape", -0.01),
     "sphereface_lite": ("verification/auc", 0.5, 0.38),
     "satnet_lite": ("texture_distance/photo", "texture_distance/photo_untranslated", -40.0),
@@ -31,7 +31,7 @@ STATED = {  # score on the whole validation set -> what README.md and docs/repro
         "hole_psnr/telea": "19.22",
         "hole_psnr/composite": "21.40",
     },
-    "landmark_lite": {"psnr/masked": "19.67", "psnr/composite": "22.77"},
+    "landmark_lite": {"psnr/masked": "19.67", "psnr/composite": "25.41", "hole_psnr/composite": "19.39"},
     "landmark_predictor_lite": {"landmarks/nme": "4.69", "landmarks/nme_mean_shape": "6.63"},
 }
 LONG = ("satnet_lite", "sphereface_lite")  # half a minute and more: a few people stand for all
