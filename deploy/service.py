@@ -6,7 +6,6 @@ of a request is written to disk.
 
 import json
 import logging
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,9 +33,10 @@ from deploy.limits import Limits, limited
 from deploy.photo_road import Road, Shot
 from deploy.photo_sheet import drawn
 from deploy.samples import Sample
-from deploy.served import Busy, Models, Served
+from deploy.served import Models, Served
+from deploy.watching import watch
 from engine.errors import InputError
-from engine.picture_files import Picture, TooManyPixels
+from engine.picture_files import Picture
 from engine.runtime import allow
 
 DEFAULTS = {name: flag.default for name, flag in (PHOTOS | PICTURES).items()}
@@ -135,7 +135,7 @@ def make_app(models: Models, limits: Limits | None = None) -> FastAPI:
     app = FastAPI(title="Kintsugi", docs_url=None, redoc_url=None, description=__doc__, dependencies=asked)
     app.openapi_version = "3.0.2"
     app.state.service = service
-    _watch(app, service)
+    watch(app, service.models, service.registry)
     for add in (_restoring, _translating, _finding):
         add(app, service)
     open_inference.add(app, models, limits)
@@ -157,53 +157,6 @@ def _describe(app):
             swagger_css_url="/docs/files/swagger-ui.css",
             swagger_favicon_url="/docs/files/favicon-32x32.png",
         )
-
-
-class _Counted:
-    """ASGI: requests and their seconds by route. A function as middleware would cost a task and two streams each."""
-
-    def __init__(self, app, requests, seconds):
-        self.app, self.requests, self.seconds = app, requests, seconds
-
-    async def __call__(self, scope, receive, send):
-        began, status = time.perf_counter(), None
-
-        async def noted(message):
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        await self.app(scope, receive, noted)
-        if scope["type"] == "http" and status is not None:
-            route = getattr(scope.get("route"), "path", "other")
-            self.requests.labels(route, status).inc()
-            self.seconds.labels(route).observe(time.perf_counter() - began)
-
-
-def _watch(app, service):
-    """Metrics, and what becomes of errors."""
-    labels = ["route", "status"]
-    requests = prometheus.Counter("kintsugi_requests", "answered", labels, registry=service.registry)
-    seconds = prometheus.Histogram("kintsugi_seconds", "per request", ["route"], registry=service.registry)
-    app.state.faces = prometheus.Counter("kintsugi_faces", "found", registry=service.registry)
-    waiting = prometheus.Gauge("kintsugi_queue", "requests that wait", ["model"], registry=service.registry)
-    for name in service.models.names():
-        waiting.labels(name).set_function(service.models.get(name).waiting.qsize)
-
-    def said(status: int, error: object, **headers: str) -> Response:
-        return Response(json.dumps({"error": str(error)}), status, headers, "application/json")
-
-    app.add_middleware(_Counted, requests=requests, seconds=seconds)
-    app.add_exception_handler(TooManyPixels, lambda _, error: said(413, error))
-    app.add_exception_handler(InputError, lambda _, error: said(422, error))
-    app.add_exception_handler(Busy, lambda _, error: said(503, error, **{"Retry-After": "1"}))
-    app.add_exception_handler(TimeoutError, lambda _, error: said(504, error))
-    app.add_exception_handler(HTTPException, lambda _, error: said(error.status_code, error.detail))
-
-    @app.get("/metrics", response_class=Response)
-    def metrics() -> Response:
-        """Prometheus: requests, seconds, faces, queue."""
-        return Response(prometheus.generate_latest(service.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
 
 
 def _restoring(app, service):
