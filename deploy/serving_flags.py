@@ -18,10 +18,17 @@ def seconds(text: str) -> float:
     return float(text)
 
 
+def port(text: str) -> int:
+    """A port's number; 0 is any free one."""
+    if not 0 <= int(text) < 2**16:
+        raise ArgumentTypeError(f"found {text}, expected 0 to 65535")
+    return int(text)
+
+
 FLAGS = {
     "model": Flag("folder of an exported model, and its name in the service", metavar="NAME=DIR", many=True),
     "host": Flag("address to listen on", default="127.0.0.1", metavar="HOST"),
-    "port": Flag("port to listen on; 0: any free port", at_least(0), default=8000, metavar="N"),
+    "port": Flag("port to listen on; 0: any free port", port, default=8000, metavar="N"),
     "token": Flag("token that clients send as Authorization: Bearer", metavar="TEXT"),
     "batch": Flag("most pictures of several requests per run; 1: an answer does not depend on other requests",
                   at_least(1), default=Limits.batch, metavar="N"),

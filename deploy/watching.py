@@ -1,10 +1,12 @@
 """The service watched: Prometheus' numbers, and errors as one line of JSON with their status."""
 
 import json
+import reprlib
 import time
 
 import prometheus_client as prometheus
 from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from deploy.served import Busy, Models
@@ -51,9 +53,16 @@ def watch(app: FastAPI, models: Models, registry: prometheus.CollectorRegistry) 
     app.add_exception_handler(InputError, lambda _, error: said(422, error))
     app.add_exception_handler(Busy, lambda _, error: said(503, error, **{"Retry-After": "1"}))
     app.add_exception_handler(TimeoutError, lambda _, error: said(504, error))
-    app.add_exception_handler(HTTPException, lambda _, error: said(error.status_code, error.detail))
+    app.add_exception_handler(RequestValidationError, lambda _, error: said(422, _first_of(error)))
+    app.add_exception_handler(HTTPException, lambda _, one: said(one.status_code, one.detail, **(one.headers or {})))
 
     @app.get("/metrics", response_class=Response)
     def metrics() -> Response:
         """Prometheus: requests, seconds, faces, queue."""
         return Response(prometheus.generate_latest(registry), media_type=prometheus.CONTENT_TYPE_LATEST)
+
+
+def _first_of(error):
+    """One line for an option that FastAPI refuses: its name, what is expected, what was found."""
+    problem = error.errors()[0]
+    return f"{problem['loc'][-1]}: {problem['msg']}; found {reprlib.repr(problem['input'])}"

@@ -341,10 +341,22 @@ def test_mistakes_are_one_line(tmp_path):
         (["--model=gpen"], "--model gpen: expected NAME=DIR"),
         (["--model=a=x", "--model=a=y"], "--model a: is named twice"),
         (["--max_seconds=0"], "--max_seconds: found 0, expected a number of seconds above 0"),
-        ([f"--model=a={tmp_path}"], str(tmp_path)),
+        (["--port=0", f"--model=a={tmp_path}"], str(tmp_path)),
+        (["--port=0", f"--data={tmp_path / 'none'}"], "none: no such folder"),  # before models are exported
+        (["--data=.", "--page=False"], "--data: is shown in the page"),
+        (["--port=99999"], "--port: found 99999, expected 0 to 65535"),
+        (["--host=300.1.1.1", "--token=x"], "--host 300.1.1.1 --port 8000: cannot listen there ("),
     ):
         result = call("serve", *words)
-        assert result.returncode == 2 and expected in result.stderr and result.stderr.count("\n") == 1
+        assert result.returncode == 2 and expected in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = call("serve", f"--port={port}", "--model=a=nowhere")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert f"--host 127.0.0.1 --port {port}: cannot listen there (Address already in use)" in result.stderr
 
 
 def test_a_full_queue_a_late_answer_and_a_fault_of_one_client():

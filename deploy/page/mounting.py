@@ -12,6 +12,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from deploy.page.data_set import DataSet
+
 PREFIX, LOCK = "kintsugi-page-", "lock"
 KEPT, SWEPT = 1800, 60  # seconds: files of this age are removed, and looked for this often
 MEMORY = Path("/dev/shm")  # files of this folder are never on a disk
@@ -19,18 +21,18 @@ POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
 @contextmanager
-def mounted(app: FastAPI, data: str | Path | None = None) -> Iterator[Callable[[], None]]:
+def mounted(app: FastAPI, data: DataSet | None = None) -> Iterator[Callable[[], None]]:
     """Add the page at / to the application of deploy.service, as long as the block runs.
 
     Args:
         app: its state holds the service.
-        data: folder of the data set viewer; nothing outside can be seen.
+        data: what the viewer shows; nothing else can be seen.
 
     Yields:
         what ends the connections that open pages hold, so that a server need not wait for them.
 
     Raises:
-        InputError: `data` is no folder. ImportError: gradio is not installed.
+        ImportError: gradio is not installed.
     """
     with _own_folder(MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())) as folder:
         before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}

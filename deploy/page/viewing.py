@@ -1,7 +1,6 @@
 """The tab of the data set: thumbnails by person and kind, rejected pictures, and a way into the other tabs."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,11 +17,11 @@ VERDICTS = [("all", ALL), *((name, name) for name in ("kept", "rejected", "missi
 KINDS = [("every_kind", ALL), ("photo", "photo"), ("caricature", "caricature")]
 
 
-def add_viewer(page: Page, data: str | Path | None, tabs: gr.Tabs, photos: Mapping[str, gr.Image]) -> None:
+def add_viewer(page: Page, data: DataSet | None, tabs: gr.Tabs, photos: Mapping[str, gr.Image]) -> None:
     """Add the tab.
 
     Args:
-        data: the folder; None: the tab says how to name one.
+        data: what is shown; None: the tab says how to name one.
         tabs: of the page.
         photos: tab id -> the photo of that tab, where a chosen picture can go.
     """
@@ -30,7 +29,7 @@ def add_viewer(page: Page, data: str | Path | None, tabs: gr.Tabs, photos: Mappi
         if data is None:
             page.words.of(gr.Markdown(), value="no_data")
         else:
-            _Viewer(page, DataSet(data), tab, tabs, photos)
+            _Viewer(page, data, tab, tabs, photos)
 
 
 class _Viewer:
