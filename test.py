@@ -68,7 +68,7 @@ def run(args):
         **scores.report(reference_of(config), missing),
     }
     write_report(folder / "scores.json", report)
-    logger.info(f"{images.counted(report['pictures'], 'picture')}, {report['skipped']} skipped; results in {folder}")
+    logger.info(f"{images.closing(report['pictures'], report['skipped'])}; results in {folder}")
     if "hole_ratio" in scores.rows[0]:
         logger.info(write_bucket_tables(folder, scores.rows, scores.definitions(), report["not_computed"]))
     tell(report)

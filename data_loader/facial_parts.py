@@ -8,13 +8,12 @@ Source: TencentARC/GFPGAN scripts/parse_landmark.py (circles) and data/ffhq_degr
 get_component_coordinates (boxes, flip).
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from engine.errors import InputError
-from engine.files import read_arrays, read_json, replacing, said, write_text
+from engine.files import read_arrays, read_json, replacing, said, write_json
 
 PARTS = {"left_eye": slice(36, 42), "right_eye": slice(42, 48), "mouth": slice(48, 68)}  # iBUG's 68 points
 ENLARGED = np.array([1.4, 1.4, 1.0])  # half sides of the boxes, in circles' halves
@@ -98,7 +97,7 @@ def write_table(path, table):
     for stem, circles in table.faces.items():
         rows = [np.round(row, 3).tolist() if np.isfinite(row).all() else None for row in circles]
         faces[stem] = dict(zip(PARTS, rows, strict=True))
-    write_text(path, json.dumps({"size": table.size, "faces": faces}))
+    write_json(path, {"size": table.size, "faces": faces}, None)
 
 
 def read_table(path):

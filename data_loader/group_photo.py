@@ -1,7 +1,5 @@
 """A photo of several drawn people, for tests and pages that need a whole photo without a real person."""
 
-import json
-
 import cv2
 import numpy as np
 
@@ -9,7 +7,7 @@ from data_loader.drawn_faces.rendering import render
 from engine import config as configuration
 from engine import images
 from engine.face_alignment import five_of_68
-from engine.files import write_text
+from engine.files import write_json
 
 PLACES = ((0.54, 0.19, 0.52), (0.66, 0.51, 0.47), (0.50, 0.83, 0.56))  # side and centre (x, y) of each face's picture
 
@@ -46,5 +44,5 @@ def written_photo(folder, size, path):
     photo, points = group_photo(*size)
     degraded = configuration.load(path).data.validation.degradation.degraded(photo, np.random.default_rng(5))
     images.write_image(folder / "photo.png", degraded)
-    write_text(folder / "points.json", json.dumps({"photo.png": points.tolist()}))
+    write_json(folder / "points.json", {"photo.png": points.tolist()}, None)
     return degraded, ["--img", folder / "photo.png", "--points", folder / "points.json"]

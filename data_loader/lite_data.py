@@ -11,7 +11,7 @@ from data_loader.degrade import degrade
 from data_loader.drawn_faces.rendering import render
 from data_loader.masks import drawn_hole
 from engine.errors import InputError
-from engine.files import write_text
+from engine.files import write_json
 from engine.images import counted, write_image
 from engine.log import progress
 from engine.runtime import usable_cores
@@ -68,7 +68,7 @@ def write_split(root, folders, identities, size, seed, ranges):
         with ProcessPoolExecutor(usable_cores()) as pool:
             work = partial(write_face, folders=folders, size=size, seed=seed, ranges=ranges)
             faces = dict(progress(pool.map(work, identities, chunksize=4), len(identities), "picture"))
-        write_text(table, json.dumps({"settings": settings, "faces": faces}))
+        write_json(table, {"settings": settings, "faces": faces}, None)
     for folder in folders:
         for stale in set(folder.glob("face_*.png")) - {folder / name for name in names}:
             stale.unlink()

@@ -9,7 +9,7 @@ import numpy as np
 from data_loader import webcaricature_files as files
 from data_loader.caricature_sources import DrawnSettings, DrawnSource, WebCaricatureSource
 from engine.errors import InputError
-from engine.files import write_text
+from engine.files import write_json, write_text
 from engine.images import counted, write_image
 from engine.log import progress
 
@@ -46,7 +46,7 @@ def write(root, people, variants, seed, **faults):
             names = (f"{letter}{i + 1:05d}.jpg" for i in range(variants))
             write_text(root / "Filenames" / person / f"file_{letter.lower()}.txt", "\n".join(names) + "\n")
     write_protocols(root / files.VERIFICATION, source.people, variants, np.random.default_rng([seed, people]))
-    write_text(note, json.dumps(settings))
+    write_json(note, settings, None)
     return f"{root}: {people} people, {2 * people * variants} pictures"
 
 

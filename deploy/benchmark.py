@@ -3,7 +3,7 @@
 import io
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from engine import images
 from engine.face_detection import Finder
 from engine.measuring import Limit, Row, dense_gflop, measure
 from engine.ports import Exported
+from engine.run_config import RunConfig
+from engine.system import build_system
 
 NUM_PHOTOS = 4
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -30,17 +32,33 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def photo_rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int) -> Iterator[Row]:
+def first_graph(config: RunConfig, has_zeros: bool = True) -> Exported:
+    """The first graph of a configuration's system, with the weights that training begins with.
+
+    Args:
+        config: of any system.
+        has_zeros: leave zeros as they are; without, small random numbers take their place, so that every path counts.
+    """
+    system = build_system(config)
+    for network in system.networks.values():
+        network.eval()
+        for parameter in () if has_zeros else network.parameters():
+            if not float(parameter.abs().max()):
+                parameter.set_value(0.1 * paddle.randn(parameter.shape))
+    return next(iter(system.inference(system.networks).values()))
+
+
+def photo_rows(config: RunConfig, title: str, repeats: int, pixels: np.ndarray) -> Iterator[Row]:
     """A row for a whole photo, from its file to the restored one's, and one for the network's share of it.
 
     Args:
-        exported: of a system that restores faces.
+        config: of a system that restores faces.
         title: how the rows begin.
+        repeats: a fifth of them per measurement.
         pixels: [H, W, 3] RGB in [0, 1], a photo with faces that the detector finds.
-        repeats: of each measurement.
     """
     keep_memory()
-    limit = Limit()
+    exported, limit, repeats = first_graph(config), Limit(), max(1, repeats // 5)
     with tempfile.TemporaryDirectory() as folder:
         base, photos = Path(folder) / "model" / "inference", Path(folder) / "photos"
         base.parent.mkdir()
@@ -65,21 +83,21 @@ def photo_rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int)
             yield Row("photos", f"{title}: {NUM_PHOTOS} {name}", timing, None, note)
 
 
-def rows(exported: Exported, title: str, reference: Callable, repeats: int) -> Iterator[Row]:
+def rows(config: RunConfig, title: str, repeats: int) -> Iterator[Row]:
     """A row for float32 and bfloat16 with oneDNN, and for float32 without; batch 1, with the largest error.
 
     The row of bfloat16 states no share of the limit, which is a float32 product's.
 
     Args:
-        exported: engine.system.Exported of one picture in, one out.
+        config: of a system whose graph makes one picture of one, and that brings its training form along.
         title: how the rows begin.
-        reference: [1, 3, H, W] -> what the graph should make of it, both in [0, 1].
         repeats: of each measurement.
     """
     keep_memory()
+    exported = first_graph(config, has_zeros=False)
     arrays, port = seeded_inputs(exported.inputs, 1, seed=0), exported.inputs[0].name
     with paddle.no_grad():
-        wanted = reference(paddle.to_tensor(arrays[port])).numpy()
+        wanted = (exported.reference or exported.built())(paddle.to_tensor(arrays[port])).numpy()
     gflop, limit = dense_gflop(exported.built(), list(arrays[port].shape)), Limit()
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "inference"

@@ -93,7 +93,7 @@ def _pictures(graph, samples, args, stacks, is_timed, signs, tell):
         print(lines)
         if args.save_log_path:
             write_text(args.save_log_path, f"{lines}\n")
-    return f"{images.counted(len(names), 'picture')}, {len(samples) - len(names)} skipped"
+    return images.closing(len(names), len(samples) - len(names))
 
 
 def is_road(contract: Contract, args: Any) -> bool:

@@ -24,7 +24,7 @@ from deploy.samples import Sample, gathered
 from deploy.session import Session
 from engine import picture_files
 from engine.errors import InputError
-from engine.files import check_writable, write_text
+from engine.files import check_writable, write_json
 
 UNIQUE = ("output_dir", "address", "workers", "cpus")  # flags that change no byte of a result
 TRIES = 2  # workers that may die over a picture
@@ -123,7 +123,7 @@ class Manifest:
     def save(self) -> None:
         """Write it, whole or not at all."""
         began = time.monotonic()
-        write_text(self.path, json.dumps({"job": self.job, "done": self.done}) + "\n")
+        write_json(self.path, {"job": self.job, "done": self.done}, None)
         self._saved = time.monotonic()
         self._took = self._saved - began
 
@@ -158,7 +158,7 @@ def run(job: Job, ray: Any, workers: int) -> Iterator[tuple[str, dict[str, Any]]
         manifest.save()
         faces = {name: manifest.done.get(name, {}).get("faces") for name in stamps}
         if found := {name: points for name, points in faces.items() if points is not None}:
-            write_text(out / "faces.json", json.dumps(found) + "\n")
+            write_json(out / "faces.json", found, None)
 
 
 def _stamp(sample: Sample) -> list:

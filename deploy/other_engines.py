@@ -12,15 +12,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deploy.benchmark import first_graph
 from deploy.contract import Arrays
 from deploy.export import seeded_inputs, write_graph
 from deploy.onnx import OnnxPredictor, export_onnx
 from deploy.predictor import Predictor, keep_memory
 from engine.measuring import THREADS, Limit, Row, in_turns
 from engine.ports import Exported
+from engine.run_config import RunConfig
 
 
-def rows(exported: Exported, title: str, side: int, repeats: int) -> Iterator[Row]:
+def rows(config: RunConfig, title: str, repeats: int) -> Iterator[Row]:
+    """Rows of the first graph of a configuration's system, with random weights, at 256 px where its size is free."""
+    yield from graph_rows(first_graph(config), title, 256, repeats)
+
+
+def graph_rows(exported: Exported, title: str, side: int, repeats: int) -> Iterator[Row]:
     """A row for Paddle Inference and for each engine that is installed, batch 1, float32.
 
     Args:

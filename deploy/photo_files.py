@@ -24,7 +24,7 @@ from deploy.samples import Sample
 from deploy.session import Session
 from engine import images, picture_files
 from engine.errors import InputError
-from engine.files import check_writable, write_text
+from engine.files import check_writable, write_json
 from engine.picture_files import Picture
 
 SHEET_ROWS = 8
@@ -144,11 +144,11 @@ def run(graph: Graph, samples: Sequence[Sample], args: Any, signs: bool = False)
                     pairs.append([photo_sheet.small(shot.shown), photo_sheet.small(shot.made)])
     finally:  # also of a run that is ended early
         if found:
-            write_text(Path(args.output_dir) / "faces.json", json.dumps(found) + "\n")
+            write_json(Path(args.output_dir) / "faces.json", found, None)
         if pairs:
             images.write_image(Path(args.output_dir) / "before_after.png", photo_sheet.sheet(pairs))
     kinds = f" ({len(found)} of them whole photos)" if found else ""
-    return f"{images.counted(count, 'picture')}{kinds}, {len(samples) - count} skipped"
+    return images.closing(count, len(samples) - count, kinds)
 
 
 def _told(shot):

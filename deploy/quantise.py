@@ -6,7 +6,6 @@ per channel, activations calibrated on pictures. Needs requirements-onnx.txt.
 Source: onnxruntime.quantization.quantize_static, format QDQ.
 """
 
-import json
 import logging
 import math
 import os
@@ -27,7 +26,7 @@ from deploy.samples import Sample, find_samples
 from deploy.session import Session, stacked
 from engine import images
 from engine.errors import InputError
-from engine.files import write_text
+from engine.files import write_json, write_text
 from engine.log import progress, stages
 
 NAME = "inference.onnx"
@@ -181,5 +180,5 @@ def quantised(
         (folder / "inference.yaml").unlink(missing_ok=True)
         for path in (fp32_file, fp32_file.with_suffix(".yaml"), int8_file, int8_file.with_suffix(".yaml")):
             os.replace(path, folder / path.name)
-    write_text(folder / REPORT, json.dumps(report, indent=1) + "\n")
+    write_json(folder / REPORT, report)
     return report

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from paddle import nn
 
+from deploy.benchmark import first_graph
 from deploy.export import write_graph
 from deploy.files import encoded, returned
 from deploy.predictor import Predictor, keep_memory
@@ -22,6 +23,7 @@ from engine.errors import InputError
 from engine.measuring import Limit, Row, in_turns
 from engine.picture_files import Picture
 from engine.ports import Exported, Port
+from engine.run_config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIENTS, EACH = 8, 4  # clients, and pictures of each in one measurement
@@ -35,14 +37,23 @@ def light() -> Exported:
     return Exported(nn.Conv2D(3, 3, 5, padding=2), source, target)
 
 
-def rows(exported: Exported, title: str, pixels: np.ndarray, repeats: int) -> Iterator[Row]:
+def rows(config: RunConfig, title: str, repeats: int, pixels: np.ndarray) -> Iterator[Row]:
+    """Rows of one convolution, where what is not the network shows, and of a system that restores faces.
+
+    Args: see `graph_rows`.
+    """
+    yield from graph_rows(light(), "one convolution", repeats, pixels)
+    yield from graph_rows(first_graph(config), f"{title}, random weights", repeats, pixels)
+
+
+def graph_rows(exported: Exported, title: str, repeats: int, pixels: np.ndarray) -> Iterator[Row]:
     """Rows for one client and for eight, each beside the bare loop: decode, Session.apply, encode.
 
     Args:
         exported: of a system that restores faces.
         title: how the rows begin.
-        pixels: [S, S, 3] RGB in [0, 1], a face of the network's size.
         repeats: of each measurement.
+        pixels: [S, S, 3] RGB in [0, 1], a face of the network's size.
     """
     keep_memory()
     limit, content = Limit(), encoded(Picture(images.to_uint8(pixels)), ".png")

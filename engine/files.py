@@ -48,6 +48,11 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def write_json(path: str | Path, value: Any, indent: int | None = 1) -> None:
+    """Write a value as JSON, whole or not at all; `indent` None: on one line."""
+    write_text(path, json.dumps(value, indent=indent) + "\n")
+
+
 def check_regular(path: str | Path) -> None:
     """InputError where the path is a pipe, a socket or a device, which would be waited for; a missing file passes."""
     with suppress(OSError):

@@ -137,6 +137,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def closing(done: int, skipped: int, kinds: str = "") -> str:
+    """Begin of a run's closing line: "3 pictures, 1 skipped"; `kinds` stands behind the pictures."""
+    return f"{counted(done, 'picture')}{kinds}, {skipped} skipped"
+
+
 def hidden(name: str) -> bool:
     """Whether a file or folder of this name is left out."""
     return name.startswith(".") or name in HIDDEN

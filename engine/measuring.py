@@ -18,7 +18,7 @@ from paddle import nn
 
 from engine import onednn
 from engine.errors import InputError
-from engine.files import write_text
+from engine.files import write_json
 
 THREADS = int(os.environ["OMP_NUM_THREADS"])  # set by `import engine`
 PAUSE = 0.3  # seconds after which the threads of another library have ceased to wait actively for work
@@ -180,7 +180,7 @@ def table(rows: Iterable[Row]) -> str:
 def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
     """Write rows as JSON, with the number of threads and the shares of the limit."""
     report = {"threads": THREADS, "rows": [asdict(row) | {"shares": row.shares()} for row in rows]}
-    write_text(path, json.dumps(report, indent=1))
+    write_json(path, report)
 
 
 def rows_of_process(command: Sequence[str]) -> list[Row]:

@@ -63,6 +63,8 @@ class System:
         needed: names of networks that a weights file must hold for every use but training.
         costly: those of `measures` that a validation computes only where `train.measures` names them.
         begun: where names and random draws stood when the networks were built; `build_system` notes it.
+        passes: for benchmarks, "" -> {network: forwards per picture of a training step, a backward counted as two};
+            then key of an interval in the recipe -> what its steps add, each interval a multiple of the one before.
         log_header: facts a log and a checkpoint must state, e.g. {"identity": "off"}.
         smoke: configuration overrides that make the smallest legal run, for tests.
     """
@@ -84,6 +86,7 @@ class System:
     needed: tuple = ()
     costly: tuple = ()
     begun: tuple = (None, None, None)
+    passes: dict = {}
     log_header: dict = {}
     smoke: dict = {}
 

@@ -40,6 +40,11 @@ class GPEN(System):
     static = ("generator",)  # R1 differentiates the discriminator twice, which a captured graph cannot
     scored = ("degraded", "restored")
     shown = ("degraded", "restored", "image")
+    passes = {
+        "": {"generator": 4, "discriminator": 8},
+        "path_every": {"generator": 6},
+        "r1_every": {"discriminator": 6},
+    }
     smoke = {
         "recipe.size": 32,
         "recipe.channel_multiplier": 1,

@@ -9,7 +9,6 @@ precision is measured on N1C4, which needs four GPUs.
 Source: benchmark_train.sh of PaddleGAN 094a2eb9, keys of scripts/analysis.py of PaddlePaddle/benchmark (not copied).
 """
 
-import json
 import os
 import re
 import subprocess
@@ -21,7 +20,7 @@ import paddle
 from engine import cli
 from engine.cli import Flag, boolean
 from engine.errors import ConfigError
-from engine.files import write_text
+from engine.files import write_json
 from test_tipc import checks
 from test_tipc.parser import Line, check_mode, lex, read_config
 from test_tipc.plan import plan
@@ -154,7 +153,7 @@ class BenchmarkRunner(Runner):
                 continue
             case = stage.name.removeprefix("speed_").split("_", 1)[1]
             path = root / "index" / f"{repository}_{self.model_name}_{case}_speed"
-            write_text(path, json.dumps(speed_record(self.model_name, stage.name, result), indent=1) + "\n")
+            write_json(path, speed_record(self.model_name, stage.name, result))
             written.append(path)
         return written
 

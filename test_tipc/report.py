@@ -1,11 +1,10 @@
 """Results of a run: the official status lines, a JSON and a JUnit summary, and a closing table."""
 
-import json
 import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from engine.files import write_text
+from engine.files import write_json, write_text
 
 YELLOW, PLAIN = "\033[33m", "\033[0m"
 
@@ -43,7 +42,7 @@ def write_summaries(base, header, notices, results):
         "notices": [str(notice) for notice in notices],
         "stages": [asdict(result) for result in results],
     }
-    write_text(Path(f"{base}.json"), json.dumps(report, indent=1) + "\n")
+    write_json(Path(f"{base}.json"), report)
     write_text(Path(f"{base}.xml"), junit(header, notices, results) + "\n")
     return report["ok"]
 

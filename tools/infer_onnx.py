@@ -36,7 +36,7 @@ def main(argv=None):
     from deploy import inference
     from deploy.onnx import OnnxPredictor
     from deploy.samples import find_samples, named_files
-    from engine.images import counted, left_out
+    from engine.images import closing, left_out
 
     if (args.onnx_file is None) == (args.model_dir is None):
         raise InputError("give the model with either --onnx_file or --model_dir")
@@ -47,8 +47,7 @@ def main(argv=None):
     for name, numbers in inference.run(predictor, samples, args.batch_size, args.output_dir, watch):
         print(f"{name}\t{json.dumps(numbers)}")
         count += 1
-    done = f"{counted(count, 'picture')}, {len(samples) - count} skipped"
-    print(f"{done}{left_out(args.image_dir)}; results in {args.output_dir}")
+    print(f"{closing(count, len(samples) - count)}{left_out(args.image_dir)}; results in {args.output_dir}")
     if args.benchmark:
         times = ", ".join(f"{stage}_time(ms): {watch.mean_milliseconds(stage):.4f}" for stage in inference.STAGES)
         print(f"{times}, ips: {count / watch.total():.3f} images/s")

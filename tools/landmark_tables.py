@@ -56,17 +56,15 @@ def main(argv=None):
 
     choose_device(args.device)
     config, notes = args.config, []
-    if config.system != "system.landmark.LandmarkInpainting":
-        raise InputError(
-            f"{args.config_path}: has the system {config.system}; expected system.landmark.LandmarkInpainting"
-        )
+    if config.system != (wanted := "system.landmark.LandmarkInpainting"):
+        raise InputError(f"{args.config_path}: has the system {config.system}; expected {wanted}")
     check_writable(args.output_dir)
     dataset = build_dataset(config.data.validation, config.seed, training=False)
     landmarks = Landmarks(build_system(replaced(config, {"recipe.landmark": "none"})))
     gallery = (config.data.validation, args.gallery, args.gallery_pictures, landmarks)
-    known, judges = partial(galleries.known_pictures, *gallery), (args.detector, args.recogniser)
-    scorers = registry.paired(face_table.ERRORS)
-    scorers += face_judges.scorers(*judges, landmarks, known, galleries.person, notes)
+    known = partial(galleries.known_pictures, *gallery)
+    seen = face_judges.scorers(args.detector, args.recogniser, landmarks, known, galleries.person, notes)
+    scorers = [*registry.paired(face_table.ERRORS), *seen]
     weights = {"No landmark": args.without, "Ours": args.weights}
     system = completed_faces(config, weights, args.config_path, dataset, partial(pasted, mode=args.blend), notes)
     batches = EvaluationBatches(dataset, config.data.batch_size, 0)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-
 from engine.errors import InputError
 from engine.flags import Flag, guarded, read
 from engine.programs import called
@@ -51,17 +50,9 @@ def faces_row(folder):
     holed = np.where(hole > 0.5, 1, images.read_image(sitter))
     filled = predicted("partialconv_128_lite", sitter, folder / "hole", "--mask", DATA / "mask" / HOLED)
     restored = predicted("gfpgan_lite", DATA / "lq" / RESTORED, folder / "face")
-    portrait = DATA / "hq" / DRAWN
-    caricature = predicted("satnet_lite", portrait, folder / "caricature", "--to", "caricature")
-    shown = [
-        images.read_image(DATA / "lq" / RESTORED),
-        restored,
-        holed,
-        filled,
-        images.read_image(portrait),
-        caricature,
-    ]
-    return images.side_by_side(shown, SIDE, "cubic")
+    caricature = predicted("satnet_lite", DATA / "hq" / DRAWN, folder / "caricature", "--to", "caricature")
+    degraded, portrait = images.read_image(DATA / "lq" / RESTORED), images.read_image(DATA / "hq" / DRAWN)
+    return images.side_by_side([degraded, restored, holed, filled, portrait, caricature], SIDE, "cubic")
 
 
 def main(argv=None):

@@ -37,7 +37,7 @@ def main():
     """Connect, run, show how far it is, name what is broken, count."""
     args = read(__doc__, FLAGS)
     from deploy.many import Job, run
-    from engine.images import counted
+    from engine.images import closing
 
     fixed = {"video": None, "batch_size": 1, "save_faces": False, "draw_boxes": False}
     for name in PLACES:
@@ -54,7 +54,7 @@ def main():
             print(f"skipped: {entry['error']}", file=sys.stderr, flush=True)
             broken.append(entry)
     ray.shutdown()
-    print(f"{counted(total - len(broken), 'picture')}, {len(broken)} skipped; results in {args.output_dir}")
+    print(f"{closing(total - len(broken), len(broken))}; results in {args.output_dir}")
     return 0
 
 

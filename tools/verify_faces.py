@@ -16,32 +16,25 @@ seed      one model (with {fold}: that of fold 1) for all folds, 1000 random pai
           Without --root: its rule for the threshold alone.
 """
 
-import json
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import engine  # noqa: F401  thread environment before Paddle
 from engine.cli import Flag, choice, guarded, parse
-from engine.files import write_text
+from engine.files import write_json
 
 OWN = {
     "pretrained": Flag("weights; {fold} is replaced by the number of the fold", aliases=("-w",), metavar="FILE"),
     "root": Flag("WebCaricature's folder", metavar="DIR"),
-    "protocol": Flag(
-        "how to choose pairs and thresholds; see above",
-        choice("official", "seed", "both"),
-        default="official",
-        metavar="official|seed|both",
-    ),
-    "trained": Flag(
-        "people of the training: those of the configuration, none, or a file of names",
-        default="config",
-        metavar="config|none|FILE",
-    ),
+    "protocol": Flag("how to choose pairs and thresholds; see above", choice("official", "seed", "both"),
+                     default="official", metavar="official|seed|both"),
+    "trained": Flag("people of the training: those of the configuration, none, or a file of names", default="config",
+                    metavar="config|none|FILE"),
     "output": Flag("file for the figures", metavar="JSON"),
-}
+}  # fmt: skip
 
 
 def main(argv=None):
@@ -55,18 +48,15 @@ def main(argv=None):
     from engine.weights.networks import trained_networks
     from metric.evaluation import face_pairs
     from metric.evaluation.evaluate import evaluate
-    from metric.verification import fold_figures, summary, too_few_pairs
 
     cv2.setNumThreads(1)
     config, per_fold = args.config, "{fold}" in str(args.pretrained)
-    system, loaded, table, notes = build_system(config), {}, {}, []
+    system, table, notes = build_system(config), {}, []
+    networks = lru_cache(1)(lambda file: trained_networks(system, file, args.config_path))
 
     def scored(dataset, scorers, fold=1):
         file = str(args.pretrained or "").replace("{fold}", str(fold)) or None
-        if file not in loaded:
-            loaded.clear()
-            loaded[file] = trained_networks(system, file, args.config_path)
-        return evaluate(system, loaded[file], EvaluationBatches(dataset, config.data.batch_size, 0), scorers)
+        return evaluate(system, networks(file), EvaluationBatches(dataset, config.data.batch_size, 0), scorers)
 
     def check(fold, tested):
         trained = protocols.trained_people(args.trained, config.data.train, fold if per_fold else None)
@@ -78,14 +68,12 @@ def main(argv=None):
             table |= face_pairs.figures_by_method(scored(dataset, face_pairs.methods(rule)))
             continue
         sets = protocols.fold_sets(args.root, config.recipe.image_size, check if rule == "official" else None)
-        for name, folds in face_pairs.folds_by_setting(sets, scored, rule).items():
-            table[name] = summary(fold_figures(folds, face_pairs.RULES[rule]))
-            notes += [f"{name}: {text}" for text in too_few_pairs(folds)]
-    print("\n".join([face_pairs.HEADING, *(face_pairs.line(name, figures) for name, figures in table.items())]))
-    for note in notes:
-        print(f"few pairs: {note}", file=sys.stderr)
+        figures, few = face_pairs.figures_by_setting(sets, scored, rule)
+        table, notes = table | figures, notes + few
+    print(face_pairs.table_of(table))
+    print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
     if args.output:
-        write_text(args.output, json.dumps(table, indent=1) + "\n")
+        write_json(args.output, table)
     return 0
 
 

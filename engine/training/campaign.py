@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine import config as configuration
 from engine.errors import ConfigError, InputError
-from engine.files import write_text
+from engine.files import write_json, write_text
 from engine.run_config import RunConfig
 from engine.training.run_folder import with_folder
 
@@ -49,7 +49,7 @@ class Trainings:
             lines = console.read_text(encoding="utf-8", errors="replace").split("\n")
             said = next((line for line in reversed(lines) if line.strip()), "nothing said")
             raise InputError(f"{folder}: training ended with status {status}: {said} (all of it: {console})")
-        write_text(folder / "trained.json", json.dumps(configuration.as_dict(config), indent=1) + "\n")
+        write_json(folder / "trained.json", configuration.as_dict(config))
 
     def is_trained(self, config: RunConfig, folder: Path) -> bool:
         """True where `folder` holds the finished training of `config`; ConfigError where it is another's."""

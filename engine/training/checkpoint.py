@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
-from engine.files import write_text
+from engine.files import write_json
 from engine.log import logger
 from engine.weights.files import read_arrays, read_weights, write_arrays, write_weights
 
@@ -191,7 +191,7 @@ def _write_files(folder, step, networks, ema, train_state, meta):
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written}
     own = {"format": FORMAT, "step": step, "networks": [*networks], "ema": [*ema], "files": sizes, "sha256": hashes}
     content = own | meta
-    write_text(folder / META, json.dumps(content | {"digest": _digest(content)}, indent=1) + "\n")
+    write_json(folder / META, content | {"digest": _digest(content)})
     _sync(folder / META)
     _sync(folder)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import images
 from engine.errors import InputError
-from engine.files import write_text
+from engine.files import write_json
 from engine.log import logger
 from engine.run_config import BestConfig
 from engine.system import evaluating
@@ -63,5 +63,5 @@ def keep_best(folder: Path, config: BestConfig, step: int, scores: dict[str, flo
     before, value = best_so_far(folder, config), float(scores[name])
     if before is None or (value < before if better == "lower" else value > before):
         write_networks(folder / BEST, networks)
-        write_text(folder / NOTE, json.dumps({"score": name, "value": value, "step": step}) + "\n")
+        write_json(folder / NOTE, {"score": name, "value": value, "step": step}, None)
         logger.info(f"best {name} so far: {value:.4f}; {folder / BEST}")

@@ -15,7 +15,7 @@ import numpy as np
 from engine import config as configuration
 from engine import images
 from engine.errors import ConfigError
-from engine.files import write_text
+from engine.files import write_json, write_text
 from engine.log import logger
 from engine.run_config import RunConfig
 from engine.system import System, build_system
@@ -95,7 +95,7 @@ class Campaign:
             if saved["basis"] == basis:
                 return saved["scores"]
         scores = self._evaluated(self.place(name, seed))
-        write_text(note, json.dumps({"scores": scores, "basis": basis}, indent=1) + "\n")
+        write_json(note, {"scores": scores, "basis": basis})
         return scores
 
     def _evaluated(self, place: Path) -> dict[str, float]:
@@ -133,7 +133,7 @@ class Campaign:
         found = ablation_table.compare(self.experiment, runs)
         table = ablation_table.markdown(self.experiment, found)
         content = {"experiment": configuration.as_dict(self.experiment), **self.facts, "runs": runs, **found}
-        write_text(self.folder / "results.json", json.dumps(content, indent=1) + "\n")
+        write_json(self.folder / "results.json", content)
         write_text(self.folder / "table.md", table)
         if self.experiment.pictures and runs:
             self._write_pictures(self.experiment.pictures, runs)

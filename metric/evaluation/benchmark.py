@@ -1,10 +1,9 @@
 """Speed of FID, PSNR and SSIM against the machine's limit, once each; of metrics' networks, eager and exported."""
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from unittest.mock import patch
+from pathlib import Path
 
 import numpy as np
 import paddle
@@ -28,30 +27,30 @@ def _often(metric: Callable, pair: np.ndarray) -> None:
 
 def rows(repeats: int = 1) -> Iterator[Row]:
     """The networks' rows, then those of whole metrics."""
-    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, KINTSUGI_CACHE=folder):
-        yield from network_rows(repeats)
-        yield from set_rows()
+    with tempfile.TemporaryDirectory() as cache:
+        yield from network_rows(Path(cache), repeats)
+        yield from set_rows(Path(cache))
 
 
-def network_rows(repeats: int) -> Iterator[Row]:
-    """Each network of SIZES on a few inputs, eager and exported in turns; random weights."""
+def network_rows(cache: Path, repeats: int) -> Iterator[Row]:
+    """Each network of SIZES on a few inputs, eager and exported in turns; random weights, graphs in a folder."""
     limit = Limit()
     for name, size in SIZES.items():
         network = BUILDERS[name]()
         network.eval()
         image, work = paddle.rand([TOGETHER, *size]), TOGETHER * convolution_gflop(network, [1, *size])
         with paddle.no_grad():
-            forms = {"eager": partial(network, image), "exported": partial(ForwardPass(name, network), image)}
+            forms = {"eager": partial(network, image), "exported": partial(ForwardPass(name, network, cache), image)}
             for form, timing in in_turns(limit, forms, repeats).items():
                 rate = f"{1000 * timing.seconds / TOGETHER:.0f} ms a picture"
                 yield Row("metrics", f"{name}, {form}, batch {TOGETHER}", timing, work, rate)
 
 
-def set_rows() -> Iterator[Row]:
+def set_rows(cache: Path) -> Iterator[Row]:
     """FID of 1000 pictures of 256 px against saved statistics, all of it; PSNR and SSIM of 1000 pairs; once each."""
     layer = BUILDERS["inception_fid"]()  # its weights do not matter
     layer.eval()
-    network = ForwardPass("inception_fid", layer)
+    network = ForwardPass("inception_fid", layer, cache)
     rng, limit = np.random.default_rng(0), Limit()
     pictures = rng.integers(0, 256, (BATCH, 256, 256, 3), np.uint8)
     saved = FeatureStatistics()

@@ -7,11 +7,10 @@ edge ("N") and holes kept off it ("B").
 import csv
 import io
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
-from engine.files import write_text
+from engine.files import write_json, write_text
 from metric.holes import BUCKETS, bucket
 from metric.psnr_ssim import finite_mean
 
@@ -106,5 +105,5 @@ def write_bucket_tables(
     write_text(folder / "buckets.csv", to_csv(table))
     write_text(folder / "buckets.md", text)
     report = {"definitions": definitions, "not_computed": not_computed, "table": table}
-    write_text(folder / "buckets.json", json.dumps(report, indent=1))
+    write_json(folder / "buckets.json", report)
     return text

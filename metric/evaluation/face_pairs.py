@@ -8,10 +8,19 @@ import numpy as np
 from engine.errors import InputError
 from metric.evaluation.scores import Scores
 from metric.scorer import Scorer, SetScorer
-from metric.verification import Verification, acceptance_rate, cosines, pair_scores, seed_acceptance_rate
+from metric.verification import (
+    Verification,
+    acceptance_rate,
+    cosines,
+    fold_figures,
+    pair_scores,
+    seed_acceptance_rate,
+    summary,
+    too_few_pairs,
+)
 
 SEED_PAIRS = 1000  # of each sort a fold
-HEADING = f"{'':22s}  TAR @ FAR 0.1 %  TAR @ FAR 1 %  AUC  accuracy %  threshold"  # over `line`
+HEADING = f"{'':22s}  TAR @ FAR 0.1 %  TAR @ FAR 1 %  AUC  accuracy %  threshold"
 BINS = 8  # of a colour histogram, a channel
 RULES: dict[str, Callable[..., float]] = {"official": acceptance_rate, "seed": seed_acceptance_rate}
 Pairs = tuple[np.ndarray, np.ndarray]  # scores of pairs of one person, of two
@@ -56,8 +65,8 @@ def figures_by_method(scores: Scores) -> dict[str, dict[str, float]]:
     return table
 
 
-def folds_by_setting(sets: Iterable[tuple], scored: Callable, rule: str) -> dict[str, list[Pairs]]:
-    """Setting -> folds of pairs.
+def figures_by_setting(sets: Iterable[tuple], scored: Callable, rule: str) -> tuple[dict, list[str]]:
+    """(setting -> {figure: value}, means over the folds; a line on each figure that rests on few pairs).
 
     Args:
         sets: (number of the fold, data set, (matched, mismatched) pairs of the restricted setting).
@@ -74,7 +83,8 @@ def folds_by_setting(sets: Iterable[tuple], scored: Callable, rule: str) -> dict
             found.setdefault("official unrestricted", []).append(faces.unrestricted())
         else:
             found.setdefault("seed (leaky)", []).append(faces.random_pairs(rng))
-    return found
+    table = {name: summary(fold_figures(folds, RULES[rule])) for name, folds in found.items()}
+    return table, [f"few pairs: {name}: {text}" for name, folds in found.items() for text in too_few_pairs(folds)]
 
 
 class Faces(Scorer):
@@ -133,6 +143,11 @@ class Faces(Scorer):
 
 def _cosines(vectors: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return cosines(vectors[pairs[:, 0]], vectors[pairs[:, 1]])
+
+
+def table_of(figures: dict[str, dict[str, float]]) -> str:
+    """The table that a person reads: a row for every {name: figures}."""
+    return "\n".join([HEADING, *(line(name, found) for name, found in figures.items())])
 
 
 def line(name: str, figures: dict[str, float]) -> str:

@@ -33,26 +33,26 @@ SIZES = {"inception_fid": (3, 299, 299), "ir_se50": (3, 112, 112), "arcface_resn
 class ForwardPass:
     """A network's forward pass as a function of a tensor: through its graph where there can be one, else eager."""
 
-    def __init__(self, name: str, layer: Any) -> None:
+    def __init__(self, name: str, layer: Any, cache: str | Path | None = None) -> None:
         """`name`: of SIZES; `layer`: in evaluation mode, with its weights. The graph is opened at the first call."""
-        self.name, self.layer, self.is_open = name, layer, False
+        self.name, self.layer, self.cache, self.is_open = name, layer, cache, False
         self.predictor: Predictor | None = None
 
     def __call__(self, image: Tensor) -> Tensor:
         """[N, ...] of the network's input -> features [N, D]."""
         if not self.is_open:
-            self.predictor, self.is_open = opened(self.name, self.layer), True
+            self.predictor, self.is_open = opened(self.name, self.layer, self.cache), True
         if self.predictor is None:
             with paddle.no_grad():
                 return self.layer(image)
         return paddle.to_tensor(self.predictor.run({"image": image.numpy()})["features"])
 
 
-def opened(name: str, layer: Any) -> Predictor | None:
+def opened(name: str, layer: Any, cache: str | Path | None = None) -> Predictor | None:
     """The graph of a network's weights, from the cache folder or written there; None where the eager form serves."""
     if not paddle.get_device().startswith("cpu"):
         return None
-    folder = cache_folder() / "graphs" / f"{name}_{key_of(name, layer)}"
+    folder = cache_folder(cache) / "graphs" / f"{name}_{key_of(name, layer)}"
     with suppress(InputError):  # not there yet, or damaged
         return Predictor(folder)
     try:

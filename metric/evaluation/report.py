@@ -1,12 +1,11 @@
 """The report of an evaluation for people and programs: a table, a JSON file, one line per number."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
-from engine.files import write_text
+from engine.files import write_json
 from engine.log import logger
 from metric import fid
 from metric.evaluation.scorers import DistanceScorer
@@ -59,7 +58,7 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
             return [plain(each) for each in value]
         return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
-    write_text(path, json.dumps(plain(report), indent=1, allow_nan=False))
+    write_json(path, plain(report))
 
 
 def save_statistics(scores: Scores, path: Path | str) -> None:

@@ -81,6 +81,11 @@ def test_a_graph_is_written_once_for_its_weights(cache):
     assert len(list(cache.iterdir())) == 2
 
 
+def test_a_folder_may_take_the_place_of_the_cache(tmp_path, cache):
+    ForwardPass("inception_fid", Tiny(), tmp_path)(paddle.rand([1, 3, 299, 299]))
+    assert len(list((tmp_path / "graphs").iterdir())) == 1 and not cache.exists()
+
+
 def test_a_damaged_graph_is_made_anew(cache):
     layer, image = Tiny(), paddle.rand([1, 3, 299, 299])
     ForwardPass("inception_fid", layer)(image)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deploy.other_engines import rows
+from deploy.other_engines import graph_rows
 from engine.measuring import Timing, in_turns
 from tests.deploy.exported_toy import toy
 
@@ -37,5 +37,5 @@ def test_functions_are_timed_in_turns(monkeypatch):
 def test_a_graph_runs_in_every_engine_that_is_installed():
     pytest.importorskip("paddle2onnx")
     pytest.importorskip("onnxruntime")
-    names = [row.name for row in rows(toy(), "toy", 16, 1)]
+    names = [row.name for row in graph_rows(toy(), "toy", 16, 1)]
     assert names[:2] == ["toy Paddle Inference", "toy ONNX Runtime"]
