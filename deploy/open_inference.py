@@ -48,6 +48,7 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
         return {"ready": True}
 
     @app.get("/v2/models/{name}")
+    @app.get("/v2/models/{name}/versions/1", include_in_schema=False)
     def metadata(name: Name) -> dict[str, Any]:
         """Inputs and outputs of a model; -1 is any size."""
         contract = served(name).contract
@@ -59,6 +60,7 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
         return {"name": name, "versions": ["1"], "platform": "paddle", **described}
 
     @app.get("/v2/models/{name}/ready")
+    @app.get("/v2/models/{name}/versions/1/ready", include_in_schema=False)
     def model_ready(name: Name) -> dict[str, Any]:
         """The model is loaded."""
         return {"name": served(name).name, "ready": True}
@@ -66,6 +68,7 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
     described = {"requestBody": {"required": True, "content": {"application/json": BODY}}}
 
     @app.post("/v2/models/{name}/infer", openapi_extra=described)
+    @app.post("/v2/models/{name}/versions/1/infer", include_in_schema=False)
     async def infer(name: Name, request: Request) -> Response:
         """Run a model on tensors; the binary extension is understood both ways."""
         one, body = served(name), await request.body()

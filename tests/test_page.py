@@ -320,6 +320,11 @@ def test_two_languages_and_a_telephone(server, browser):
         for name in ("restore", "fill", "translate", "data"):
             page.evaluate("name => document.querySelector(`button[role=tab][aria-controls*=${name}]`)?.click()", name)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+        shown(page, "#data-gallery", 24)
+        edges = page.locator("#data-gallery button:has(img)").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().right)"
+        )
+        assert len(edges) == 24 and max(edges) <= 390  # the gallery hides what is beyond
         for language, other in (("English", 1), (LANGUAGES[1], 0)):
             page.get_by_text(language).click()
             name = TEXTS["restore"][1 - other]

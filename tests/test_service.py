@@ -190,6 +190,9 @@ def bad_requests(content):
         ("another model", 422, {"files": {"image": ("a.png", content)}}, "/v1/restore?model=satnet"),
         ("no such target", 422, {"files": {"image": ("a.png", content)}}, "/v1/translate?to=painting"),
         ("no second", 422, {"files": {"image": ("a.png", content)}}, "/v1/verify"),
+        ("another version", 404, {"json": {}}, "/v2/models/gpen/versions/2/infer"),
+        ("another method", 405, {"json": {}}, "/v2/models/gpen"),
+        ("no such route", 404, {"json": {}}, "/v1/restored"),
         ("no route", 404, {"files": {"image": ("a.png", content)}}, "/v1/../etc/passwd"),
         ("broken form", 422, {"content": b"--x", "headers": {"content-type": "multipart/form-data"}}, "/v1/restore"),
     ]
@@ -231,6 +234,7 @@ def test_a_load_of_good_broken_and_hostile_requests(server, photo):
             answer = httpx.post(f"{server[0]}{route}", timeout=60, **words)
             assert answer.status_code == status, (what, answer.status_code, answer.text[:300])
             assert len(answer.text) < 2000 and "Traceback" not in answer.text
+            assert not route.startswith(("/v1/r", "/v2/")) or list(answer.json()) == ["error"], (what, answer.text)
 
     kinds = [*range(len(bad)), "chunked", "cut"]
     for kind in kinds:

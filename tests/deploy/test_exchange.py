@@ -140,6 +140,8 @@ def inference(client, **more):
 
 def test_inference_answers_what_was_asked(client):
     assert client.get("/v2").json()["version"] == __version__
+    assert client.get("/v2/models/filling/versions/1").json() == client.get("/v2/models/filling").json()
+    assert client.get("/v2/models/filling/versions/2").status_code == 404
     assert inference(client, id="7").json()["id"] == "7"
     assert "id" not in inference(client).json()
     asked = {"name": "restored", "parameters": {"binary_data": True}}
