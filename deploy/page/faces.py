@@ -34,7 +34,7 @@ def described(path: str, pixels: np.ndarray, found: Sequence[Face]) -> str:
     return json.dumps({"of": path, "url": url, "size": pixels.shape[1::-1], "faces": faces})
 
 
-def ticked(text: str | None, path: str, pixels: np.ndarray, finder: Finder | None) -> list[Face] | None:
+def ticked(text: str | None, path: str | None, pixels: np.ndarray, finder: Finder | None) -> list[Face] | None:
     """The faces that are ticked, those drawn by hand among them; None: those of this photo are not shown yet.
 
     Args:
