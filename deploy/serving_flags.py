@@ -1,12 +1,13 @@
 """Flags of the programs that serve models over HTTP, and what they mean."""
 
+import re
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any
 
 from deploy.limits import Limits
 from engine.errors import InputError
-from engine.flags import Flag, at_least
+from engine.flags import Flag, at_least, port
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -16,13 +17,6 @@ def seconds(text: str) -> float:
     if not 0 < float(text) < 1e6:
         raise ArgumentTypeError(f"found {text}, expected a number of seconds above 0")
     return float(text)
-
-
-def port(text: str) -> int:
-    """A port's number; 0 is any free one."""
-    if not 0 <= int(text) < 2**16:
-        raise ArgumentTypeError(f"found {text}, expected 0 to 65535")
-    return int(text)
 
 
 FLAGS = {
@@ -48,10 +42,12 @@ def limits_of(args: Any) -> Limits:
 
 
 def named(words: Sequence[str]) -> dict[str, str]:
-    """Name -> folder of words NAME=DIR. InputError for another word."""
+    """Name -> folder of words NAME=DIR. InputError for another word, or a name that cannot stand in an address."""
     for word in words:
         if not all(word.partition("=")):
             raise InputError(f"--model {word}: expected NAME=DIR")
+        if not re.fullmatch(r"[\w.-]+=.*", word):
+            raise InputError(f"--model {word}: a name has letters, digits, '_', '-' and '.' only")
     names = [word.partition("=")[0] for word in words]
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"--model {twice[0]}: is named twice; give each model a name of its own")

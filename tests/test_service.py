@@ -343,12 +343,13 @@ def test_mistakes_are_one_line(tmp_path):
     for words, expected in (
         (["--host=0.0.0.0"], "--host 0.0.0.0: other machines can reach the service; add --token TEXT"),
         (["--model=gpen"], "--model gpen: expected NAME=DIR"),
+        (["--model=a/b=x"], "--model a/b=x: a name has letters, digits, '_', '-' and '.' only"),
         (["--model=a=x", "--model=a=y"], "--model a: is named twice"),
         (["--max_seconds=0"], "--max_seconds: found 0, expected a number of seconds above 0"),
         (["--port=0", f"--model=a={tmp_path}"], str(tmp_path)),
         (["--port=0", f"--data={tmp_path / 'none'}"], "none: no such folder"),  # before models are exported
         (["--data=.", "--page=False"], "--data: is shown in the page"),
-        (["--port=99999"], "--port: found 99999, expected 0 to 65535"),
+        (["--port=99999"], "--port: expected 0 to 65535, found 99999"),
         (["--host=300.1.1.1", "--token=x"], "--host 300.1.1.1 --port 8000: cannot listen there ("),
     ):
         result = call("serve", *words)
