@@ -32,20 +32,7 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
             raise HTTPException(404, f"model {name}: is not served; expected one of {', '.join(models.names())}")
         return models.get(name)
 
-    @app.get("/v2")
-    def server() -> dict[str, Any]:
-        """What answers here."""
-        return {"name": "kintsugi", "version": __version__, "extensions": ["binary_tensor_data"]}
-
-    @app.get("/v2/health/live")
-    def live() -> dict[str, bool]:
-        """The process answers."""
-        return {"live": True}
-
-    @app.get("/v2/health/ready")
-    def ready() -> dict[str, bool]:
-        """The models are loaded."""
-        return {"ready": True}
+    _add_server(app)
 
     @app.get("/v2/models/{name}")
     @app.get("/v2/models/{name}/versions/1", include_in_schema=False)
@@ -77,6 +64,25 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
         with one.expected():
             results = await run_in_threadpool(one.run_arrays, arrays, limits.seconds)
         return written(content, name, {key: (results[key], is_binary) for key, is_binary in wanted.items()})
+
+
+def _add_server(app):
+    """What /v2 says of the server itself."""
+
+    @app.get("/v2")
+    def server() -> dict[str, Any]:
+        """What answers here."""
+        return {"name": "kintsugi", "version": __version__, "extensions": ["binary_tensor_data"]}
+
+    @app.get("/v2/health/live")
+    def live() -> dict[str, bool]:
+        """The process answers."""
+        return {"live": True}
+
+    @app.get("/v2/health/ready")
+    def ready() -> dict[str, bool]:
+        """The models are loaded."""
+        return {"ready": True}
 
 
 def read_request(body: bytes, header: str | None, served: Served) -> tuple[dict, dict[str, np.ndarray]]:

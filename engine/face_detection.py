@@ -30,7 +30,8 @@ SETTLED = 5.0  # degrees by which the eye line of a settled face may still turn
 WARPED = 32767  # px of a picture's side from which OpenCV warps it no more
 LARGEST = 8192  # px a crop may have before it is averaged; larger faces are sampled
 FAINT = 0.02  # score from which a face counts where the score itself is asked for
-REACH = 4  # of the longer side; in a picture of one row YuNet finds boxes at 1e15, and to look at one takes a second
+REACH = 4  # of the longer side; no face lies further out, though YuNet finds such in what lies beside its memory
+ROWS = 8  # px of the shorter side from which a picture can show a face; in one row YuNet sees what is not there
 SURE = 0.3  # score from which a face counts inside a box that is known to hold one
 
 
@@ -187,6 +188,8 @@ class Finder:
 
     def _detected(self, pixels, threshold):
         """Faces of a picture in YuNet's own way."""
+        if min(pixels.shape[:2]) < ROWS:
+            return []
         copy = np.ascontiguousarray(images.to_uint8(pixels)[..., ::-1])
         try:
             if not hasattr(self._own, "network"):
