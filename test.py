@@ -36,6 +36,7 @@ def main():
 def run(args):
     """Score, print, write; returns the exit status."""
     from data_loader.batches import EvaluationBatches
+    from deploy.predictor import keep_memory
     from engine import images
     from engine.log import logger, to_console
     from engine.system import build_dataset, build_system, choose_device
@@ -47,6 +48,7 @@ def run(args):
     from metric.evaluation.report import number_lines, save_statistics, tell, write_report
 
     to_console()
+    keep_memory()
     choose_device(args.device)
     check_writable(args.result_dir)
     config = args.config

@@ -62,11 +62,13 @@ def main():
         own=FLAGS,
         standing=("device", "output_dir", "iters", "batch_size", "precision", "to_static", "seed", "max_pixels"),
     )
+    from deploy.predictor import keep_memory
     from engine import distributed
     from engine.log import logger, to_console
     from engine.system import choose_device
 
     to_console()
+    keep_memory()
     choose_device(args.device)
     distributed.join()
     if args.flags.config is None:

@@ -16,13 +16,21 @@ GPEN = Path(__file__).resolve().parents[1] / "configs" / "gpen_lite.yaml"
 
 
 def data_rows(repeats, path=GPEN):
-    """A training sample of a YAML file, and the degradation of 256 px alone."""
+    """A training sample of a YAML file, and degradations alone."""
     section = configuration.load(path).data.train
     dataset, ranges = build_dataset(section, 0, training=True), section.degradation
     title = f"{path.stem} sample, {section.image_size} px"
     yield core_row("data", title, lambda i: dataset[(0, i)], repeats)
-    face = render(0, 0, 256).image
-    yield core_row("data", "degradation, 256 px", lambda i: degrade(face, ranges, np.random.default_rng(i)), repeats)
+    yield degradation_row("degradation, 256 px", ranges, 256, repeats)
+    for name in ("gpen_512", "gfpgan_512"):
+        ranges = configuration.load(path.with_name(f"{name}.yaml")).data.train.degradation
+        yield degradation_row(f"degradation of {name}", ranges, 512, repeats)
+
+
+def degradation_row(title, ranges, size, repeats):
+    """The degradation of a drawn face of `size` pixels."""
+    face = render(0, 0, size).image
+    return core_row("data", title, lambda i: degrade(face, ranges, np.random.default_rng(i)), repeats)
 
 
 def renderer_rows(repeats):

@@ -12,7 +12,7 @@ TORCHVISION_GREY_WEIGHTS = np.float32([0.2989, 0.587, 0.114])
 
 def grey(image, weights=GREY_WEIGHTS):
     """[H, W, 3] -> [H, W, 1]."""
-    return (image @ weights)[..., None]
+    return cv2.transform(image, weights[None])[..., None]
 
 
 def grey_rgb(image):
@@ -22,12 +22,12 @@ def grey_rgb(image):
 
 def shift_channels(image, shift):
     """Add shift [3], in [0, 1] units, one number per channel."""
-    return np.clip(image + np.float32(shift), 0, 1)
+    return _clipped(cv2.add(image, (*map(float, shift), 0)))
 
 
 def adjust_brightness(image, factor):
     """Scale: 0 is black, 1 changes nothing."""
-    return np.clip(image * np.float32(factor), 0, 1)
+    return _clipped(image * np.float32(factor))
 
 
 def adjust_contrast(image, factor):
@@ -43,9 +43,15 @@ def adjust_saturation(image, factor):
 def adjust_hue(image, turn):
     """Turn the hue circle by that part of a full turn, -0.5 to 0.5; red goes to green at 1 / 3."""
     hsv = cv2.cvtColor(np.ascontiguousarray(image, np.float32), cv2.COLOR_RGB2HSV)  # hue in degrees
-    hsv[..., 0] = (hsv[..., 0] + 360 * turn) % 360
-    return np.clip(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 0, 1)
+    hsv[..., 0] += np.float32(360 * turn)  # OpenCV takes any number of turns
+    return _clipped(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
 
 
 def _blend(image, other, factor):
-    return np.clip(np.float32(factor) * image + np.float32(1 - factor) * other, 0, 1)
+    blended = np.float32(factor) * image
+    blended += np.float32(1 - factor) * other
+    return _clipped(blended)
+
+
+def _clipped(image):
+    return np.clip(image, 0, 1, out=image)

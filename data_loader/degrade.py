@@ -16,7 +16,7 @@ from data_loader import colour
 from data_loader.blur_kernels import KernelRanges, random_kernel, random_kind
 from data_loader.folder import ResizeKernel
 from data_loader.ranges import range_within
-from engine.images import resize, to_uint8
+from engine.images import resize
 from engine.settings import Settings
 
 
@@ -55,20 +55,58 @@ class DegradationRanges(Settings):
 
 
 def blur(image, kernel):
-    """Correlate each channel with the kernel [k, k], borders reflected about the edge pixel.
+    """Correlate each channel with the kernel [k, k], borders reflected about the edge pixel."""
+    passes = separated(kernel)
+    if passes is None:
+        return correlate(image, kernel)
+    return cv2.filter2D(cv2.filter2D(image, -1, passes[0]), -1, passes[1])
 
-    A kernel that is the outer product of its marginal sums (a round Gaussian) is applied as two passes of k taps.
+
+def separated(kernel):
+    """Kernels [k, 1] and [1, k] whose product the kernel is, as a round Gaussian's, or None."""
+    passes = kernel.sum(1, keepdims=True), kernel.sum(0, keepdims=True)
+    return passes if np.abs(passes[0] * passes[1] - kernel).max() < 1e-9 else None
+
+
+def correlate(image, kernel):
+    """`blur` with any kernel, by Fourier transforms of whole planes: half the time of cv2.filter2D's, of blocks.
+
+    They are computed in place, because fresh memory would cost as much as the transforms.
     """
-    rows, columns = kernel.sum(1), kernel.sum(0)
-    if np.abs(np.outer(rows, columns) - kernel).max() < 1e-9:
-        return cv2.sepFilter2D(image, -1, columns, rows)
-    return cv2.filter2D(image, -1, kernel)
+    (height, width), k = image.shape[:2], len(kernel)
+    full_height, full_width = (cv2.getOptimalDFTSize(side + k - 1) for side in (height, width))
+    margins = (k // 2, full_height - height - k // 2, k // 2, full_width - width - k // 2)
+    spectrum, plane = np.zeros((full_height, full_width), np.float32), np.empty((full_height, full_width), np.float32)
+    spectrum[:k, :k] = kernel
+    cv2.dft(spectrum, spectrum, nonzeroRows=k)
+    result = np.empty_like(image)
+    for channel in range(image.shape[2]):
+        cv2.copyMakeBorder(cv2.extractChannel(image, channel), *margins, cv2.BORDER_REFLECT_101, plane)
+        cv2.dft(plane, plane)
+        cv2.mulSpectrums(plane, spectrum, 0, plane, conjB=True)
+        cv2.dft(plane, plane, cv2.DFT_INVERSE | cv2.DFT_SCALE, nonzeroRows=height)
+        cv2.insertChannel(plane[:height, :width], result, channel)
+    return result
+
+
+def reduced_size(image, scale):
+    """(height, width) divided by the scale, floored, at least 1."""
+    return tuple(max(1, int(side // scale)) for side in image.shape[:2])
 
 
 def reduce(image, scale):
-    """Shrink height and width to floor(size / scale), at least 1, bilinear without antialiasing."""
-    height, width = image.shape[:2]
-    return resize(image, (max(1, int(height // scale)), max(1, int(width // scale))), "linear")
+    """Shrink to `reduced_size`, bilinear without antialiasing."""
+    return resize(image, reduced_size(image, scale), "linear")
+
+
+def blur_and_reduce(image, kernel, scale):
+    """`reduce(blur(image, kernel), scale)`; of two passes the second has only the rows that are left."""
+    passes = separated(kernel)
+    if passes is None:
+        return reduce(correlate(image, kernel), scale)
+    height, width = reduced_size(image, scale)
+    image = resize(cv2.filter2D(image, -1, passes[0]), (height, image.shape[1]), "linear")
+    return resize(cv2.filter2D(image, -1, passes[1]), (height, width), "linear")
 
 
 def add_noise(image, noise, sigma):
@@ -77,15 +115,27 @@ def add_noise(image, noise, sigma):
 
 
 def jpeg(image, quality):
-    """The image after JPEG of that whole-numbered quality, chroma halved (4:2:0)."""
-    bgr = np.ascontiguousarray(to_uint8(image)[..., ::-1])
-    _, stream = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-    return cv2.imdecode(stream, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255
+    """The image after JPEG of that whole-numbered quality, chroma halved (4:2:0); its values are 8-bit levels."""
+    bgr = cv2.cvtColor(_bytes(image), cv2.COLOR_RGB2BGR)
+    _, stream = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return _levels(cv2.cvtColor(cv2.imdecode(stream, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
 
 
 def rounded(image):
     """Rounded to 8-bit levels, still [0, 1] float32."""
-    return to_uint8(image).astype(np.float32) / 255
+    return _levels(_bytes(image))
+
+
+def _bytes(image):
+    """`engine.images.to_uint8` of [H, W, 3] float32, in one pass of OpenCV."""
+    return cv2.addWeighted(image, 255, image, 0, 0, dtype=cv2.CV_8U)
+
+
+def _levels(image):
+    """Bytes as [0, 1] float32."""
+    image = image.astype(np.float32)
+    image /= 255
+    return image
 
 
 def change_colour(image, ranges, rng):
@@ -118,12 +168,10 @@ def degrade(image, ranges, rng):
     """
     size = image.shape[:2]
     kernel = random_kernel(random_kind(ranges.blur, rng), ranges.blur, rng)
-    degraded = reduce(blur(image, kernel), rng.uniform(*ranges.scale))
+    degraded = blur_and_reduce(image, kernel, rng.uniform(*ranges.scale))
     sigma = rng.uniform(*ranges.noise)
     degraded = add_noise(degraded, rng.normal(size=degraded.shape).astype(np.float32), sigma)
     degraded = jpeg(degraded, int(rng.uniform(*ranges.jpeg_quality)))
-    if ranges.rounds_before_enlarging:
-        degraded = rounded(degraded)
     degraded = resize(degraded, size, ranges.enlarge_kernel)
     if ranges.colour is not None:
         degraded = change_colour(degraded, ranges.colour, rng)

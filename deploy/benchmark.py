@@ -1,7 +1,8 @@
-"""Speed of a graph in Paddle Inference against the machine's limit."""
+"""Speed of a graph in Paddle Inference, of whole photos and of blending against the machine's limit."""
 
 import io
 import tempfile
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -12,19 +13,20 @@ from typing import Any
 import numpy as np
 import paddle
 
-from deploy import photo_files
+from deploy import blending, multigrid, photo_files
 from deploy.export import seeded_inputs, write_graph
 from deploy.flags import PHOTOS, PICTURES
 from deploy.predictor import Predictor, keep_memory
 from deploy.samples import find_samples
 from engine import images
 from engine.face_detection import Finder
-from engine.measuring import Limit, Row, dense_gflop, measure
+from engine.measuring import Limit, Row, Timing, dense_gflop, measure
 from engine.ports import Exported
 from engine.run_config import RunConfig
 from engine.system import build_system
 
 NUM_PHOTOS = 4
+SIDE = 512  # of a hole
 VARIANTS: dict[str, dict[str, Any]] = {
     "fp32 oneDNN": {},
     "bf16 oneDNN": {"precision": "bf16"},
@@ -109,3 +111,25 @@ def rows(config: RunConfig, title: str, repeats: int) -> Iterator[Row]:
             work = None if options.get("precision") == "bf16" else gflop  # the limit is one of float32
             note = f"{1 / timing.seconds:.1f} images/s, error {error:.1e}"
             yield Row("inference", f"{title} {name}", timing, work, note)
+
+
+def blending_rows(repeats: int) -> Iterator[Row]:
+    """Poisson blending by the multigrid cycle and by the factorisation that it replaces: processor time on one core.
+
+    A hole of 512 x 512 pixels in noise, the worst case.
+    """
+    output, image = np.random.default_rng(0).random((2, SIDE + 32, SIDE + 32, 3))
+    hole = np.zeros(image.shape[:2], bool)
+    hole[16:-16, 16:-16] = True
+    limit, small = Limit(threads=1).sample(), multigrid.SMALL
+    try:
+        for name, fewest in (("multigrid", small), ("factorised", hole.size)):
+            multigrid.SMALL, seconds = fewest, []
+            for _ in range(max(1, repeats // 5)):
+                start = time.process_time()
+                blending.poisson(output, image, hole)
+                seconds.append(time.process_time() - start)
+            timing = Timing(float(np.median(seconds)), limit, min(seconds), limit)
+            yield Row("blending", f"Poisson, hole of {SIDE} px: {name}", timing)
+    finally:
+        multigrid.SMALL = small

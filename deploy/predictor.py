@@ -33,8 +33,9 @@ WITH_NUMBERS = {"leaky_relu", "clip", "gelu", "hardsigmoid", "hardswish", "mish"
 def keep_memory() -> None:
     """Let the C library keep freed memory, in one arena, instead of giving every large tensor back to the system.
 
-    Makes inference faster (docs/reproduction.md); call before anything large is allocated. Threads share the arena:
-    with one for each, a server would grow, as what one thread kept is of no use to the others. Without glibc, nothing.
+    Makes training and inference faster (docs/reproduction.md); call before anything large is allocated. Threads share
+    the arena: with one for each, a server would grow, as what one thread kept is of no use to the others. Without
+    glibc, nothing.
     """
     try:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -28,9 +28,9 @@ def hole_of(picture: Picture, white_means: str = "hole", threshold: float = 0.5)
     return (marked if white_means == "hole" else ~marked).astype(np.float32)[..., None]
 
 
-def read_hole(path: str | Path, white_means: str = "hole", threshold: float = 0.5) -> np.ndarray:
+def read_hole(path: str | Path, white_means: str = "hole") -> np.ndarray:
     """`hole_of` a file. InputError where it cannot be read."""
-    return hole_of(read(path), white_means, threshold)
+    return hole_of(read(path), white_means)
 
 
 def _levels(picture):

@@ -68,4 +68,21 @@ def generator_loss(kind, fake_logits):
     return sum(KINDS[kind](fake, True, False) for fake in fake_logits)
 
 
+def relativistic_discriminator(real, fake):
+    """Relativistic average least squares: half of mean (real - mean fake - 1)^2 + mean (fake - mean real + 1)^2.
+
+    Source: Jolicoeur-Martineau 2018 (RaLSGAN); maruru-hub/PartialConv-paddle model/loss.py, GANLoss of a real target.
+    """
+    return _distances(real - fake.mean() - 1, fake - real.mean() + 1)
+
+
+def relativistic_generator(real, fake):
+    """The same with the players' signs exchanged. Source: GANLoss of a target that is not real."""
+    return _distances(real - fake.mean() + 1, fake - real.mean() - 1)
+
+
+def _distances(one, other):
+    return ((one * one).mean() + (other * other).mean()) / 2
+
+
 KINDS = {"vanilla": vanilla, "lsgan": lsgan, "wgan": wgan, "wgan_softplus": vanilla, "nsgan": vanilla, "hinge": hinge}

@@ -7,6 +7,7 @@ import paddle
 
 OUTER_EYE_CORNERS = (36, 45)  # of the 68 points
 NEAR = 0.05  # of the side: points this close to the hole count as covered
+SIZE, SIGMA = 64, 2.0  # of the heat maps that are compared, and of their bumps
 
 
 def interocular_distance(points):
@@ -89,20 +90,19 @@ def heatmaps(points, size, sigma):
     return down.unsqueeze(3) * across.unsqueeze(2)
 
 
-def heatmap_loss(predicted, target, weights, size=64, sigma=2.0):
+def heatmap_loss(predicted, target, weights):
     """Squared difference of the points' heat maps, in units of the area of one bump.
 
     Args:
         predicted, target, weights: as for `coordinate_loss`.
-        size, sigma: as for `heatmaps`.
 
     Returns:
         scalar in [0, about 2]: 0 for equal points, the sum of two separate bumps for points far apart.
 
     Source: Bulat and Tzimiropoulos 2017, squared error between heat maps; scale ours.
     """
-    difference = heatmaps(predicted, size, sigma) - heatmaps(target.detach(), size, sigma)
-    area = paddle.to_tensor(3.141592653589793 * sigma**2)
+    difference = heatmaps(predicted, SIZE, SIGMA) - heatmaps(target.detach(), SIZE, SIGMA)
+    area = paddle.to_tensor(3.141592653589793 * SIGMA**2)
     return (weights * difference.square().sum(axis=[2, 3]) / area).mean()
 
 

@@ -51,29 +51,28 @@ def hole_ratio(mask):
     return float(np.mean(np.asarray(mask, np.float64)))
 
 
-def bucket(ratio, edges=BUCKETS):
+def bucket(ratio):
     """Name of the bucket a hole ratio falls into, such as "0.1-0.2"; None below the first edge and above the last."""
-    for low, high in itertools.pairwise(edges):
+    for low, high in itertools.pairwise(BUCKETS):
         if low < ratio <= high:
             return f"{low:g}-{high:g}"
     return None
 
 
-def per_bucket(ratios, values, edges=BUCKETS):
+def per_bucket(ratios, values):
     """Means of one metric by bucket.
 
     Args:
         ratios: hole ratio of each picture.
         values: the metric of each picture.
-        edges: increasing.
 
     Returns:
         dict in the order of the buckets: name -> (number of pictures, mean of the finite values); those
         without a picture are left out.
     """
-    names = [bucket(ratio, edges) for ratio in ratios]
+    names = [bucket(ratio) for ratio in ratios]
     found = {}
-    for low, high in itertools.pairwise(edges):
+    for low, high in itertools.pairwise(BUCKETS):
         name = f"{low:g}-{high:g}"
         chosen = [value for own, value in zip(names, values, strict=True) if own == name]
         if chosen:

@@ -17,8 +17,8 @@ from engine.ports import Exported, Hole, Port
 from engine.system import System, frozen, prefixed, total
 from engine.weights.files import read_loss_weights, read_weights
 from engine.weights.networks import load_layers
+from loss.adversarial import relativistic_discriminator, relativistic_generator
 from loss.inpainting import VGGLoss, hole_loss, hole_total_variation, total_variation, valid_loss
-from loss.relativistic import relativistic_discriminator, relativistic_generator
 from model.backbones.vgg import imagenet_normalised, imagenet_restored
 from model.partialconv.exported import Filling, joined_filling
 from model.partialconv.keys import is_in_window_scale

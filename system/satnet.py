@@ -6,6 +6,9 @@ Source: Huang et al. 2018, section 3.2; reference code: NVlabs/MUNIT trainer.py 
 yujiachen-y/experiments_on_face_photo2drawing codes/SATNet/trainer.py at a612e62 (the seed).
 """
 
+import zlib
+
+import numpy as np
 import paddle
 
 from engine import distributed
@@ -23,7 +26,6 @@ from model.satnet.network import (
     AdaINGenerator,
     MultiScaleDiscriminator,
 )
-from model.satnet.styles import named_styles
 from model.shared.normalization import sample_mean
 from system import satnet_measures
 from system.satnet_identity import identity_loss
@@ -252,3 +254,12 @@ class SATNet(System):
             fit="crop",
             template="sphereface",
         )
+
+
+def named_styles(names, dim):
+    """Styles [N, dim] from N(0, 1) that follow from the samples' names alone, so that evaluation repeats.
+
+    Source: ours. Differs: the seed draws one sequence from RandomState(1), so a style depends on what came before.
+    """
+    codes = [np.random.default_rng(zlib.crc32(name.encode())).standard_normal(dim) for name in names]
+    return paddle.to_tensor(np.stack(codes), "float32")

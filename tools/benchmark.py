@@ -30,7 +30,7 @@ GROUPS = {  # name -> function of the group's rows, configurations that it measu
     "service": ("deploy.service_benchmark.rows", ["gpen_lite"]),
     "peers": ("deploy.other_engines.rows", ["gpen_256", "partialconv_256", "landmark", "munit_256"]),
     "convolutions": ("engine.onednn_benchmark.rows", []),
-    "blending": ("deploy.blending_benchmark.rows", []),
+    "blending": ("deploy.benchmark.blending_rows", []),
     "data": ("data_loader.benchmark.data_rows", []),
     "reader": ("data_loader.benchmark.reader_rows", []),
     "renderer": ("data_loader.benchmark.renderer_rows", []),

@@ -33,7 +33,7 @@ def paint_eye(scene, name, brow_name):
     ball = np.empty([height, width, 3], np.float32)
     ball[:] = np.array([0.93, 0.90, 0.885]) * min(1.05, 0.2 + 0.82 * light)
     local = outline - layer.origin
-    _paint_iris(scene, ball, middle - layer.origin, np.ptp(eye[:, 0]), light)
+    _paint_iris(scene, ball, middle - layer.origin, light)
     inner = (eye[3] if name == "left_eye" else eye[0]) - layer.origin
     polygon(ball, ellipse(inner, (0.045 * unit, 0.035 * unit)), (0.80, 0.52, 0.48), 0.8, 0.018 * unit)
     shade(ball, ribbon(local[: len(upper)], 0.10 * unit), (0.45, 0.42, 0.42), 0.03 * unit, 0.75)
@@ -41,7 +41,7 @@ def paint_eye(scene, name, brow_name):
     _paint_lids(scene, name, brow_name, upper, lower)
 
 
-def _paint_iris(scene, ball, middle, width, light):
+def _paint_iris(scene, ball, middle, light):
     """Iris with limbal ring, fibres, pupil and catchlights, painted on the eyeball patch."""
     unit, look, person = scene.scale, scene.look, scene.person
     radius = 0.122 * unit

@@ -25,10 +25,10 @@ from paddle import nn
 from engine.errors import InputError
 from engine.files import replacing
 from engine.log import logger
-from engine.weights.formats import TORCH_MAGIC, read_pickle, read_safetensors, read_torch_tree, read_zip
+from engine.weights.arrays import Refused, Stream, read_safetensors
 from engine.weights.manifest import fetch_hint
-from engine.weights.pickle_names import Refused
-from engine.weights.torch_file import write_torch_zip
+from engine.weights.torch_file import TORCH_MAGIC, read_old_torch, read_torch_tree, read_zip, write_torch_zip
+from engine.weights.unpickle import paddle_arrays, unpickle
 
 AVERAGED = re.compile(r"(^|_)(ema|averaged|avg)(?=_|$)")
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
@@ -36,7 +36,6 @@ CHUNK = 1 << 20
 MAX_HEADER = 100_000_000  # bytes of a safetensors header
 SEAL = b"\nsha256 "  # at the end of our .pdparams files, with the hash of all before it; no unpickler reads so far
 SEAL_SIZE = len(SEAL) + 64
-OLD_TORCH = pickle.dumps(TORCH_MAGIC, 2)
 
 
 class Weights(dict):
@@ -67,8 +66,11 @@ def read_weights(path: str | Path) -> Weights:
             return Weights(read_zip(file))
         if start.startswith(b"\x80"):
             _check_seal(file)
-            arrays = Weights(read_pickle(file))
-            arrays.is_official = start.startswith(OLD_TORCH)
+            stream = Stream(file)
+            if (tree := unpickle(stream)) == TORCH_MAGIC:
+                return Weights(read_old_torch(stream))
+            arrays = Weights(paddle_arrays(tree, stream.size))
+            arrays.is_official = False
             return arrays
         if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= MAX_HEADER:
             return Weights(read_safetensors(file))

@@ -1,7 +1,7 @@
 """Find the arrays in a pickle without unpickling: nothing that it names is imported, built or called.
 
 `pickletools` splits the stream into opcodes and a stack machine follows them. It makes None, numbers, text, bytes,
-lists, tuples, dicts with text keys, and the inert values of `engine.weights.pickle_names`: what is no array (a path, a
+lists, tuples, dicts with text keys, and the inert values of `engine.weights.arrays`: what is no array (a path, a
 date, a whole module) is an `Opaque` there. Work and memory stay in proportion to the stream: no opcode copies data, and
 opcodes and copied list items are counted against a limit.
 
@@ -14,34 +14,40 @@ _unpack_saved_dict.
 """
 
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from engine.weights.pickle_names import NAMES, Name, Opaque, Pending, Refused, Tensor, inert, text_dict
+from engine.weights.arrays import NAMES, Maker, Name, Opaque, Pending, Refused, Tensor, inert, text_dict
 
 MAX_NODES, MAX_DEPTH, MAX_KEY = 200_000, 16, 1000  # of the tree
 MAX_WORK = 2_000_000  # opcodes and copied items (3 s); a checkpoint of 2000 tensors with Adam takes 200,000
 _DAMAGE = (ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError)
 
 
-def unpickle(stream: Any, persistent: Callable | None = None, max_work: int | None = None) -> Any:
+def unpickle(
+    stream: Any,
+    persistent: Callable | None = None,
+    max_work: int | None = None,
+    names: Mapping[tuple[str, str], Name] = NAMES,
+) -> Any:
     """The first object of a pickle stream, made of inert values.
 
     Args:
         stream: file object at the start of a pickle; it is left behind that pickle's end.
         persistent: function from a persistent id (any inert value) to a value; without it such ids are refused.
         max_work: opcodes and copied items that are followed; None: MAX_WORK.
+        names: what the stream may name, with its stand-ins.
 
     Returns:
-        None, number, text, bytes, list, tuple, dict, or a value of `engine.weights.pickle_names`. Entries of a dict
+        None, number, text, bytes, list, tuple, dict, or a value of `engine.weights.arrays`. Entries of a dict
         under other keys than text (an optimizer's state) are dropped.
 
     Raises:
         Refused: for opcodes that weights do not need, damage, and more than `max_work` opcodes.
     """
-    machine = _Machine(persistent, max_work or MAX_WORK)
+    machine = _Machine(persistent, max_work or MAX_WORK, names)
     try:
         for opcode, argument, _ in pickletools.genops(stream):
             machine.spend(1)
@@ -59,7 +65,8 @@ def unpickle(stream: Any, persistent: Callable | None = None, max_work: int | No
 class _Machine:
     """Stack, memo and work done. A mark puts the stack aside (`below`) and begins an empty one."""
 
-    def __init__(self, persistent, max_work):
+    def __init__(self, persistent, max_work, names):
+        self.names = names
         self.stack, self.below, self.memo = [], [], {}
         self.persistent, self.work, self.max_work = persistent, 0, max_work
 
@@ -101,7 +108,7 @@ class _Machine:
     def name(self, module, name):
         if type(module) is not str or type(name) is not str:
             raise Refused("asks for an object without a name")
-        self.push(NAMES.get((module, name)) or Opaque(f"{module[:60]}.{name[:60]}"))
+        self.push(self.names.get((module, name)) or Opaque(f"{module[:60]}.{name[:60]}"))
 
     def call(self, function, arguments):
         """Result of a Name's stand-in for a tuple of arguments; an Opaque for any other callee."""
@@ -189,6 +196,12 @@ def _steps():
 
 
 STEPS = _steps()
+
+
+def paddle_arrays(tree: Any, size: int) -> dict[str, np.ndarray]:
+    """Arrays of the tree of a paddle.save file of `size` bytes."""
+    arrays = arrays_in(tree, Maker(size, paddle=True))
+    return joined(arrays, tree.get("UnpackBigParamInfor@@")) if type(tree) is dict else arrays
 
 
 def arrays_in(tree: Any, make: Callable) -> dict[str, Any]:

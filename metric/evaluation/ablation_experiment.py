@@ -127,9 +127,9 @@ def read_experiment(path: Path, overrides: Iterable[tuple[str, Any]] = ()) -> Ex
     return experiment
 
 
-def base_config(experiment: Experiment, source: str = "experiment") -> RunConfig:
+def base_config(experiment: Experiment) -> RunConfig:
     """The configuration with what is common to all runs; its validation set is the held-out set."""
-    return configuration.load(experiment.config, _labelled(experiment.overrides, f"{source}.overrides"))
+    return configuration.load(experiment.config, _labelled(experiment.overrides, "experiment.overrides"))
 
 
 def variant_config(experiment: Experiment, name: str, seed: int, source: str | Path = "experiment") -> RunConfig:

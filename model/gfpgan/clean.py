@@ -14,7 +14,7 @@ from paddle import nn
 
 from model.gfpgan.blocks import BilinearDown
 from model.gfpgan.network import GFPGANBilinear
-from model.shared.basicsr_stylegan2 import BilinearStyleGAN2Generator, BilinearUp, noise_map
+from model.shared.basicsr_stylegan2 import BilinearStyleGAN2Generator, BilinearToRGB, BilinearUp, noise_map
 from model.shared.convolution import same_conv
 from model.shared.stylegan2 import SQRT2, parameter, spread_weight
 
@@ -150,20 +150,10 @@ class StyleConv(nn.Layer):
         return F.leaky_relu(out + self.bias.reshape([-1, 1, 1]), SLOPE)
 
 
-class DecoderToRGB(nn.Layer):
-    """Modulated 1x1 convolution to three channels plus the image so far. Source: stylegan2_clean_arch.py, ToRGB."""
+class DecoderToRGB(BilinearToRGB):
+    """`BilinearToRGB` of plain layers. Source: stylegan2_clean_arch.py, ToRGB."""
 
-    def __init__(self, in_channels, style_dim, up=True):
-        """`up`: there is an image of half the size to add to."""
-        super().__init__()
-        self.modulated_conv = ModulatedConv2D(in_channels, 3, 1, style_dim, demodulate=False)
-        self.bias = parameter(self, [1, 3, 1, 1])
-        self.upsample = BilinearUp() if up else None
-
-    def forward(self, x, style, skip=None):
-        """[N, C, H, W], [N, style_dim], [N, 3, H/2, W/2] -> [N, 3, H, W]."""
-        out = self.modulated_conv(x, style) + self.bias.reshape([3, 1, 1])
-        return out if skip is None else out + self.upsample(skip)
+    modulated = ModulatedConv2D
 
 
 class CleanStyleGAN2Generator(BilinearStyleGAN2Generator):

@@ -140,13 +140,8 @@ class StyledConv(Folded):
         super().__init__()
         conv = f"{prefix}.modulated_conv"
         doubled = side is not None
-        self.conv = FoldedModulatedConv(
-            weights[f"{conv}.weight"],
-            weights[f"{conv}.modulation.weight"],
-            weights[f"{conv}.modulation.bias"],
-            gain=GAIN,
-            kernel=binomial_kernel(4.0) if doubled and filters else None,
-        )
+        kernel = binomial_kernel(4.0) if doubled and filters else None
+        self.conv = FoldedModulatedConv(weights, conv, gain=GAIN, kernel=kernel)
         self.enlarge = Doubled(weights[f"{conv}.weight"].shape[2], side) if doubled and not filters else None
         self.constant("bias", np.float64(weights[f"{prefix}.activate.bias"]).reshape(-1, 1, 1) * GAIN)
         scale = float(weights[f"{prefix}.weight"][0]) * GAIN
@@ -170,13 +165,7 @@ class ToRGB(Folded):
         """`side`: of the picture so far; None: there is none."""
         super().__init__()
         conv = f"{prefix}.modulated_conv"
-        self.conv = FoldedModulatedConv(
-            weights[f"{conv}.weight"],
-            weights[f"{conv}.modulation.weight"],
-            weights[f"{conv}.modulation.bias"],
-            demodulate=False,
-            gain=0.5,
-        )
+        self.conv = FoldedModulatedConv(weights, conv, demodulate=False, gain=0.5)
         self.constant("bias", 0.5 * np.float64(weights[f"{prefix}.bias"]).reshape(3, 1, 1) + (0.5 if is_last else 0.0))
         self.enlarge = None
         if side is not None:

@@ -35,13 +35,8 @@ class StyledConv(Folded):
             noise: [1 or N, C, H, W], constant that stands in for the encoder map; None: the map is an input.
         """
         super().__init__()
-        self.conv = FoldedModulatedConv(
-            weights[f"{prefix}.conv.weight"],
-            weights[f"{prefix}.conv.modulation.weight"],
-            weights[f"{prefix}.conv.modulation.bias"],
-            gain=GAIN,
-            kernel=weights.get(f"{prefix}.conv.blur.kernel"),
-        )
+        kernel = weights.get(f"{prefix}.conv.blur.kernel")
+        self.conv = FoldedModulatedConv(weights, f"{prefix}.conv", gain=GAIN, kernel=kernel)
         channels = weights[f"{prefix}.conv.weight"].shape[1]
         bias = np.float64(weights[f"{prefix}.activate.bias"]).reshape(-1, 1, 1) * GAIN
         self.is_concat = len(bias) == 2 * channels
@@ -80,13 +75,7 @@ class ToRGB(Folded):
     def __init__(self, weights, prefix, is_last):
         """`prefix`: "generator.to_rgbs.2" and the like; `is_last`: its bias carries the 0.5."""
         super().__init__()
-        self.conv = FoldedModulatedConv(
-            weights[f"{prefix}.conv.weight"],
-            weights[f"{prefix}.conv.modulation.weight"],
-            weights[f"{prefix}.conv.modulation.bias"],
-            demodulate=False,
-            gain=0.5,
-        )
+        self.conv = FoldedModulatedConv(weights, f"{prefix}.conv", demodulate=False, gain=0.5)
         bias = np.float64(weights[f"{prefix}.bias"]).reshape(3, 1, 1)
         self.constant("bias", 0.5 * bias + (0.5 if is_last else 0.0))
         kernel = weights.get(f"{prefix}.upsample.kernel")

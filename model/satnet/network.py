@@ -27,13 +27,11 @@ class StyleEncoder(nn.Layer):
         for i in range(STYLE_DOWNSAMPLES):
             before, dim = dim, settings.dim * min(2 ** (i + 1), 4)
             blocks.append(ConvBlock(before, dim, 4, 2, 1, **form))
-        self.model = nn.LayerList([*blocks, nn.AdaptiveAvgPool2D(1), nn.Conv2D(dim, settings.style_dim, 1)])
+        self.model = nn.Sequential(*blocks, nn.AdaptiveAvgPool2D(1), nn.Conv2D(dim, settings.style_dim, 1))
 
     def forward(self, image):
         """[N, 3, H, W] in [-1, 1] -> [N, style_dim, 1, 1]."""
-        for layer in self.model:
-            image = layer(image)
-        return image
+        return self.model(image)
 
 
 class Chain(nn.Layer):
@@ -88,13 +86,11 @@ class ContentEncoder(nn.Layer):
         for _ in range(settings.n_downsample):
             blocks.append(ConvBlock(dim, 2 * dim, 4, 2, 1, **form))
             dim *= 2
-        self.model = nn.LayerList([*blocks, *residual_blocks(settings, dim, "in")])
+        self.model = nn.Sequential(*blocks, *residual_blocks(settings, dim, "in"))
 
     def forward(self, image):
         """[N, 3, H, W] in [-1, 1] -> [N, dim * 2^n_downsample, H / 2^n_downsample, W / 2^n_downsample]."""
-        for layer in self.model:
-            image = layer(image)
-        return image
+        return self.model(image)
 
 
 class NearestUpsample(nn.Layer):

@@ -96,10 +96,12 @@ class BilinearStyleConv(StyleConv):
 class ToRGB(nn.Layer):
     """Modulated 1x1 convolution to three channels plus the image so far. Source: stylegan2_arch.py, ToRGB."""
 
+    modulated = ModulatedConv2D
+
     def __init__(self, in_channels, style_dim, up=True):
         """`up`: there is an image of half the size to add to."""
         super().__init__()
-        self.modulated_conv = ModulatedConv2D(in_channels, 3, 1, style_dim, demodulate=False)
+        self.modulated_conv = self.modulated(in_channels, 3, 1, style_dim, demodulate=False)
         self.bias = parameter(self, [1, 3, 1, 1])
         self.upsample = Blur(pad=(2, 1), up=2, gain=4.0, stores_kernel=False) if up else None
 

@@ -143,20 +143,21 @@ class FoldedModulatedConv(Folded):
     Source: Karras et al. 2020 (StyleGAN2), section 2.2; ModulatedConv2d of the code.
     """
 
-    def __init__(self, weight, modulation_weight, modulation_bias, demodulate=True, gain=1.0, kernel=None):
+    def __init__(self, weights, prefix, demodulate=True, gain=1.0, kernel=None):
         """Fold.
 
         Args:
-            weight: [out, in, k, k] or [1, out, in, k, k].
-            modulation_weight: [in, D]; modulation_bias: [in].
+            weights: dict of arrays with the official keys, among them `prefix`.weight [(1,) out, in, k, k],
+                `prefix`.modulation.weight [in, D] and `prefix`.modulation.bias [in].
             demodulate: divide every output channel by the norm of its modulated weights.
             gain: multiplies the output.
             kernel: [4, 4], gain included: up-sample by 2 (H -> 2H + 1), then this filter (-> 2H); None: same size.
         """
         super().__init__()
-        weight = np.float64(weight).reshape(weight.shape[-4:])
+        weight = np.float64(weights[f"{prefix}.weight"])
+        weight = weight.reshape(weight.shape[-4:])
         weight = weight / math.sqrt(weight[0].size)
-        self.modulation = FoldedLinear(modulation_weight, modulation_bias)
+        self.modulation = FoldedLinear(weights[f"{prefix}.modulation.weight"], weights[f"{prefix}.modulation.bias"])
         self.demodulate = demodulate
         if demodulate:  # gain * rsqrt(s^2 @ square + eps) == rsqrt((s^2 @ square + eps) / gain^2)
             self.constant("square", (weight**2).sum(axis=(2, 3)).T / gain**2)

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from data_loader import degrade as steps
-from data_loader.blur_kernels import gaussian_kernel
+from data_loader.blur_kernels import gaussian_kernel, random_kernel, random_kind
 from data_loader.degrade import DegradationRanges, degrade
+from engine.images import to_uint8
 
 NOTHING = {  # a pipeline that changes (almost) nothing
     "blur": {"kinds": {"iso": 1.0}, "size": 3, "sigma": (0.01, 0.01), "rotation": (0, 0)},
@@ -55,12 +56,49 @@ def test_same_generator_same_pixels():
 
 
 @pytest.mark.parametrize(("sigma_y", "rotation"), [(3, 0.0), (1.5, 0.7)])
-def test_blur_correlates_with_reflected_borders(sigma_y, rotation):
-    kernel = gaussian_kernel(9, 3, sigma_y, rotation)
+@pytest.mark.parametrize("size", [9, 41])
+def test_blur_correlates_with_reflected_borders(sigma_y, rotation, size):
+    kernel, margin = gaussian_kernel(size, 3, sigma_y, rotation), size // 2
     image = np.random.default_rng(0).random((16, 20, 3)).astype(np.float32)
-    padded = np.pad(image, ((4, 4), (4, 4), (0, 0)), mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (9, 9), axis=(0, 1))
+    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(0, 1))
     assert np.abs(steps.blur(image, kernel) - (windows * kernel).sum((-1, -2))).max() < 1e-5
+
+
+def test_blur_correlates_with_a_kernel_that_is_not_symmetric():
+    kernel = np.random.default_rng(1).random((5, 5))
+    image = np.random.default_rng(0).random((16, 20, 3)).astype(np.float32)
+    assert np.abs(steps.blur(image, kernel) - cv2.filter2D(image, -1, kernel)).max() < 1e-5
+
+
+@pytest.mark.parametrize("scale", [0.8, 1, 2.7, 8, 1000])
+@pytest.mark.parametrize("rotation", [0.0, 0.7])
+def test_a_blur_reduced_at_once_is_the_reduced_blur(rotation, scale):
+    kernel = gaussian_kernel(21, 3, 3 if rotation == 0 else 1.5, rotation)
+    image = np.random.default_rng(0).random((48, 37, 3)).astype(np.float32)
+    wanted = steps.reduce(steps.blur(image, kernel), scale)
+    np.testing.assert_allclose(steps.blur_and_reduce(image, kernel, scale), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_pictures_are_those_of_the_published_steps(last):
+    """Both official loops, with our draws: equal but for pixels that the last digit of float32 rounds the other way."""
+    ranges = DegradationRanges(**GPEN | {"rounds_before_enlarging": not last})
+    image, differences = cv2.GaussianBlur(np.random.default_rng(0).random((96, 80, 3)).astype(np.float32), None, 2), []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        kernel = random_kernel(random_kind(ranges.blur, rng), ranges.blur, rng)
+        scale = rng.uniform(*ranges.scale)
+        picture = cv2.resize(cv2.filter2D(image, -1, kernel), (int(80 // scale), int(96 // scale)))
+        sigma = rng.uniform(*ranges.noise)
+        picture = np.clip(picture + np.float32(rng.normal(size=picture.shape)) * sigma / 255, 0, 1)
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(*ranges.jpeg_quality))]
+        stream = cv2.imencode(".jpg", np.uint8(np.rint(picture[..., ::-1] * 255)), quality)[1]
+        picture = cv2.resize(np.float32(cv2.imdecode(stream, 1)[..., ::-1]) / 255, (80, 96))
+        picture = np.float32(np.rint(picture * 255) / 255) if last else picture
+        differences.append(np.abs(degrade(image, ranges, np.random.default_rng(seed)) - picture) * 255)
+    assert np.mean([difference.max() < 0.01 for difference in differences]) > 0.5
+    assert np.mean(differences) < 0.01
 
 
 def test_reduce_floors_height_and_width_and_keeps_a_pixel():
@@ -95,6 +133,11 @@ def test_rounding_is_last_or_before_enlarging():
     on_grid = lambda image: np.abs(image * 255 - np.rint(image * 255)).max() < 1e-3  # noqa: E731
     assert on_grid(run(smooth_picture(), scale=(3, 3), rounds_before_enlarging=False))
     assert not on_grid(run(smooth_picture(), scale=(3, 3)))
+
+
+def test_rounding_is_that_of_pictures_that_are_written():
+    image = (np.arange(-40, 560, dtype=np.float32) / 2 / 255).reshape(10, 20, 3)  # halves, below 0 and above 1 too
+    assert np.array_equal(steps.rounded(image), to_uint8(image).astype(np.float32) / 255)
 
 
 def test_colour_changes_act_by_their_probabilities():

@@ -10,6 +10,8 @@ from loss.adversarial import (
     discriminator_loss,
     generator_logistic,
     generator_loss,
+    relativistic_discriminator,
+    relativistic_generator,
 )
 from tests.parity import case_lines
 
@@ -38,3 +40,26 @@ def test_signs():
     high, low = paddle.full([2, 1], 5.0), paddle.full([2, 1], -5.0)
     assert float(discriminator_logistic(high, low)) < 0.1 < 9 < float(discriminator_logistic(low, high))
     assert float(generator_logistic(high)) < 0.1 < 4 < float(generator_logistic(low))
+
+
+def test_relativistic_values_on_constants():
+    real, fake = paddle.full([2, 3], 2.0), paddle.full([2, 3], 0.5)
+    assert float(relativistic_discriminator(real, fake)) == pytest.approx(((1.5 - 1) ** 2 + (-1.5 + 1) ** 2) / 2)
+    assert float(relativistic_generator(real, fake)) == pytest.approx(((1.5 + 1) ** 2 + (-1.5 - 1) ** 2) / 2)
+
+
+def test_relativistic_means_are_of_the_other_set():
+    real, fake = paddle.to_tensor([1.0, 3.0]), paddle.to_tensor([0.0, 4.0])
+    wanted = ((1 - 2 - 1) ** 2 + (3 - 2 - 1) ** 2 + (0 - 2 + 1) ** 2 + (4 - 2 + 1) ** 2) / 4
+    assert float(relativistic_discriminator(real, fake)) == pytest.approx(wanted)
+    assert float(relativistic_generator(real, fake)) == pytest.approx(
+        ((1 - 2 + 1) ** 2 + (3 - 2 + 1) ** 2 + (0 - 2 - 1) ** 2 + (4 - 2 - 1) ** 2) / 4
+    )
+
+
+@pytest.mark.parametrize(("loss", "sign"), [(relativistic_discriminator, 1), (relativistic_generator, -1)])
+def test_relativistic_players_pull_in_opposite_directions(loss, sign):
+    fake = paddle.zeros([4])
+    fake.stop_gradient = False
+    loss(paddle.zeros([4]), fake).backward()
+    assert float((fake.grad * sign).min()) > 0

@@ -14,9 +14,8 @@ from engine.training.updater import Updater
 from engine.weights.networks import load_networks
 from loss.adversarial import discriminator_loss
 from loss.face_identity import same_person
-from model.satnet.styles import named_styles
 from model.sphereface.network import Sphere20a
-from system.satnet import OTHER, VARIANTS, SATNet
+from system.satnet import OTHER, VARIANTS, SATNet, named_styles
 
 SIZE, BATCH, STYLE = (20, 16), 2, 3
 RECIPE = {

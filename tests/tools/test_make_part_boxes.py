@@ -12,7 +12,7 @@ from data_loader.drawn_faces.rendering import render
 from data_loader.facial_parts import PARTS, circles_of, read_table
 from engine.errors import InputError
 from engine.images import write_image
-from engine.weights.formats import TORCH_MAGIC, TORCH_PROTOCOL
+from engine.weights.torch_file import TORCH_MAGIC, TORCH_PROTOCOL
 from tools import make_part_boxes
 
 OFFICIAL = {

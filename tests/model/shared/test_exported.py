@@ -41,7 +41,8 @@ def test_upsampled_skip_is_upfirdn():
 def test_modulated_conv_equals_per_sample_weights():
     weight, modulation, bias = planes(1, 4, 3, 3, 3), planes(3, 5) * 2, planes(3) + 1
     x, latent = planes(2, 3, 6, 6), planes(2, 5) * 3
-    found = FoldedModulatedConv(weight, modulation, bias, gain=1.5)(paddle.to_tensor(x), paddle.to_tensor(latent))
+    weights = {"c.weight": weight, "c.modulation.weight": modulation, "c.modulation.bias": bias}
+    found = FoldedModulatedConv(weights, "c", gain=1.5)(paddle.to_tensor(x), paddle.to_tensor(latent))
     for i in range(2):
         style = latent[i] @ modulation.T / np.sqrt(5) + bias
         sample = weight[0] * style[None, :, None, None] / np.sqrt(27)

@@ -25,8 +25,8 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
+from engine.weights.arrays import MAX_GROWTH
 from engine.weights.files import SEAL, read_weights
-from engine.weights.formats import MAX_GROWTH
 from engine.weights.torch_file import write_torch_zip
 from tests.engine.weight_files import ASSETS, SIX, healthy
 
