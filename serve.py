@@ -60,13 +60,12 @@ def shipped(cache):
 
 
 def bound(host, port):
-    """A listening socket. asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named."""
+    """A socket with its address. asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(128)
     except OSError as error:
         raise InputError(f"--host {host} --port {port}: cannot listen there ({error.strerror})") from None
     return listener
@@ -93,9 +92,13 @@ def main():
     """Open the models, say where the service is, serve until SIGINT or SIGTERM."""
     args = read(__doc__, FLAGS)
     limits, folders = limits_of(args), named(args.model)
+    if args.data and not args.page:
+        raise InputError("--data: is shown in the page; leave --page False out")
+    listener = bound(args.host, args.port)  # mistakes are told before models are loaded
     try:
         import uvicorn
 
+        from deploy.page.data_set import DataSet
         from deploy.page.mounting import mounted
         from deploy.predictor import keep_memory
         from deploy.served import Models
@@ -103,15 +106,16 @@ def main():
         from engine.weights.fetch import cache_folder
     except ImportError as error:
         raise InputError(f"{error.name} is missing; expected pip install -r requirements-web.txt") from None
+    data = DataSet(args.data) if args.data else None
     keep_memory()
     options = {"cpu_threads": args.cpu_threads} if args.cpu_threads else {}
     models = Models.open(folders or shipped(cache_folder()), batch=limits.batch, **options)
     app = make_app(models, limits)
     with ExitStack() as ending:
         ending.callback(models.end)
-        pages_end = ending.enter_context(mounted(app, args.data)) if args.page else None
+        pages_end = ending.enter_context(mounted(app, data)) if args.page else None
         config = uvicorn.Config(app, args.host, args.port, log_level="warning", server_header=False)
-        listener = bound(args.host, args.port)
+        listener.listen(128)  # only now: a client that came while models were loaded would have waited
         print(f"serving {', '.join(models.names())} at http://{args.host}:{listener.getsockname()[1]}", flush=True)
         server = uvicorn.Server(config)
         server.capture_signals = lambda: ended_by_signals(server, pages_end)

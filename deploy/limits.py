@@ -5,11 +5,15 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from anyio import to_thread
+
+Answer = TypeVar("Answer")
 OPEN = ("/v2/health/", "/docs", "/openapi.json")  # answered without a token
 TIMED = ("/v1/", "/v2/")  # a page's requests begin work that outlives them
 _BEGAN: ContextVar[float] = ContextVar("began")  # when the request that is at work came in, time.monotonic()
@@ -40,6 +44,14 @@ def left(seconds: float) -> float:
     """Seconds that a request has left; all of them outside a request."""
     began = _BEGAN.get(None)
     return seconds if began is None else began + seconds - time.monotonic()
+
+
+async def in_time(work: Callable[[], Answer], seconds: float) -> Answer:
+    """What a function returns in a thread of its own. TimeoutError: not in the time that the request has left."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(left(seconds)):
+            return await to_thread.run_sync(work, abandon_on_cancel=True)
+    raise TimeoutError(f"no answer within {seconds} s")
 
 
 def limited(app: Any, limits: Limits) -> Any:
@@ -122,10 +134,11 @@ class _Layer:
         if not self.limits.token or path.startswith(OPEN):
             return True
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-        if scheme == b"Basic":  # a browser that was asked for a password: any name, and the token
+        scheme = scheme.lower()
+        if scheme == b"basic":  # a browser that was asked for a password: any name, and the token
             with suppress(ValueError):
                 given = base64.b64decode(given).partition(b":")[2]
-        return scheme in (b"Basic", b"Bearer") and hmac.compare_digest(given, self.limits.token.encode())
+        return scheme in (b"basic", b"bearer") and hmac.compare_digest(given, self.limits.token.encode())
 
 
 async def _answer(send, status, error, *more):

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from deploy.contract import fits
 from deploy.limits import Limits
 from deploy.served import Models, Served
+from engine import __version__
 from engine.errors import InputError
 
 HEADER = "inference-header-content-length"
@@ -31,17 +32,10 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
             raise HTTPException(404, f"model {name}: is not served; expected one of {', '.join(models.names())}")
         return models.get(name)
 
-    @app.get("/v2/health/live")
-    def live() -> dict[str, bool]:
-        """The process answers."""
-        return {"live": True}
-
-    @app.get("/v2/health/ready")
-    def ready() -> dict[str, bool]:
-        """The models are loaded."""
-        return {"ready": True}
+    _add_server(app)
 
     @app.get("/v2/models/{name}")
+    @app.get("/v2/models/{name}/versions/1", include_in_schema=False)
     def metadata(name: Name) -> dict[str, Any]:
         """Inputs and outputs of a model; -1 is any size."""
         contract = served(name).contract
@@ -53,6 +47,7 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
         return {"name": name, "versions": ["1"], "platform": "paddle", **described}
 
     @app.get("/v2/models/{name}/ready")
+    @app.get("/v2/models/{name}/versions/1/ready", include_in_schema=False)
     def model_ready(name: Name) -> dict[str, Any]:
         """The model is loaded."""
         return {"name": served(name).name, "ready": True}
@@ -60,13 +55,34 @@ def add(app: FastAPI, models: Models, limits: Limits) -> None:
     described = {"requestBody": {"required": True, "content": {"application/json": BODY}}}
 
     @app.post("/v2/models/{name}/infer", openapi_extra=described)
+    @app.post("/v2/models/{name}/versions/1/infer", include_in_schema=False)
     async def infer(name: Name, request: Request) -> Response:
         """Run a model on tensors; the binary extension is understood both ways."""
         one, body = served(name), await request.body()
         content, arrays = read_request(body, request.headers.get(HEADER), one)
+        wanted = asked_outputs(content, one)
         with one.expected():
             results = await run_in_threadpool(one.run_arrays, arrays, limits.seconds)
-        return written(content, name, results)
+        return written(content, name, {key: (results[key], is_binary) for key, is_binary in wanted.items()})
+
+
+def _add_server(app):
+    """What /v2 says of the server itself."""
+
+    @app.get("/v2")
+    def server() -> dict[str, Any]:
+        """What answers here."""
+        return {"name": "kintsugi", "version": __version__, "extensions": ["binary_tensor_data"]}
+
+    @app.get("/v2/health/live")
+    def live() -> dict[str, bool]:
+        """The process answers."""
+        return {"live": True}
+
+    @app.get("/v2/health/ready")
+    def ready() -> dict[str, bool]:
+        """The models are loaded."""
+        return {"ready": True}
 
 
 def read_request(body: bytes, header: str | None, served: Served) -> tuple[dict, dict[str, np.ndarray]]:
@@ -103,12 +119,28 @@ def read_request(body: bytes, header: str | None, served: Served) -> tuple[dict,
     return content, {port.name: arrays[port.name] for port in served.contract.inputs}
 
 
-def written(content: dict, name: str, results: dict[str, np.ndarray]) -> Response:
-    """The answer: JSON numbers, or the binary extension where the request asks for it."""
-    asked = content.get("parameters")
-    is_binary = bool(asked.get("binary_data_output")) if isinstance(asked, dict) else False
+def asked_outputs(content: dict, served: Served) -> dict[str, bool]:
+    """Output name -> whether its numbers shall be binary, of the JSON part: those it names, else all.
+
+    Raises:
+        InputError: it names another one, or is malformed.
+    """
+    names = [port.name for port in served.contract.outputs]
+    try:
+        is_binary = bool((content.get("parameters") or {}).get("binary_data_output"))
+        entries = content.get("outputs") or [{"name": name} for name in names]
+        asked = {entry["name"]: (entry.get("parameters") or {}).get("binary_data", is_binary) for entry in entries}
+    except (TypeError, KeyError, AttributeError):
+        raise InputError('outputs: expected a list such as [{"name": "NAME"}]') from None
+    if unknown := [name for name in asked if name not in names]:
+        raise InputError(f"output {unknown[0]}: is not there; expected one of {', '.join(names)}")
+    return {name: bool(value) for name, value in asked.items()}
+
+
+def written(content: dict, name: str, results: dict[str, tuple[np.ndarray, bool]]) -> Response:
+    """The answer: output name -> (array, whether it goes into the binary part), JSON numbers otherwise."""
     outputs, tail = [], b""
-    for key, array in results.items():
+    for key, (array, is_binary) in results.items():
         entry: dict[str, Any] = {"name": key, "datatype": "FP32", "shape": list(array.shape)}
         if is_binary:
             data = np.ascontiguousarray(array, "<f4").tobytes()
@@ -116,7 +148,8 @@ def written(content: dict, name: str, results: dict[str, np.ndarray]) -> Respons
         else:
             entry["data"] = array.ravel().tolist()
         outputs.append(entry)
-    head = json.dumps({"model_name": name, "model_version": "1", "outputs": outputs}).encode()
-    if not is_binary:
+    asked = {"id": content["id"]} if "id" in content else {}
+    head = json.dumps({"model_name": name, "model_version": "1", **asked, "outputs": outputs}).encode()
+    if not tail:
         return Response(head, media_type="application/json")
     return Response(head + tail, media_type="application/octet-stream", headers={HEADER: str(len(head))})

@@ -6,7 +6,6 @@ of a request is written to disk.
 
 import json
 import logging
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,24 +18,24 @@ import swagger_ui_bundle
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.security import HTTPBearer
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.staticfiles import StaticFiles
 
 from deploy import open_inference
 from deploy.comparing import cosine
-from deploy.exchange import ERRORS, answered, body_of, faces_of, parts_of, picture_of
+from deploy.exchange import answered, faces_of, hole_of_part, parts_of, picture_of, preferred, takes
 from deploy.faces import Face, Finder, selected
 from deploy.files import encoded, returned
 from deploy.flags import PHOTOS, PICTURES
-from deploy.limits import Limits, limited
+from deploy.limits import Limits, in_time, limited
 from deploy.photo_road import Road, Shot
 from deploy.photo_sheet import drawn
 from deploy.samples import Sample
-from deploy.served import Busy, Models, Served
+from deploy.served import Models, Served
+from deploy.watching import watch
 from engine.errors import InputError
-from engine.picture_files import Picture, TooManyPixels
+from engine.picture_files import Picture
 from engine.runtime import allow
 
 DEFAULTS = {name: flag.default for name, flag in (PHOTOS | PICTURES).items()}
@@ -108,7 +107,10 @@ class Service:
 
 
 Model = Annotated[str | None, Query(description="name of a model; default: the first that fits")]
-Ext = Annotated[str, Query(pattern=r"^\.?(png|jpg|webp|tif)$", description="container of the answer")]
+Ext = Annotated[
+    str | None,
+    Query(pattern=r"^\.?(png|jpg|webp|tif)$", description="container of the answer; default: by Accept, PNG first"),
+]
 Which = Annotated[str, Query(pattern=r"^(all|center|largest|\d{1,4}(,\d{1,4}){0,99})$", description="as --faces")]
 Strength = Annotated[float, Query(ge=0, le=1)]
 Scale = Annotated[int, Query(ge=1, le=4)]
@@ -135,9 +137,9 @@ def make_app(models: Models, limits: Limits | None = None) -> FastAPI:
     app = FastAPI(title="Kintsugi", docs_url=None, redoc_url=None, description=__doc__, dependencies=asked)
     app.openapi_version = "3.0.2"
     app.state.service = service
-    _watch(app, service)
+    watch(app, service.models, service.registry)
     for add in (_restoring, _translating, _finding):
-        add(app, service)
+        add(app, service, limits)
     open_inference.add(app, models, limits)
     _describe(app)
     return limited(app, limits)
@@ -159,74 +161,27 @@ def _describe(app):
         )
 
 
-class _Counted:
-    """ASGI: requests and their seconds by route. A function as middleware would cost a task and two streams each."""
-
-    def __init__(self, app, requests, seconds):
-        self.app, self.requests, self.seconds = app, requests, seconds
-
-    async def __call__(self, scope, receive, send):
-        began, status = time.perf_counter(), None
-
-        async def noted(message):
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        await self.app(scope, receive, noted)
-        if scope["type"] == "http" and status is not None:
-            route = getattr(scope.get("route"), "path", "other")
-            self.requests.labels(route, status).inc()
-            self.seconds.labels(route).observe(time.perf_counter() - began)
-
-
-def _watch(app, service):
-    """Metrics, and what becomes of errors."""
-    labels = ["route", "status"]
-    requests = prometheus.Counter("kintsugi_requests", "answered", labels, registry=service.registry)
-    seconds = prometheus.Histogram("kintsugi_seconds", "per request", ["route"], registry=service.registry)
-    app.state.faces = prometheus.Counter("kintsugi_faces", "found", registry=service.registry)
-    waiting = prometheus.Gauge("kintsugi_queue", "requests that wait", ["model"], registry=service.registry)
-    for name in service.models.names():
-        waiting.labels(name).set_function(service.models.get(name).waiting.qsize)
-
-    def said(status: int, error: object, **headers: str) -> Response:
-        return Response(json.dumps({"error": str(error)}), status, headers, "application/json")
-
-    app.add_middleware(_Counted, requests=requests, seconds=seconds)
-    app.add_exception_handler(TooManyPixels, lambda _, error: said(413, error))
-    app.add_exception_handler(InputError, lambda _, error: said(422, error))
-    app.add_exception_handler(Busy, lambda _, error: said(503, error, **{"Retry-After": "1"}))
-    app.add_exception_handler(TimeoutError, lambda _, error: said(504, error))
-    app.add_exception_handler(HTTPException, lambda _, error: said(error.status_code, error.detail))
-
-    @app.get("/metrics", response_class=Response)
-    def metrics() -> Response:
-        """Prometheus: requests, seconds, faces, queue."""
-        return Response(prometheus.generate_latest(service.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
-
-
-def _restoring(app, service):
+def _restoring(app, service, limits):
     """/v1/restore and /v1/inpaint."""
 
-    @app.post("/v1/restore", responses=ERRORS, openapi_extra=body_of("image"))
+    @app.post("/v1/restore", **takes("image"))
     async def restore(request: Request, model: Model = None, strength: Strength = 1.0, scale: Scale = 1,
-                      faces: Which = "all", aligned: bool | None = None, ext: Ext = "png") -> Response:  # fmt: skip
+                      faces: Which = "all", aligned: bool | None = None, ext: Ext = None) -> Response:  # fmt: skip
         """Restore the faces of a photo, or one aligned face."""
-        parts, served = await parts_of(request), service.model("restore", model)
+        parts, served = await parts_of(request, "image"), service.model("restore", model)
         options = {"strength": strength, "upscale": scale, "faces": faces, "aligned": aligned}
 
         def work():
             shot = service.shot(served, picture_of(parts, "image"), options)
             made = returned(shot.picture, shot.made, "kept", shot.shown)
-            return answered(request, made, faces_of(shot.found), f".{ext.lstrip('.')}")
+            return answered(request, made, faces_of(shot.found), ext)
 
-        return await run_in_threadpool(work)
+        return await in_time(work, limits.seconds)
 
-    @app.post("/v1/inpaint", responses=ERRORS, openapi_extra=body_of("image", may=("mask",)))
-    async def inpaint(request: Request, model: Model = None, ext: Ext = "png") -> Response:
+    @app.post("/v1/inpaint", **takes("image", may=("mask",)))
+    async def inpaint(request: Request, model: Model = None, ext: Ext = None) -> Response:
         """Fill a hole: white in the part `mask`, of the picture's size; without it the lower face of every face."""
-        parts, served = await parts_of(request), service.model("inpaint", model)
+        parts, served = await parts_of(request, "image", "mask"), service.model("inpaint", model)
 
         def work():
             picture = picture_of(parts, "image")
@@ -234,40 +189,39 @@ def _restoring(app, service):
                 if service.finder is None:
                     raise InputError("mask: is missing, and no face detector is installed to find what to cover")
                 shot = service.shot(served, picture, {"mask": "auto"})
-                return answered(request, returned(shot.picture, shot.made), faces_of(shot.found), f".{ext.lstrip('.')}")
-            mask = picture_of(parts, "mask").pixels()[..., :1].round()
-            made = service.filled(served, picture, mask)
-            return answered(request, made, [], f".{ext.lstrip('.')}")
+                return answered(request, returned(shot.picture, shot.made), faces_of(shot.found), ext)
+            made = service.filled(served, picture, hole_of_part(parts))
+            return answered(request, made, [], ext)
 
-        return await run_in_threadpool(work)
+        return await in_time(work, limits.seconds)
 
 
-def _translating(app, service):
+def _translating(app, service, limits):
     """/v1/translate."""
 
-    @app.post("/v1/translate", responses=ERRORS, openapi_extra=body_of("image", may=("style",)))
+    @app.post("/v1/translate", **takes("image", may=("style",)))
     async def translate(request: Request, to: str | None = None, model: Model = None, seed: Seed = 0,
-                        paste: bool = False, faces: Which = "all", ext: Ext = "png") -> Response:  # fmt: skip
+                        paste: bool = False, faces: Which = "all", ext: Ext = None) -> Response:  # fmt: skip
         """Translate the largest face, or with `paste` every face in its place; the style is drawn from `seed`."""
-        parts, served = await parts_of(request), service.model("translate", model, to)
+        parts, served = await parts_of(request, "image", "style"), service.model("translate", model, to)
         options = {"paste": "replace" if paste else None, "faces": faces}
 
         def work():
             vectors = served.vectors(picture_of(parts, "style").pixels()) if "style" in parts else {}
             shot = service.shot(served, picture_of(parts, "image"), options, vectors, seed)
             made = returned(shot.picture, shot.made, "kept", shot.shown)
-            return answered(request, made, faces_of(shot.found), f".{ext.lstrip('.')}")
+            return answered(request, made, faces_of(shot.found), ext)
 
-        return await run_in_threadpool(work)
+        return await in_time(work, limits.seconds)
 
 
-def _finding(app, service):
+def _finding(app, service, limits):
     """/v1/verify and /v1/detect."""
 
-    @app.post("/v1/verify", responses=ERRORS, openapi_extra=body_of("image", "second"))
+    @app.post("/v1/verify", **takes("image", "second"))
     async def verify(request: Request, model: Model = None) -> dict[str, Any]:
         """Whether `image` and `second` show one person: the cosine, the model's threshold, same or not."""
-        parts, served = await parts_of(request), service.model("verify", model)
+        parts, served = await parts_of(request, "image", "second"), service.model("verify", model)
 
         def work():
             shots = [service.shot(served, picture_of(parts, name), {}) for name in ("image", "second")]
@@ -276,12 +230,12 @@ def _finding(app, service):
             same = None if threshold is None else found >= threshold
             return {"cosine": found, "threshold": threshold, "same": same}
 
-        return await run_in_threadpool(work)
+        return await in_time(work, limits.seconds)
 
-    @app.post("/v1/detect", responses=ERRORS, openapi_extra=body_of("image"))
+    @app.post("/v1/detect", **takes("image"))
     async def detect(request: Request, faces: Which = "all") -> Response:
         """The faces of a photo as JSON, or with Accept: image/png drawn into it."""
-        parts = await parts_of(request)
+        parts = await parts_of(request, "image")
 
         def work():
             if service.finder is None:
@@ -289,8 +243,8 @@ def _finding(app, service):
             pixels = picture_of(parts, "image").pixels()
             found = selected(service.finder.find(pixels), pixels.shape[:2], faces)
             app.state.faces.inc(len(found))
-            if "image/png" in request.headers.get("accept", ""):
+            if preferred(request, ["application/json", "image/png"]) == "image/png":
                 return Response(encoded(Picture(drawn(pixels, found)), ".png"), media_type="image/png")
             return Response(json.dumps({"faces": faces_of(found)}), media_type="application/json")
 
-        return await run_in_threadpool(work)
+        return await in_time(work, limits.seconds)

@@ -1,12 +1,13 @@
 """Flags of the programs that serve models over HTTP, and what they mean."""
 
+import re
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any
 
 from deploy.limits import Limits
 from engine.errors import InputError
-from engine.flags import Flag, at_least
+from engine.flags import Flag, at_least, port
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -21,7 +22,7 @@ def seconds(text: str) -> float:
 FLAGS = {
     "model": Flag("folder of an exported model, and its name in the service", metavar="NAME=DIR", many=True),
     "host": Flag("address to listen on", default="127.0.0.1", metavar="HOST"),
-    "port": Flag("port to listen on; 0: any free port", at_least(0), default=8000, metavar="N"),
+    "port": Flag("port to listen on; 0: any free port", port, default=8000, metavar="N"),
     "token": Flag("token that clients send as Authorization: Bearer", metavar="TEXT"),
     "batch": Flag("most pictures of several requests per run; 1: an answer does not depend on other requests",
                   at_least(1), default=Limits.batch, metavar="N"),
@@ -41,10 +42,12 @@ def limits_of(args: Any) -> Limits:
 
 
 def named(words: Sequence[str]) -> dict[str, str]:
-    """Name -> folder of words NAME=DIR. InputError for another word."""
+    """Name -> folder of words NAME=DIR. InputError for another word, or a name that cannot stand in an address."""
     for word in words:
         if not all(word.partition("=")):
             raise InputError(f"--model {word}: expected NAME=DIR")
+        if not re.fullmatch(r"[\w.-]+=.*", word):
+            raise InputError(f"--model {word}: a name has letters, digits, '_', '-' and '.' only")
     names = [word.partition("=")[0] for word in words]
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"--model {twice[0]}: is named twice; give each model a name of its own")

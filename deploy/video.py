@@ -63,6 +63,8 @@ class Film:
             self.source = av.open(str(path))
         except (av.FFmpegError, OSError) as error:
             raise InputError(f"--video {path}: is not a readable film ({error.strerror})") from None
+        if self.source.format.name.endswith(("_pipe", "image2")):  # what FFmpeg calls single pictures
+            raise InputError(f"--video {path}: is a picture; expected a film, or -i {path} for a picture")
         if not self.source.streams.video:
             raise InputError(f"--video {path}: holds no pictures")
         self.tracker = Tracker(Finder(args.detector, args.tilted, args.min_face))

@@ -30,6 +30,8 @@ SETTLED = 5.0  # degrees by which the eye line of a settled face may still turn
 WARPED = 32767  # px of a picture's side from which OpenCV warps it no more
 LARGEST = 8192  # px a crop may have before it is averaged; larger faces are sampled
 FAINT = 0.02  # score from which a face counts where the score itself is asked for
+REACH = 4  # of the longer side; no face lies further out, though YuNet finds such in what lies beside its memory
+ROWS = 8  # px of the shorter side from which a picture can show a face; in one row YuNet sees what is not there
 SURE = 0.3  # score from which a face counts inside a box that is known to hold one
 
 
@@ -186,6 +188,8 @@ class Finder:
 
     def _detected(self, pixels, threshold):
         """Faces of a picture in YuNet's own way."""
+        if min(pixels.shape[:2]) < ROWS:
+            return []
         copy = np.ascontiguousarray(images.to_uint8(pixels)[..., ::-1])
         try:
             if not hasattr(self._own, "network"):
@@ -196,7 +200,8 @@ class Finder:
         except cv2.error as error:
             raise InputError(f"--detector {self.file}: OpenCV cannot run it as YuNet") from error
         rows = np.zeros((0, 15)) if rows is None else rows.astype(np.float64)
-        rows = rows[np.isfinite(rows).all(axis=1)]
+        likely = (np.abs(rows[:, :14]) <= REACH * max(copy.shape)).all(axis=1) & (rows[:, 2:4] >= 1).all(axis=1)
+        rows = rows[likely & np.isfinite(rows).all(axis=1)]
         return [
             Face(row[4:14].reshape(5, 2), np.concatenate([row[:2], row[:2] + row[2:4]]), float(row[14])) for row in rows
         ]

@@ -50,6 +50,13 @@ def at_least(least: int) -> Callable[[str], int]:
     return read
 
 
+def port(text: str) -> int:
+    """A type that takes the number of a port; 0 is any free one."""
+    if not 0 <= int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535, found {text}")
+    return int(text)
+
+
 def choice(*values: str) -> Callable[[str], str]:
     """A type that takes one of `values`; the error names them."""
 

@@ -24,6 +24,7 @@ FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF",
 READABLE = frozenset(".png .jpg .jpeg .jpe .jfif .mpo .bmp .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .gif".split())
 if find_spec("pillow_heif"):  # requirements-heif.txt
     FORMATS, READABLE = (*FORMATS, "HEIF"), READABLE | {".heic", ".heif"}
+HEIC = (b"heic", b"heix", b"hevc")  # brands of pictures as phones take them, among the first bytes of a file
 SPARE = 2**26  # bytes of a file beside its pixels
 ORIENTATION, PIXEL_SIZES = 0x0112, (0xA002, 0xA003)
 DESCRIBING = {*sixteen_bits.TEXTS, sixteen_bits.EXIF, sixteen_bits.GPS, 282, 283, 296}  # a TIFF, not its layout
@@ -150,11 +151,19 @@ def decode(content: bytes, name: str | Path, least: int | None = None) -> Pictur
     except TooManyPixels:
         raise
     except Image.UnidentifiedImageError as error:
-        kind = "a TIFF of a kind that is not read" if content[:2] in (b"II", b"MM") else f"none of {', '.join(FORMATS)}"
-        raise InputError(f"{name}: not a readable image ({kind})") from error
+        raise InputError(f"{name}: not a readable image ({_kind_of(content)})") from error
     except Exception as error:  # decoders raise anything; the file is what is wrong
         reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{name}: not a readable image ({reason})") from error
+
+
+def _kind_of(content):
+    """What a file is that nothing could open."""
+    if content[:2] in (b"II", b"MM"):
+        return "a TIFF of a kind that is not read"
+    if "HEIF" not in FORMATS and content[4:8] == b"ftyp" and any(brand in content[8:64] for brand in HEIC):
+        return "HEIC; pip install -r requirements-heif.txt, then it can be read"
+    return f"none of {', '.join(FORMATS)}"
 
 
 @cache

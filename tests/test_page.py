@@ -218,7 +218,8 @@ def test_filling_what_is_painted_or_in_a_file_or_covered(page, photo, tmp_path):
     assert abs(columns.mean() - SIZE[1] / 2) < 80
     mask = np.zeros((*SIZE, 1), np.float32)
     mask[100:150, 200:300] = 1
-    images.write_image(tmp_path / "mask.png", np.repeat(mask, 3, axis=2))
+    strokes = np.uint8(255 * np.concatenate([np.ones_like(mask)] * 3 + [mask], axis=2))  # on a transparent layer
+    Image.fromarray(strokes).save(tmp_path / "mask.png")
     give(page, "#fill-mask", tmp_path / "mask.png")
     page.locator("#fill-mask img").wait_for()
     page.click("#fill-button")
@@ -319,6 +320,11 @@ def test_two_languages_and_a_telephone(server, browser):
         for name in ("restore", "fill", "translate", "data"):
             page.evaluate("name => document.querySelector(`button[role=tab][aria-controls*=${name}]`)?.click()", name)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+        shown(page, "#data-gallery", 24)
+        edges = page.locator("#data-gallery button:has(img)").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().right)"
+        )
+        assert len(edges) == 24 and max(edges) <= 390  # the gallery hides what is beyond
         for language, other in (("English", 1), (LANGUAGES[1], 0)):
             page.get_by_text(language).click()
             name = TEXTS["restore"][1 - other]

@@ -18,3 +18,10 @@ def test_the_lock_holds_every_requirement_and_its_hash():
         assert locked[name].split()[0].lower() == line.split("#")[0].strip().lower(), name
     assert all("--hash=sha256:" in line for line in locked.values())
     assert not {"pytest", "ruff", "mypy"} & locked.keys()
+
+
+def test_the_install_pages_name_every_file_of_requirements():
+    names = {path.name for path in ROOT.glob("requirements*.txt")}
+    for page in ("docs/install.md", "docs/install_cn.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert not {name for name in names if f"`{name}`" not in text and f"-r {name}" not in text}

@@ -190,6 +190,9 @@ def bad_requests(content):
         ("another model", 422, {"files": {"image": ("a.png", content)}}, "/v1/restore?model=satnet"),
         ("no such target", 422, {"files": {"image": ("a.png", content)}}, "/v1/translate?to=painting"),
         ("no second", 422, {"files": {"image": ("a.png", content)}}, "/v1/verify"),
+        ("another version", 404, {"json": {}}, "/v2/models/gpen/versions/2/infer"),
+        ("another method", 405, {"json": {}}, "/v2/models/gpen"),
+        ("no such route", 404, {"json": {}}, "/v1/restored"),
         ("no route", 404, {"files": {"image": ("a.png", content)}}, "/v1/../etc/passwd"),
         ("broken form", 422, {"content": b"--x", "headers": {"content-type": "multipart/form-data"}}, "/v1/restore"),
     ]
@@ -231,6 +234,7 @@ def test_a_load_of_good_broken_and_hostile_requests(server, photo):
             answer = httpx.post(f"{server[0]}{route}", timeout=60, **words)
             assert answer.status_code == status, (what, answer.status_code, answer.text[:300])
             assert len(answer.text) < 2000 and "Traceback" not in answer.text
+            assert not route.startswith(("/v1/r", "/v2/")) or list(answer.json()) == ["error"], (what, answer.text)
 
     kinds = [*range(len(bad)), "chunked", "cut"]
     for kind in kinds:
@@ -339,12 +343,25 @@ def test_mistakes_are_one_line(tmp_path):
     for words, expected in (
         (["--host=0.0.0.0"], "--host 0.0.0.0: other machines can reach the service; add --token TEXT"),
         (["--model=gpen"], "--model gpen: expected NAME=DIR"),
+        (["--model=a/b=x"], "--model a/b=x: a name has letters, digits, '_', '-' and '.' only"),
         (["--model=a=x", "--model=a=y"], "--model a: is named twice"),
         (["--max_seconds=0"], "--max_seconds: found 0, expected a number of seconds above 0"),
-        ([f"--model=a={tmp_path}"], str(tmp_path)),
+        (["--port=0", f"--model=a={tmp_path}"], str(tmp_path)),
+        (["--port=0", f"--data={tmp_path / 'none'}"], "none: no such folder"),  # before models are exported
+        (["--data=.", "--page=False"], "--data: is shown in the page"),
+        (["--port=99999"], "--port: expected 0 to 65535, found 99999"),
+        (["--host=300.1.1.1", "--token=x"], "--host 300.1.1.1 --port 8000: cannot listen there ("),
     ):
         result = call("serve", *words)
-        assert result.returncode == 2 and expected in result.stderr and result.stderr.count("\n") == 1
+        assert result.returncode == 2 and expected in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = call("serve", f"--port={port}", "--model=a=nowhere")
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert f"--host 127.0.0.1 --port {port}: cannot listen there (Address already in use)" in result.stderr
 
 
 def test_a_full_queue_a_late_answer_and_a_fault_of_one_client():

@@ -11,6 +11,7 @@ import pytest
 from data_loader.drawn_faces.rendering import render
 from data_loader.group_photo import group_photo
 from deploy.tracking import Tracker
+from engine import images
 from engine.face_alignment import alignment
 from engine.face_detection import Finder
 from tests.script_calls import ROOT, call, command
@@ -139,9 +140,11 @@ def test_the_detector_rests_while_faces_are_followed(monkeypatch):
 
 def test_mistakes_are_one_line(tmp_path):
     (tmp_path / "text.mp4").write_text("no film")
+    images.write_image(tmp_path / "a.png", np.zeros((40, 40, 3), np.float32))
     for name, words, expected in (
         ("gpen_lite", ["--video", tmp_path / "none.mp4"], "none.mp4: is not a readable film"),
         ("gpen_lite", ["--video", tmp_path / "text.mp4"], "text.mp4: is not a readable film"),
+        ("gpen_lite", ["--video", tmp_path / "a.png"], "a.png: is a picture; expected a film, or -i "),
         ("gpen_lite", ["--video", tmp_path / "text.mp4", "-i", tmp_path], "leave out --img, --image_dir and --input"),
         ("partialconv_lite", ["--video", tmp_path / "text.mp4"], "--video: this model does not restore faces"),
     ):

@@ -69,6 +69,11 @@ def test_one_curve_after_one_two_and_four_starts(tmp_path):
         browser.close()
 
 
+def test_a_port_that_cannot_be_is_one_line(tmp_path):
+    result = call("tools/visualdl", "--logdir", tmp_path, "--port=99999")
+    assert result.returncode == 2 and "--port: expected 0 to 65535, found 99999" in result.stderr
+
+
 def test_a_folder_that_is_not_there_is_one_line(tmp_path):
     result = call("tools/visualdl", "--logdir", tmp_path / "none")
     assert result.returncode == 2 and "none: no such folder" in result.stderr

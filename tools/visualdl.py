@@ -12,13 +12,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.errors import InputError
-from engine.flags import Flag, at_least, choice, guarded, read
+from engine.flags import Flag, choice, guarded, port, read
 
 LANGUAGES = ("en", "zh")
 FLAGS = {
     "logdir": Flag("folders of logs", metavar="DIR", required=True, many=True),
     "host": Flag("address to listen on", aliases=("-t",), default="127.0.0.1", metavar="HOST"),
-    "port": Flag("port to listen on; 0: any free port", at_least(0), aliases=("-p",), default=8040, metavar="N"),
+    "port": Flag("port to listen on; 0: any free port", port, aliases=("-p",), default=8040, metavar="N"),
     "language": Flag(
         "language of the page; default: the browser's", choice(*LANGUAGES), aliases=("-L",), metavar="en|zh"
     ),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from deploy.page.data_set import DataSet
 from deploy.page.filling import Filling
 from deploy.page.restoring import Restoring
 from deploy.page.tab import Page
@@ -20,13 +21,13 @@ SWITCH = """(chosen) => {
 }"""  # gradio's own words ("drop a picture here") are always those of the browser's language
 
 
-def make_blocks(service: Service, folder: Path, data: str | Path | None = None) -> gr.Blocks:
+def make_blocks(service: Service, folder: Path, data: DataSet | None = None) -> gr.Blocks:
     """The page.
 
     Args:
         service: what it runs on.
         folder: for files on their way.
-        data: folder of the data set viewer.
+        data: what the viewer shows.
     """
     with gr.Blocks(title="Kintsugi", analytics_enabled=False, fill_width=True) as blocks:
         language = gr.Radio(LANGUAGES, value=LANGUAGES[0], show_label=False, container=False, elem_id="language")

@@ -26,19 +26,20 @@ def component() -> gr.HTML:
     )
 
 
-def described(pixels: np.ndarray, found: Sequence[Face]) -> str:
-    """JSON of a photo [H, W, 3] and its faces, all of them ticked."""
+def described(path: str, pixels: np.ndarray, found: Sequence[Face]) -> str:
+    """JSON of a photo [H, W, 3], where its file is, and its faces, all of them ticked."""
     jpeg = encoded(Picture(images.to_uint8(images.smaller(pixels, SIDE))), ".jpg")
     faces = [{"box": face.box.tolist(), "points": face.points.tolist(), "on": True} for face in found]
     url = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
-    return json.dumps({"url": url, "size": pixels.shape[1::-1], "faces": faces})
+    return json.dumps({"of": path, "url": url, "size": pixels.shape[1::-1], "faces": faces})
 
 
-def ticked(text: str | None, pixels: np.ndarray, finder: Finder | None) -> list[Face]:
-    """The faces that are ticked, those drawn by hand among them.
+def ticked(text: str | None, path: str | None, pixels: np.ndarray, finder: Finder | None) -> list[Face] | None:
+    """The faces that are ticked, those drawn by hand among them; None: those of this photo are not shown yet.
 
     Args:
-        text: of `described`, from a browser.
+        text: of `described`, from a browser; of an earlier photo, if the button was faster than the detector.
+        path: of the photo's file.
         pixels: [H, W, 3] of the photo.
         finder: looks for the points inside a drawn box; None where no detector is installed.
 
@@ -46,10 +47,11 @@ def ticked(text: str | None, pixels: np.ndarray, finder: Finder | None) -> list[
         InputError: the text is something else, or a box needs the detector.
     """
     try:
+        shown = json.loads(text or '{"of": null}')
+        if shown["of"] != path:
+            return None
         marked = [
-            (np.array(face["box"], np.float64).reshape(4), face["points"])
-            for face in json.loads(text or '{"faces": []}')["faces"]
-            if face["on"]
+            (np.array(face["box"], np.float64).reshape(4), face["points"]) for face in shown["faces"] if face["on"]
         ]
         faces = [
             (box, None if points is None else np.array(points, np.float64).reshape(5, 2)) for box, points in marked

@@ -12,6 +12,7 @@ from deploy.page.tab import Page, pair, read, told
 from deploy.page.texts import text
 from engine import images
 from engine.errors import InputError
+from engine.masks import hole_of
 
 SIDE = 800  # px of the photo that is painted on
 
@@ -58,7 +59,7 @@ class Filling:
             made = returned(shot.picture, shot.made)
             share = float((shot.made != shot.pixels).any(axis=2).mean())
         else:
-            hole = _painted(painted, size) if mask is None else read(mask, language).pixels()[..., :1].round()
+            hole = _painted(painted, size) if mask is None else hole_of(read(mask, language))
             if hole is None:
                 raise InputError(text("no_mask", language))
             check_mask(hole, size, "mask", picture.name, "hole")

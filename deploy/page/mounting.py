@@ -11,26 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import Match, Mount
+
+from deploy.limits import TIMED
+from deploy.page.data_set import DataSet
 
 PREFIX, LOCK = "kintsugi-page-", "lock"
 KEPT, SWEPT = 1800, 60  # seconds: files of this age are removed, and looked for this often
 MEMORY = Path("/dev/shm")  # files of this folder are never on a disk
+CSS = (
+    "#data-gallery .grid-container {grid-template-columns: repeat(auto-fill, minmax(min(150px, 45%), 1fr)) !important}"
+)
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
 @contextmanager
-def mounted(app: FastAPI, data: str | Path | None = None) -> Iterator[Callable[[], None]]:
+def mounted(app: FastAPI, data: DataSet | None = None) -> Iterator[Callable[[], None]]:
     """Add the page at / to the application of deploy.service, as long as the block runs.
 
     Args:
         app: its state holds the service.
-        data: folder of the data set viewer; nothing outside can be seen.
+        data: what the viewer shows; nothing else can be seen.
 
     Yields:
         what ends the connections that open pages hold, so that a server need not wait for them.
 
     Raises:
-        InputError: `data` is no folder. ImportError: gradio is not installed.
+        ImportError: gradio is not installed.
     """
     with _own_folder(MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())) as folder:
         before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
@@ -103,13 +110,22 @@ def _with_page(app, folder, data):
         "/",
         max_file_size=service.limits.body,
         theme=gr.themes.Default(font=font, font_mono=["ui-monospace", "monospace"]),
+        css=CSS,
         mcp_server=False,
         enable_monitoring=False,
         **options,
     )
     app.add_middleware(_Policy)
-    (page,) = (route.app for route in app.routes if isinstance(getattr(route, "app", None), gr.routes.App))
+    (at,) = (i for i, one in enumerate(app.routes) if isinstance(getattr(one, "app", None), gr.routes.App))
+    app.router.routes[at] = _Elsewhere("/", app=(page := app.routes[at].app))
     return page.stop_event.set
+
+
+class _Elsewhere(Mount):
+    """Every address but the service's own: a wrong method or name there is the service's to answer."""
+
+    def matches(self, scope):
+        return (Match.NONE, {}) if scope["path"].startswith(TIMED) else super().matches(scope)
 
 
 class _Policy:

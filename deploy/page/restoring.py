@@ -38,19 +38,21 @@ class Restoring:
             return None, ""
         shot = self.service.begun(self.service.model("restore", name), read(path, language))
         if shot.found is None:
-            return faces.described(shot.pixels, []), text("one_face", language)
+            return faces.described(path, shot.pixels, []), text("one_face", language)
         count = text("found", language, len(shot.found))
-        return faces.described(shot.pixels, shot.found), f"{count} {text('find_hint', language)}"
+        return faces.described(path, shot.pixels, shot.found), f"{count} {text('find_hint', language)}"
 
     @told
     def restore(self, path: str | None, marked: str | None, name: str, strength: float, scale: int,
                 language: str) -> tuple[Any, ...]:  # fmt: skip
-        """Before and after, the file, a remark; of the faces that are ticked."""
+        """Before and after, the file, a remark; of the faces that are ticked, or of all if none are shown yet."""
         began, picture = time.perf_counter(), read(path, language)
         served = self.service.model("restore", name)
         pixels = picture.pixels()
-        chosen = faces.ticked(marked, pixels, self.service.finder)
-        is_whole = not chosen and self.service.begun(served, picture).found is None
+        chosen, is_whole = faces.ticked(marked, path, pixels, self.service.finder), False
+        if not chosen:
+            found = self.service.begun(served, picture).found
+            is_whole, chosen = found is None, (found or [] if chosen is None else [])
         if not chosen and not is_whole:
             gr.Info(text("no_tick", language))
         options = {"strength": strength, "upscale": scale, "aligned": is_whole or None}

@@ -33,6 +33,7 @@ class Translating:
                 button = page.button("translate", "do_translate")
             with gr.Column(min_width=300):
                 options: dict[str, Any] = {
+                    "object_fit": "contain",
                     "format": "png",
                     "buttons": ["download", "fullscreen"],
                     "elem_id": "translate-gallery",

@@ -1,7 +1,6 @@
 """The tab of the data set: thumbnails by person and kind, rejected pictures, and a way into the other tabs."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,11 +17,11 @@ VERDICTS = [("all", ALL), *((name, name) for name in ("kept", "rejected", "missi
 KINDS = [("every_kind", ALL), ("photo", "photo"), ("caricature", "caricature")]
 
 
-def add_viewer(page: Page, data: str | Path | None, tabs: gr.Tabs, photos: Mapping[str, gr.Image]) -> None:
+def add_viewer(page: Page, data: DataSet | None, tabs: gr.Tabs, photos: Mapping[str, gr.Image]) -> None:
     """Add the tab.
 
     Args:
-        data: the folder; None: the tab says how to name one.
+        data: what is shown; None: the tab says how to name one.
         tabs: of the page.
         photos: tab id -> the photo of that tab, where a chosen picture can go.
     """
@@ -30,7 +29,7 @@ def add_viewer(page: Page, data: str | Path | None, tabs: gr.Tabs, photos: Mappi
         if data is None:
             page.words.of(gr.Markdown(), value="no_data")
         else:
-            _Viewer(page, DataSet(data), tab, tabs, photos)
+            _Viewer(page, data, tab, tabs, photos)
 
 
 class _Viewer:
@@ -39,8 +38,8 @@ class _Viewer:
         asked = self._filters(words)
         said, names = gr.Markdown(elem_id="data-said"), gr.State([])
         gallery = gr.Gallery(
-            columns=6, height=620, allow_preview=False, format="png", show_label=False, buttons=[],
-            elem_id="data-gallery",
+            columns=6, height=620, object_fit="contain", allow_preview=False, format="png", show_label=False,
+            buttons=[], elem_id="data-gallery",
         )  # fmt: skip
         with gr.Row():
             large = gr.Image(interactive=False, format="png", buttons=["fullscreen"], elem_id="data-chosen")
@@ -55,7 +54,9 @@ class _Viewer:
         triggers = (tab.select, *(one.input for one in asked))
         for trigger in triggers:
             page.on(trigger, self.listed, [*asked, page.language], [gallery, names, said, number], "always_last")
-        page.on(gallery.select, self.chosen, [names, draws], [large, facts, name, *self.targets.values()])
+        page.on(
+            gallery.select, self.chosen, [names, draws, page.language], [large, facts, name, *self.targets.values()]
+        )
         for target, button in self.targets.items():
             page.on(button.click, self.sent, name, photos[target])
             button.click(None, None, tabs, js=f"() => ({{__type__: 'update', selected: '{target}'}})")
@@ -65,9 +66,9 @@ class _Viewer:
         people = [("everybody", ALL), *((name, name) for name in self.shown.people())]
         is_webcaricature = self.shown.is_webcaricature
         with gr.Row():
-            person = gr.Dropdown(people, value=ALL, elem_id="data-person")
+            person = gr.Dropdown(people, value=ALL, visible=len(people) > 1, elem_id="data-person")
             kind = gr.Dropdown(KINDS, value=ALL, visible=is_webcaricature, elem_id="data-kind")
-            verdict = gr.Dropdown(VERDICTS, value=ALL, elem_id="data-filter")
+            verdict = gr.Dropdown(VERDICTS, value=ALL, visible=is_webcaricature, elem_id="data-filter")
             number = gr.Number(1, precision=0, minimum=1, elem_id="data-page")
             draws = gr.Checkbox(is_webcaricature, visible=is_webcaricature, elem_id="data-landmarks")
         words.of(person, label="person", choices=people)
@@ -98,11 +99,12 @@ class _Viewer:
         return np.full((96, 96, 3), 128, np.uint8), caption
 
     @told
-    def chosen(self, names: list[str], draws: bool, event: gr.SelectData) -> Any:
+    def chosen(self, names: list[str], draws: bool, language: str, event: gr.SelectData) -> Any:
         """A picture in a larger size, what is known of it, its name, and whether the buttons can be used."""
         name = names[int(event.index)]
         status, reasons = self.shown.verdict(name)
-        lines = "\n".join([f"**{name}**", *(f"* {reason}" for reason in reasons or [status])])
+        told_of = reasons or ([text(status, language)] if self.shown.is_webcaricature else [])
+        lines = "\n".join([f"**{name}**", *(f"* {reason}" for reason in told_of)])
         if status == "missing":
             return None, lines, "", *(gr.update(interactive=False) for _ in self.targets)
         models = self.page.service.models

@@ -1,10 +1,12 @@
 """The service in this process, on toy graphs: what is batched, what is given up, what is open."""
 
 import asyncio
+import base64
 import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ pytest.importorskip("fastapi", reason="fastapi (requirements-web.txt) is absent"
 pytest.importorskip("httpx", reason="httpx (requirements-dev.txt) is absent")
 from fastapi.testclient import TestClient
 
+from deploy.exchange import FACE
 from deploy.served import Models, Served
 from deploy.service import make_app
 
@@ -92,6 +95,18 @@ def test_tensors_of_several_clients_share_a_run_and_have_their_time(gated):
 def test_tensors_that_take_too_long_are_504(gated):
     with TestClient(make_app(gated[1], Limits(seconds=0.3))) as client:
         assert client.post("/v2/models/toy/infer", json=asking(0.5)).status_code == 504
+
+
+def test_faces_that_take_too_long_to_find_are_504(gated):
+    """Whatever the time goes into: what the detector does is no work of a model's queue."""
+    ended, app = threading.Event(), make_app(gated[1], Limits(seconds=0.3))
+    app.state.service.finder = mock.Mock(find=lambda pixels: ended.wait(20) and [])
+    with TestClient(app) as client:
+        began = time.monotonic()
+        answer = client.post("/v1/detect", files={"image": base64.b64decode(FACE)})
+        assert (answer.status_code, answer.json()) == (504, {"error": "no answer within 0.3 s"})
+        assert time.monotonic() - began < 10
+        ended.set()
 
 
 def test_tensors_of_two_batch_sizes_and_results_that_are_no_numbers_are_422(gated):

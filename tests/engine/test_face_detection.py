@@ -1,6 +1,7 @@
 """The face detector on drawn faces: where they are, however they are turned."""
 
 import importlib.util
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -84,3 +85,21 @@ def test_a_file_that_is_no_detector_is_named(tmp_path):
     (tmp_path / "text.onnx").write_text("nothing")
     with pytest.raises(InputError, match="text.onnx: OpenCV cannot run it"):
         Finder(tmp_path / "text.onnx").find(np.zeros((40, 40, 3), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (3, 1280), (1, 1), (2, 480)])
+def test_a_picture_of_a_few_rows_holds_no_face(shape):
+    """YuNet itself finds boxes far outside, by what was in the memory before."""
+    finder, looked = Finder(), mock.Mock(side_effect=AssertionError("looked at a face that cannot be"))
+    for value in (0.0, 0.3, 1.0):
+        with mock.patch.object(finder, "_again", looked):
+            assert finder.find(np.full((*shape, 3), value, np.float32)) == []
+
+
+def test_boxes_far_outside_are_no_faces():
+    finder = Finder()
+    finder.find(np.zeros((32, 32, 3), np.float32))
+    good = np.array([[4, 4, 20, 24, *([10, 12] * 5), 0.9]], np.float32)
+    wrong = [np.where(np.arange(15) == i, value, good[0]) for i, value in ((0, -4.6e15), (2, 0), (9, 1e9), (5, np.nan))]
+    finder._own.network = mock.Mock(detect=lambda _: (1, np.concatenate([good, wrong])))
+    assert len(finder._detected(np.zeros((32, 32, 3), np.float32), 0.8)) == 1

@@ -303,6 +303,13 @@ def test_only_the_formats_that_are_meant(tmp_path):
         images.read_image(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic"])
+def test_a_phones_picture_says_what_reads_it(monkeypatch, brands):
+    monkeypatch.setattr(picture_files, "FORMATS", tuple(one for one in picture_files.FORMATS if one != "HEIF"))
+    with pytest.raises(InputError, match=r"a.jpg: not a readable image \(HEIC; pip install -r requirements-heif.txt"):
+        decode(b"\0\0\0\x18ftyp" + brands + bytes(100), "a.jpg")
+
+
 def test_exif_is_kept_upright_without_what_lays_out_a_tiff():
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "a maker", 6
