@@ -49,6 +49,7 @@ tipc: venv
 pictures: venv
 	$(BIN)/python tools/make_lite_data.py
 	$(BIN)/python tools/make_pictures.py
+	$(BIN)/python tools/plot_run.py docs/runs --output docs/pictures/curves.png
 
 venv: $(INSTALLED)
 

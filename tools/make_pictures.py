@@ -18,7 +18,7 @@ from engine.programs import called
 FLAGS = {"output": Flag("picture to write", default="docs/pictures/before_after.jpg", metavar="FILE")}
 DATA = Path("lite_data/val")
 RESTORED, HOLED, DRAWN = "face_100001.png", "face_100004.png", "face_100007.png"
-SIDE = 240
+SIDE = 160
 
 
 def predicted(name, picture, folder, *words):

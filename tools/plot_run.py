@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 from engine.errors import InputError
-from engine.files import replacing
 from engine.flags import Flag, guarded, read
 
 FLAGS = {
@@ -40,7 +39,7 @@ def numbers(path):
 def main():
     """Read, draw, say where."""
     args = read(__doc__, FLAGS, places=PLACES)
-    from engine.training.curves import drawn, drawn_together, write_table
+    from engine.training.curves import drawn, drawn_together, write_figure, write_table
 
     run = Path(args.run)
     metrics, folder = run / "metrics.jsonl", run if run.is_dir() else run.parent
@@ -56,8 +55,7 @@ def main():
     else:
         raise InputError(f"{metrics}: no such file; expected a run folder, as train.py --output_dir names it")
     output = Path(args.output or folder / "curves.png")
-    with replacing(output) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    write_figure(figure, output, few_colours=bool(tables))
     print(output)
     if args.table:
         write_table(panels, Path(args.table))

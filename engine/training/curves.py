@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from engine.errors import InputError
 from engine.files import replacing
 from engine.images import read_image
 
 LOSSES, RATES, VALIDATION = "losses", "learning rates", "validation: "
 OTHER = ("step", "ips")
+WIDE = 50  # curves whose values differ by more stand on a logarithmic axis
 Curve = list[tuple[int, float]]  # (step, value)
 Panels = dict[str, dict[str, Curve]]  # panel -> name in the record -> curve
 
@@ -107,6 +110,16 @@ def drawn_together(runs: Mapping[str, Panels]) -> Any:
     return figure
 
 
+def write_figure(figure: Any, path: Path, few_colours: bool = False) -> None:
+    """Write a figure of matplotlib as PNG; of lines and text alone, a palette makes it a third of the size."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+        if few_colours:
+            with Image.open(temporary) as picture:
+                reduced = picture.convert("RGB").quantize(48)
+            reduced.save(temporary, format="PNG", optimize=True)
+
+
 def _figure(rows: int, columns: int, panel_inches: tuple[float, float]) -> tuple[Any, Any]:
     import matplotlib
 
@@ -122,6 +135,8 @@ def _draw(axis: Any, title: str, panel: str, lines: Mapping[str, Curve]) -> None
     for name, points in lines.items():
         marker = "o" if len(points) < 20 else None
         axis.plot(*zip(*points, strict=True), label=_label(panel, name), marker=marker, markersize=3)
-    axis.set(title=title, xlabel="step", yscale="log" if panel == RATES else "linear")
+    values = [value for points in lines.values() for _, value in points]
+    is_wide = panel == RATES or (min(values) > 0 and max(values) > WIDE * min(values))
+    axis.set(title=title, xlabel="step", yscale="log" if is_wide else "linear")
     axis.legend(fontsize="x-small")
     axis.grid(alpha=0.3)
