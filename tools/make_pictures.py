@@ -19,6 +19,7 @@ FLAGS = {"output": Flag("picture to write", default="docs/pictures/before_after.
 DATA = Path("lite_data/val")
 RESTORED, HOLED, DRAWN = "face_100001.png", "face_100004.png", "face_100007.png"
 SIDE = 160
+PHOTO = (240, 480)  # height, width
 
 
 def predicted(name, picture, folder, *words):
@@ -35,7 +36,7 @@ def photo_row(folder):
     from data_loader.group_photo import written_photo
     from engine import images
 
-    before, words = written_photo(folder, (SIDE, SIDE * 2), "configs/gfpgan_128_lite.yaml")
+    before, words = written_photo(folder, PHOTO, "configs/gfpgan_128_lite.yaml")
     after = predicted("gfpgan_128_lite", words[1], folder / "photo", *words[2:])
     return images.side_by_side([before, after], SIDE, "cubic")
 
