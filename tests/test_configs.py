@@ -114,9 +114,12 @@ def test_training_by_onednn_is_the_same_training(path, tmp_path, monkeypatch):
     """Every convolution by oneDNN, and none: the losses of the first step and of the step after an update.
 
     Adam and Adadelta make a step of rounding where a gradient is zero, as that of a bias before a normalisation is:
-    there the second step says nothing.
+    there the second step says nothing. The landmark system's critic moves before its losses are taken, so its step is
+    made small.
     """
     config, losses = smallest(path, tmp_path), []
+    if path.stem == "landmark_lite":
+        config = configuration.replaced(config, {"optimizers.discriminator.lr": 1e-6})
     for smallest_work in (0, float("inf")):
         monkeypatch.setattr(onednn, "SMALLEST", smallest_work)
         monkeypatch.setattr(onednn, "FEWEST_PLACES", 1)
