@@ -21,6 +21,7 @@ from paddle.inference import Config, PrecisionType, create_predictor
 from deploy.contract import Arrays, check_ports, fits, read_contract
 from deploy.flags import PRECISIONS
 from engine.errors import InputError
+from engine.log import logger
 
 PROGRAM_SUFFIXES = (".json", ".pdmodel")
 WRONG_PASSES = (  # of oneDNN in Paddle 3.3.1; no graph may run them
@@ -150,6 +151,8 @@ def paddle_config(program_file: Path, params_file: Path, options: Options, delet
     for name in {*wrong_passes(program_file), *delete_passes}:
         config.delete_pass(name)
     if options.precision == "bf16":
+        if not paddle.base.core.supports_bfloat16():
+            logger.warning("precision bf16: this processor has no AVX-512, so oneDNN computes in float32")
         config.delete_pass(ACTIVATION_PASS)  # a convolution with its activation inside stays in float32
         config.enable_mkldnn_bfloat16()
     return config

@@ -77,6 +77,17 @@ def test_bf16_is_near(folder):
     assert np.abs(exact - rough).max() < 0.03
 
 
+@pytest.mark.parametrize("has_it", [False, True])
+def test_bf16_that_is_float32_is_said(folder, has_it, monkeypatch, caplog):
+    """A user would take float32's times and answers for those of bfloat16."""
+    monkeypatch.setattr(paddle.base.core, "supports_bfloat16", lambda: has_it)
+    with caplog.at_level("WARNING", logger="kintsugi"):
+        Predictor(folder)
+        assert "bf16" not in caplog.text
+        Predictor(folder, precision="bf16")
+    assert ("precision bf16: this processor has no AVX-512" in caplog.text) is not has_it
+
+
 def test_a_folder_gives_json_before_pdmodel_and_inference_before_others(copied):
     assert model_files(copied)[0].name == "inference.json"
     for suffix in ("json", "pdiparams"):
@@ -215,6 +226,7 @@ def test_threads_share_the_memory_that_is_kept():
     assert arenas("keep") == 1 < arenas("not")
 
 
+@pytest.mark.skipif(not paddle.base.core.supports_bfloat16(), reason="this processor has no bfloat16 in oneDNN")
 def test_bfloat16_reaches_convolutions_before_a_relu(tmp_path):
     """With their ReLUs inside, 15 of this graph's 17 would stay in float32, and the answers be 6e-5 apart."""
     system = build_system(config.load("configs/landmark_lite.yaml", [("recipe.landmark", "none", "test")]))
