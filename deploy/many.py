@@ -183,6 +183,10 @@ class _Crew:
         self.starting: dict[Any, Any] = {}  # the answer to "ready" -> worker
         self.at_work: dict[Any, tuple[Any, str]] = {}  # answer -> worker, name
         self.count, self.reason = workers, "no reason is known"
+        self.unstarted, self.refused = (
+            0,
+            False,
+        )  # workers lost before they were ready; whether one gave a reason of its own
 
     def work(self, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """(name, entry) of each as it is done; a worker that dies is replaced, and its picture is another's."""
@@ -201,6 +205,9 @@ class _Crew:
                 is_ready = answer in self.starting
                 worker, name = (self.starting.pop(answer), "") if is_ready else self.at_work.pop(answer)
                 entry = self._answered(answer)
+                if entry is None and is_ready and not self.refused and self.unstarted < TRIES:
+                    self.unstarted += 1  # its machine died before it was ready
+                    self._start()
                 if entry is None and name:
                     entry = self._lost(name, waiting)
                     worker = None
@@ -226,6 +233,7 @@ class _Crew:
         except self.ray.exceptions.RayError as error:  # the worker, or the machine with its answer, is gone
             lines = [line.partition("InputError: ")[2] for line in str(error).splitlines() if "InputError: " in line]
             self.reason = lines[-1] if lines else str(error).strip().splitlines()[0]
+            self.refused = bool(lines)
             return None
 
     def _lost(self, name, waiting):
