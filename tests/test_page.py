@@ -317,7 +317,8 @@ def test_two_languages_and_a_telephone(server, browser):
     options = {"locale": "zh-CN", "viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
     with opened(browser, server[0], **options) as page:
         page.get_by_role("button", name=TEXTS["restore"][1], exact=True).wait_for()
-        for name in ("修复", "补全", "照片与漫画", "数据集"):
+        for tab_name in ("restore", "fill", "translate", "data"):
+            name = TEXTS[tab_name][1]
             tab = page.get_by_role("tab", name=name, exact=True)
             if not tab.is_visible():  # a tab without room is in a menu
                 page.locator(".overflow-menu > button").click()
@@ -329,7 +330,7 @@ def test_two_languages_and_a_telephone(server, browser):
             "all => all.map(one => one.getBoundingClientRect().right)"
         )
         assert len(edges) == 24 and max(edges) <= 390  # the gallery hides what is beyond
-        page.get_by_role("tab", name="修复", exact=True).click()
+        page.get_by_role("tab", name=TEXTS["restore"][1], exact=True).click()
         for language, other in (("English", 1), (LANGUAGES[1], 0)):
             page.get_by_text(language).click()
             name = TEXTS["restore"][1 - other]
