@@ -183,10 +183,8 @@ class _Crew:
         self.starting: dict[Any, Any] = {}  # the answer to "ready" -> worker
         self.at_work: dict[Any, tuple[Any, str]] = {}  # answer -> worker, name
         self.count, self.reason = workers, "no reason is known"
-        self.unstarted, self.refused = (
-            0,
-            False,
-        )  # workers lost before they were ready; whether one gave a reason of its own
+        self.unstarted = 0  # workers lost before they were ready
+        self.refused = False  # whether a worker that was lost gave a reason of its own
 
     def work(self, names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """(name, entry) of each as it is done; a worker that dies is replaced, and its picture is another's."""

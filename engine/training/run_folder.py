@@ -33,11 +33,9 @@ def settled(
     kind = configuration.import_class(config.system, ("system.",), "system")
     if checkpoint_folder is not None:
         saved, now = saved_run(checkpoint_folder, config)["config"], configuration.as_dict(config)
-        changed = configuration.differences(saved, now)
+        changed = set(configuration.differences(saved, now))
         holds = {
-            key: value
-            for key, value in _found_then(now, saved)
-            if not any(source in changed for source in kind.settled_from.get(key, ()))
+            key: value for key, value in _found_then(now, saved) if changed.isdisjoint(kind.settled_from.get(key, ()))
         }
         config = configuration.replaced(config, holds)
     config = kind.settle(config, dataset)

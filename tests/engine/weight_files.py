@@ -3,6 +3,8 @@
 import io
 import pickle
 import struct
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -99,3 +101,15 @@ def refusal(folder, data):
     line = str(caught.value)
     assert line.isascii() and line.isprintable() and len(line) < 500 and "W.pth: " in line
     return line.partition("W.pth: ")[2]
+
+
+def check_cheap_refusal(folder, data):
+    """A file of these bytes is refused within 10 s of processor time and 40 MiB, whatever sizes it claims."""
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        assert refusal(folder, data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 << 20 and time.process_time() - began < 10
