@@ -125,6 +125,12 @@ class Contract(Settings):
         return kinds == ["image", "image"] and shape[2] == shape[3] and shape[2] > 0
 
     @property
+    def recognises(self) -> bool:
+        """Whether it makes of one aligned face a vector that tells people apart."""
+        kinds = [port.kind for port in (*self.inputs, *self.outputs)]
+        return kinds == ["image", "vector"] and self.template == "sphereface"
+
+    @property
     def filled(self) -> str:
         """The output that holds the picture with its hole filled; "" of a graph that fills none."""
         return self.of_kind("image", outputs=True)[0].name if self.hole else ""

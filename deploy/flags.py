@@ -71,7 +71,7 @@ PHOTOS = {
     "bg_upsampler": Flag("how to enlarge the background; both names mean Lanczos", choice("none", "lanczos"),
                          default="lanczos", metavar="none|lanczos"),
     "paste": Flag("what goes into the photo: the network's change, the default of models that restore or fill, or the "
-                  "made face as it is; SATNet's faces go into the photo only with this flag",
+                  "made face as it is; translated faces go into the photo only with this flag",
                   choice(*PASTES), bare="replace", metavar="|".join(PASTES)),
     "video": Flag("a film instead of pictures (requirements-video.txt)", metavar="FILE"),
     "save_faces": Flag("also write each face before and after, below faces/", boolean, default=False),

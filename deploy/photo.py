@@ -120,7 +120,7 @@ def restore(
     """
     contract = session.contract
     if not contract.restores:
-        raise InputError("this model does not restore faces; expected one of GPEN or GFP-GAN")
+        raise InputError("this model does not restore faces; expected one that makes a face of a face")
     places = matrices(faces, contract)
     crops = [warped(pixels, matrix, crop_size(contract)) for matrix in places]
     results = session.apply({contract.picture.name: crops})[contract.outputs[0].name] if crops else []

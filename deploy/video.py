@@ -29,7 +29,7 @@ QUALITY = {"crf": "17", "preset": "medium"}
 def run(graph: Graph, args: Any) -> int:
     """Restore the film `args.video`; prints a line. Exit status 0, or 130 after Ctrl-C."""
     if not graph.contract.restores:
-        raise InputError("--video: this model does not restore faces; expected GPEN or GFP-GAN")
+        raise InputError("--video: this model does not restore faces; expected one that makes a face of a face")
     if args.img or args.image_dir or args.input:
         raise InputError(f"--video {args.video}: leave out --img, --image_dir and --input")
     source = Path(args.video)

@@ -16,7 +16,6 @@ import numpy as np
 from engine.images import resize
 
 NUM_LANDMARKS = 17
-MIRROR = np.array([0, 3, 2, 1, 7, 6, 5, 4, 11, 10, 9, 8, 12, 13, 16, 15, 14])
 TEMPLATE_SIZE = (112, 96)  # height, width
 TEMPLATE = np.array(  # left eye, right eye, nose tip, mouth corners
     [(30.2946, 51.6963), (65.5318, 51.5014), (48.0252, 71.7366), (33.5493, 92.3655), (62.7299, 92.2041)]
@@ -34,13 +33,6 @@ TEMPLATES = {  # of whole faces: five points in a crop of 512 px
     "gpen": (TEMPLATE + (36, 28)) * 512 / 168,
 }  # sources: facexlib's face template; GPEN's align_faces.py with an inner padding of 0.25
 FINEST = 2.0  # pixels a template pixel at which a picture is sampled at least, then averaged
-
-
-def flipped(landmarks: np.ndarray, width: int) -> np.ndarray:
-    """Landmarks [17, 2] of the picture mirrored left to right, `width` pixels wide; its own inverse."""
-    mirrored = np.asarray(landmarks)[MIRROR].copy()
-    mirrored[:, 0] = width - 1 - mirrored[:, 0]
-    return mirrored
 
 
 def five_points(landmarks: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """NIQE: distance of a picture's local statistics to those of natural photos; needs no reference, lower is better.
 
 The statistics of natural photos are 36 means and their covariance, published with the method (file `niqe`, see
-weights/manifest.yaml); `fitted` takes them from pictures of one's own, which gives another scale.
+weights/manifest.yaml).
 
 Source: Mittal et al. 2013 (Making a "Completely Blind" Image Quality Analyzer), eq. (1)-(10); XPixelGroup/BasicSR
 metrics/niqe.py, which agrees with the authors' MATLAB release.
@@ -49,11 +49,6 @@ def load_parameters(path):
     if mean.shape != (FEATURES,) or covariance.shape != (FEATURES, FEATURES):
         raise InputError(f"{path}: parameters of shapes {mean.shape} and {covariance.shape}; expected (36,), (36, 36)")
     return NaturalStatistics(mean, covariance)
-
-
-def fitted(pictures):
-    """NaturalStatistics of pictures of one's own, all their blocks together; [H, W, 3] each."""
-    return _statistics(np.concatenate([block_features(picture) for picture in pictures]))
 
 
 def niqe(picture, natural, crop_border=0):

@@ -30,7 +30,7 @@ from engine.weights.manifest import fetch_hint
 from engine.weights.torch_file import TORCH_MAGIC, read_old_torch, read_torch_tree, read_zip, write_torch_zip
 from engine.weights.unpickle import paddle_arrays, unpickle
 
-AVERAGED = re.compile(r"(^|_)(ema|averaged|avg)(?=_|$)")
+AVERAGED = re.compile(r"(^|_)(ema|averaged?|avg|swa)(?=_|$)")
 DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, OverflowError, struct.error, zlib.error, zipfile.BadZipFile)
 CHUNK = 1 << 20
 MAX_HEADER = 100_000_000  # bytes of a safetensors header

@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from engine.face_alignment import (
-    MIRROR,
     TEMPLATE,
     aligned,
     cp2tform,
     five_points,
-    flipped,
     moved,
     placed_template,
     umeyama,
@@ -70,17 +68,6 @@ def test_five_points_are_eye_centres_nose_and_mouth_corners():
     points = np.stack([np.arange(17), np.arange(17) ** 2], 1).astype(float)
     np.testing.assert_array_equal(five_points(points)[:, 0], [8.5, 10.5, 12, 14, 16])
     np.testing.assert_array_equal(five_points(points)[0], [8.5, (64 + 81) / 2])
-
-
-def test_the_mirror_swaps_left_and_right():
-    points = landmarks()
-    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(17))
-    mirrored = flipped(points, 96)
-    np.testing.assert_allclose(flipped(mirrored, 96), points)
-    np.testing.assert_allclose(mirrored[1], [95 - points[3, 0], points[3, 1]])
-    five, other = five_points(points), five_points(mirrored)
-    np.testing.assert_allclose(other[[1, 0, 2, 4, 3], 0], 95 - five[:, 0])
-    assert (np.diff(mirrored[4:8, 0]) > 0).all() and (np.diff(mirrored[8:12, 0]) > 0).all()
 
 
 @pytest.mark.parametrize(("size", "margin"), [((224, 192), 4), (SIZE, 0), (SIZE, 2), ((56, 48), 1)])

@@ -138,6 +138,12 @@ WRAPPED = {  # how a file keeps the generator; the averaged copy's values are 2 
         {f"net_g/{k}": v for k, v in one.items()} | {f"net_g_ema/{k}": v for k, v in ema.items()}
     ),
     "ema first": lambda one, ema: {f"ema/{k}": v for k, v in ema.items()} | {f"model/{k}": v for k, v in one.items()},
+    "average_model": lambda one, ema: (
+        {f"model.{k}": v for k, v in one.items()} | {f"average_model.module.{k}": v for k, v in ema.items()}
+    ),
+    "swa_model": lambda one, ema: (
+        {f"model/{k}": v for k, v in one.items()} | {f"swa_model/module.{k}": v for k, v in ema.items()}
+    ),
     "lightning": lambda one, ema: (
         {f"state_dict/generator.{key}": value for key, value in one.items()}
         | {f"state_dict/ema_generator.{key}": value for key, value in ema.items()}
@@ -156,7 +162,7 @@ def test_wrappers_come_off_and_the_averaged_copy_is_taken(gpen, name, form, capl
     (weights.write_torch if form == "torch" else weights.write_weights)("W.pth", content)
     with caplog.at_level("INFO", logger="kintsugi"):
         trained_networks(gpen, Path("W.pth"), "configs/gpen_256.yaml")
-    is_averaged = any("ema" in key for key in content)
+    is_averaged = any("ema" in key or key.startswith(("average_", "swa_")) for key in content)
     for key, value in arrays(gpen.generator).items():
         np.testing.assert_array_equal(value, (ema if is_averaged else one)[key], err_msg=key)
     assert (", the averaged copy" in caplog.text) == is_averaged
