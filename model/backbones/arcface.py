@@ -6,12 +6,11 @@ arcface_resnet18.pth; `engine.weights.official_keys` translates it.
 
 import itertools
 
-import paddle
-import paddle.nn.functional as F
 from paddle import nn
 
 from model.shared.convolution import Conv2D
 from model.shared.normalization import BatchNorm2D, plane_mean
+from model.shared.prelu import PReLU
 
 
 def batch_norm(channels):
@@ -22,17 +21,6 @@ def batch_norm(channels):
 def conv3x3(in_channels, out_channels, stride=1):
     """3x3 convolution without bias. Source: arcface_arch.py, conv3x3."""
     return Conv2D(in_channels, out_channels, 3, stride, padding=1, bias_attr=False)
-
-
-class SharedPReLU(nn.PReLU):
-    """One slope for all channels; in an exported graph written out, since oneDNN has a kernel for one a channel only.
-
-    Source: torch.nn.PReLU().
-    """
-
-    def forward(self, x):
-        """[N, C, H, W] -> the same shape."""
-        return super().forward(x) if paddle.in_dynamic_mode() else F.prelu(x, self._weight.expand([x.shape[1]]))
 
 
 class SqueezeExcitation(nn.Layer):
@@ -60,7 +48,7 @@ class IRBlock(nn.Layer):
         super().__init__()
         self.bn0, self.conv1 = batch_norm(in_channels), conv3x3(in_channels, in_channels)
         self.bn1 = batch_norm(in_channels)
-        self.prelu = SharedPReLU(1)
+        self.prelu = PReLU(1)
         self.conv2, self.bn2 = conv3x3(in_channels, out_channels, stride), batch_norm(out_channels)
         self.se = SqueezeExcitation(out_channels) if use_se else None
         self.downsample = None
@@ -82,7 +70,7 @@ class ResNet18ArcFace(nn.Layer):
     def __init__(self, use_se=False, layers=(2, 2, 2, 2)):
         """`layers`: blocks of each stage, two in ResNet-18; GFP-GAN's file has no gates."""
         super().__init__()
-        self.conv1, self.bn1, self.prelu = conv3x3(1, 64), batch_norm(64), SharedPReLU(1)
+        self.conv1, self.bn1, self.prelu = conv3x3(1, 64), batch_norm(64), PReLU(1)
         self.maxpool = nn.MaxPool2D(2, 2)
         widths = (64, 64, 128, 256, 512)
         for i, (before, here) in enumerate(itertools.pairwise(widths), 1):

@@ -9,6 +9,7 @@ from paddle import nn
 
 from model.shared.convolution import Conv2D
 from model.shared.normalization import BatchNorm2D, plane_mean
+from model.shared.prelu import PReLU
 
 STAGES = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))
 
@@ -52,7 +53,7 @@ class Bottleneck(nn.Layer):
         self.res_layer = nn.Sequential(
             batch_norm(in_channels),
             conv(in_channels, out_channels, 3),
-            nn.PReLU(out_channels),
+            PReLU(out_channels),
             conv(out_channels, out_channels, 3, stride),
             batch_norm(out_channels),
             SqueezeExcitation(out_channels),
@@ -69,7 +70,7 @@ class IRSE50(nn.Layer):
     def __init__(self):
         """24 bottlenecks in four stages, each opening with stride 2."""
         super().__init__()
-        self.input_layer = nn.Sequential(conv(3, 64, 3), batch_norm(64), nn.PReLU(64))
+        self.input_layer = nn.Sequential(conv(3, 64, 3), batch_norm(64), PReLU(64))
         units = [
             Bottleneck(before if i == 0 else width, width, 2 if i == 0 else 1)
             for before, width, count in STAGES

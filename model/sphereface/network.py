@@ -13,6 +13,7 @@ from paddle import nn
 from paddle.nn.initializer import KaimingNormal, Normal
 
 from model.shared.convolution import conv2d
+from model.shared.prelu import PReLU
 
 CHANNELS = (64, 128, 256, 512)
 PAIRS = (1, 2, 4, 1)  # residual pairs of convolutions a stage
@@ -57,7 +58,7 @@ class Sphere20a(nn.Layer):
                 start = paddle.ParamAttr(initializer=KaimingNormal() if first else Normal(0.0, 0.01))
                 layer = Convolution(before if first else channels, channels, 3, 2 if first else 1, weight_attr=start)
                 setattr(self, f"conv{stage}_{i}", layer)
-                setattr(self, f"relu{stage}_{i}", nn.PReLU(channels))
+                setattr(self, f"relu{stage}_{i}", PReLU(channels))
             before = channels
         height, breadth = (math.ceil(side / 16) for side in image_size)
         start = paddle.ParamAttr(initializer=KaimingNormal())
