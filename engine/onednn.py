@@ -201,13 +201,18 @@ def plain(wanted: bool = True) -> Iterator[None]:
         _plain.depth -= wanted
 
 
+def is_plain() -> bool:
+    """True inside a `plain()` block of this thread, where what is made must have a second gradient."""
+    return _plain.depth > 0
+
+
 def suits(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
     """True where oneDNN may compute a convolution of [N, Cin, H, W] with [Cout, Cin, k, k] and is faster (measured).
 
     Paddle multiplies as fast; what oneDNN saves is the unfolded input, k * k copies of a map. So it gains nothing
     where k is 1, where maps are small or dilated, or where a stride leaves little to unfold.
     """
-    if state.left_out or _plain.depth or not (paddle.in_dynamic_mode() and core.is_compiled_with_onednn()):
+    if state.left_out or is_plain() or not (paddle.in_dynamic_mode() and core.is_compiled_with_onednn()):
         return False
     if not (x.dtype == weight.dtype == paddle.float32 and x.place.is_cpu_place()):
         return False

@@ -13,8 +13,8 @@ from paddle import nn
 from paddle.nn.initializer import Constant, Uniform
 
 from engine import onednn
+from model.satnet.padding import padded
 from model.shared import convolution
-from model.shared.exported import with_lines
 from model.shared.normalization import pooled_mean, sample_mean
 
 EPSILON = 1e-5  # of instance, adaptive and layer normalisation
@@ -30,50 +30,6 @@ def parameter(layer, shape, initial=0.0):
 def torch_uniform(fan_in):
     """U(-1/sqrt(fan_in), 1/sqrt(fan_in)), what torch gives convolutions and linear layers. Source: torch.nn.Conv2d."""
     return Uniform(-(fan_in**-0.5), fan_in**-0.5)
-
-
-def reflection_matrix(size, pad):
-    """Reflection padding of a signal as a 0-1 matrix [size + 2 pad, size]. Source: torch.nn.ReflectionPad2d.
-
-    Raises:
-        ValueError: there is too little to mirror.
-    """
-    if pad >= size:
-        raise ValueError(f"reflection of {pad} on each side needs more than {pad} values, found {size}")
-    source = np.abs(np.arange(-pad, size + pad))
-    source = np.where(source < size, source, 2 * size - 2 - source)
-    return np.eye(size)[source]
-
-
-def reflect_pad(x, pad):
-    """[N, C, H, W] -> [N, C, H + 2 pad, W + 2 pad], mirrored without the edge.
-
-    Source: torch.nn.ReflectionPad2d. Two matrix products in training, two to three times faster on a CPU than Paddle's
-    operator; an exported graph joins rows and columns, which costs a fifth of that operator.
-    """
-    if not pad:
-        return x
-    if not paddle.in_dynamic_mode():
-        return mirrored(mirrored(x, pad, 2), pad, 3)
-    rows, columns = (convolution.constant_matrix(reflection_matrix, (size, pad), x) for size in x.shape[2:])
-    return paddle.matmul(rows, paddle.matmul(x, columns, transpose_y=True))
-
-
-def mirrored(x, pad, axis):
-    """`reflect_pad` along one axis, by joining slices. Source: torch.nn.ReflectionPad1d."""
-    size = x.shape[axis]
-    reflection_matrix(size, pad)  # its ValueError
-    return with_lines(x, axis, range(pad, 0, -1), range(size - 2, size - 2 - pad, -1))
-
-
-def padded(x, pad, kind):
-    """[N, C, H, W] -> [N, C, H + 2 pad, W + 2 pad]; `kind`: "reflect", "replicate" or "zero".
-
-    Source: MUNIT networks.py, Conv2dBlock.
-    """
-    if kind == "reflect" or not pad:
-        return reflect_pad(x, pad)
-    return F.pad(x, [pad] * 4, mode="constant" if kind == "zero" else kind)
 
 
 def upsample_nearest(x):

@@ -17,7 +17,7 @@ class _Rectified(paddle.autograd.PyLayer):
 
     @staticmethod
     def backward(ctx, gradient):
-        """Gradients of the values and of the slopes; RuntimeError where they are to be differentiated again."""
+        """Gradients of values and slopes. RuntimeError for a second gradient, which Paddle's has not either."""
         if paddle.is_grad_enabled():
             raise RuntimeError("this PReLU has no second gradient")
         x, slopes, positive = ctx.saved_tensor()

@@ -1,4 +1,4 @@
-"""Blocks against their definitions: padding, norms, spectral norm, attention, initial weights."""
+"""Blocks against their definitions: norms, spectral norm, attention, initial weights."""
 
 import numpy as np
 import paddle
@@ -6,17 +6,6 @@ import paddle.nn.functional as F
 import pytest
 
 from model.satnet import attention, blocks
-
-
-@pytest.mark.parametrize("pad", [0, 1, 3])
-def test_reflection_is_paddles(pad):
-    x = paddle.rand([2, 3, 4, 6])
-    np.testing.assert_array_equal(blocks.reflect_pad(x, pad).numpy(), F.pad(x, [pad] * 4, mode="reflect").numpy())
-
-
-def test_too_little_to_mirror_is_an_error():
-    with pytest.raises(ValueError, match="needs more than 1"):
-        blocks.reflect_pad(paddle.rand([1, 1, 4, 1]), 1)
 
 
 @pytest.mark.parametrize(("channels", "size"), [((6, 2), 5), ((2, 6), 3)])
