@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from deploy.session import Session
-from tests.deploy.test_photo import Changed
+from tests.deploy.contracts import Changed
 from tests.script_calls import call
 from tests.service_calls import ask, photo_of_three, serving
 
