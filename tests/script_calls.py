@@ -76,3 +76,12 @@ def command(script, *words):
 def process(script, *words):
     """Run a script as a process of its own, from the root of the project."""
     return subprocess.run(command(script, *words), cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def one_line(result, *parts):
+    """Status 2 and one line on stderr that holds every part."""
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), f"{result.returncode}\n{result.stderr}"
+    assert result.stderr.startswith("error: ")
+    for part in parts:
+        assert part in result.stderr
+    assert "Traceback" not in result.stderr + result.stdout

@@ -7,17 +7,15 @@ import re
 import resource
 import shutil
 import subprocess
-from unittest import mock
 
 import numpy as np
 import paddle
 import pytest
 
-from engine import cli
 from engine.training import checkpoint
 from engine.training.run_log import RunLog
 from engine.weights.files import read_weights, write_weights
-from tests.script_calls import LITE, ROOT, call, command, draw_faces, process
+from tests.script_calls import LITE, ROOT, call, command, draw_faces, one_line, process
 
 
 class RunsCode:
@@ -54,15 +52,6 @@ def at(tmp_path_factory):
     made = call("export_model", *LITE, "--w", places["weights"], "--save_inference_dir", places["model"])
     assert made.returncode == 0, made.stderr
     return places
-
-
-def one_line(result, *parts):
-    """Status 2 and one line on stderr that holds every part."""
-    assert (result.returncode, result.stderr.count("\n")) == (2, 1), f"{result.returncode}\n{result.stderr}"
-    assert result.stderr.startswith("error: ")
-    for part in parts:
-        assert part in result.stderr
-    assert "Traceback" not in result.stderr + result.stdout
 
 
 NEED_WEIGHTS = ("test", "predict", "export_model")
@@ -156,26 +145,6 @@ def test_a_refused_start_leaves_the_earlier_run_as_it_was(at, tmp_path, words):
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
-BAD_YAML = {
-    "flags: {size: 5}": "run.yaml.flags.size: expected a key or a list of keys, found 5",
-    "flags: [size]": "run.yaml.flags: expected flag names with their keys, found ['size']",
-    "seed: 1\nseed: 2": "run.yaml:2: key 'seed' is given twice",
-    "[a, b]: 1": "run.yaml: not YAML",
-    "seed: [": "run.yaml: not YAML",
-}
-
-
-@pytest.mark.parametrize("text", BAD_YAML)
-def test_bad_yaml(tmp_path, text):
-    path = tmp_path / "run.yaml"
-    path.write_text(text)
-    one_line(call("train", "-c", path), BAD_YAML[text])
-
-
-def test_flag_of_the_yaml_of_a_wrong_type():
-    one_line(call("train", "--size=big"), "--size=big: configs/gpen_256.yaml.recipe.size: ", "found 'big'")
-
-
 def test_infer_takes_nothing_it_cannot_use(at, tmp_path):
     one_line(call("infer", "--image_dri=x"), "unknown flag '--image_dri'. Did you mean '--image_dir'?")
     one_line(call("infer", f"--model_dir={at['empty']}"), f"{at['empty']}: holds no exported model")
@@ -239,13 +208,6 @@ def test_weights_that_give_no_numbers(at, tmp_path, spoilt):
         assert result.returncode == 2 and "finite" in result.stderr, result.stderr
         assert not [line for line in result.stderr.splitlines() if "Warning" in line or "Traceback" in line]
         assert not [path for path in (tmp_path / script).rglob("*") if path.suffix in (".png", ".json", ".pdiparams")]
-
-
-def test_unknown_key_in_a_real_process(tmp_path):
-    result = process("train", *LITE, "recipe.nrrow=1", "--output_dir", tmp_path / "run")
-    one_line(result, "recipe: unknown key 'nrrow'. Did you mean 'narrow'?")
-    assert result.stdout == ""
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
@@ -324,9 +286,3 @@ def test_disk_full_while_logging(at, tmp_path, monkeypatch, file):
     monkeypatch.setattr(RunLog, "_drop_records_after", then_full)
     result = call("train", *LITE, "train.steps=1", "train.log_every=1", "--output_dir", run_folder)
     one_line(result, f"{run_folder / file}: cannot be written (No space left on device)")
-
-
-def test_interrupted_before_the_first_step(monkeypatch):
-    monkeypatch.setattr(cli, "parse", mock.Mock(side_effect=KeyboardInterrupt))
-    result = call("train")
-    assert (result.returncode, result.stderr) == (130, "interrupted\n")

@@ -1,6 +1,7 @@
 """No file of a user is ever unpickled: nothing in the project's code could, strings and comments apart.
 
-`tests/test_architecture.py` looks for calls; this looks at the words, so that another name for the same does not pass.
+`tests/test_architecture_style.py` looks for calls; this looks at the words, so that another name for the same
+does not pass.
 """
 
 import io
@@ -10,7 +11,7 @@ import tokenize
 
 import pytest
 
-from tests.test_architecture import PRODUCT, ROOT
+from tests.source_tree import PRODUCT, ROOT
 
 UNPICKLES = re.compile(
     r"""

@@ -1,13 +1,8 @@
 """The page in a real browser: every tab, looked at in the page itself; nothing is asked of another machine."""
 
-import io
 import itertools
-import json
-import os
 import re
 import signal
-import tempfile
-import time
 from pathlib import Path
 
 import cv2
@@ -20,30 +15,30 @@ from data_loader import webcaricature_writing
 from data_loader.group_photo import group_photo
 from deploy.page.texts import LANGUAGES, TEXTS
 from engine import images, picture_files
+from tests.page_browser import (
+    BROWSED,
+    SIZE,
+    choose,
+    chromium,
+    differs,
+    downloaded,
+    give,
+    group_tiff,
+    opened,
+    said,
+    shown,
+)
 from tests.script_calls import call
-from tests.test_service import serving
-from tests.test_visualdl import CHROMIUM, QUIET
+from tests.service_calls import serving
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright (requirements-dev.txt) is absent")
 pytest.importorskip("gradio", reason="gradio (requirements-web.txt) is absent")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is absent"),
-    pytest.mark.timeout(600),
-]
-WAIT = 60_000  # ms
-SIZE = (480, 640)
+pytestmark = BROWSED
 
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
     """A TIFF of 16 bits with three faces, which a browser cannot show and gradio cannot read."""
-    path = tmp_path_factory.mktemp("photo") / "group.tif"
-    from deploy.files import write
-    from engine.picture_files import Picture
-
-    write(path, Picture(np.rint(group_photo(*SIZE)[0] * 65535).astype(np.uint16)))
-    return path
+    return group_tiff(tmp_path_factory.mktemp("photo") / "group.tif")
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +70,8 @@ def server(lite_models, data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=QUIET.split())
-        yield opened
-        opened.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
@@ -86,64 +79,6 @@ def page(server, browser):
     """The page, freshly opened; at the end nothing was asked of another machine, and nothing in it failed."""
     with opened(browser, server[0], locale="en-US", viewport={"width": 1200, "height": 1000}) as found:
         yield found
-
-
-class opened:
-    """The page in a context of its own."""
-
-    def __init__(self, browser, address, **options):
-        self.context = browser.new_context(**options)
-        self.page, self.elsewhere, self.faults = self.context.new_page(), [], []
-        self.page.set_default_timeout(WAIT)
-        self.page.on("request", self._asked)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.goto(address)
-
-    def _asked(self, request):
-        if not re.match(r"http://127\.0\.0\.1:|data:|blob:", request.url):
-            self.elsewhere.append(request.url)
-
-    def __enter__(self):
-        self.page.locator("#restore-button").wait_for()
-        return self.page
-
-    def __exit__(self, *_):
-        self.context.close()
-        assert not self.elsewhere and not self.faults
-
-
-def give(page, place, path):
-    page.set_input_files(f"{place} input[type=file]", str(path))
-
-
-def said(page, place, words):
-    """The text of a place, once it holds `words`."""
-    found = page.locator(place, has_text=re.compile(words))
-    found.wait_for()
-    return found.inner_text()
-
-
-def shown(page, place, count):
-    """The pictures that the browser shows in a place, [H, W, 3] uint8 each."""
-    pictures = page.locator(f"{place} img")
-    page.wait_for_function(
-        "([place, count]) => { const all = [...document.querySelectorAll(`${place} img`)];"
-        "return all.length === count && all.every((one) => one.complete && one.naturalWidth > 0); }",
-        arg=[place, count],
-    )
-    sources = [pictures.nth(i).evaluate("one => one.src") for i in range(count)]
-    return [np.asarray(Image.open(io.BytesIO(httpx.get(one).content)).convert("RGB")) for one in sources]
-
-
-def differs(one, other):
-    """[H, W]: where two pictures are more than a grey level apart."""
-    return (np.abs(one.astype(int) - other) > 1).any(axis=2)
-
-
-def downloaded(page, tab):
-    with page.expect_download() as got:
-        page.locator(f"#{tab}-download").click()
-    return got.value.suggested_filename, Path(got.value.path()).read_bytes()
 
 
 def test_restoring_a_photo(page, lite_models, photo, tmp_path):
@@ -301,11 +236,6 @@ def test_looking_at_a_data_set(page, server, data):
     page.locator("#translate-photo img").wait_for()
 
 
-def choose(page, place, name):
-    page.locator(f"{place} input").click()
-    page.get_by_role("option", name=name, exact=True).click()
-
-
 def test_files_outside_the_folder_are_not_given(server, data):
     for path in (data.parent / "outside.jpg", data / "OriginalImages/Person 00000/P00001.jpg", "/etc/hostname",
                  Path(__file__).resolve()):  # fmt: skip
@@ -343,50 +273,3 @@ def test_what_cannot_be_read_is_said_in_the_page(page, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
     give(page, "#restore-photo", tmp_path / "broken.png")
     page.get_by_text("broken.png: not a readable image").wait_for()
-
-
-def test_text_of_a_browser_is_not_trusted():
-    from deploy.page.faces import ticked
-    from engine.errors import InputError
-
-    pixels = np.zeros((50, 60, 3), np.float32)
-    good = {"box": [1, 1, 20, 20], "points": [[5, 5], [15, 5], [10, 10], [6, 15], [14, 15]], "on": True}
-    (face,) = ticked(json.dumps({"of": "a", "faces": [good, {**good, "on": False}]}), "a", pixels, None)
-    np.testing.assert_array_equal(face.points, good["points"])
-    assert ticked(None, "a", pixels, None) is None
-    assert ticked(json.dumps({"of": "another", "faces": [good]}), "a", pixels, None) is None
-    for wrong in ({"box": [1, 1, 20]}, {"box": [20, 1, 1, 20]}, {"box": [0, 0, 1e9, 1e9]}, {"points": [[1, 1]] * 5},
-                  {"points": "x"}, {"box": None}, {"points": None}, {"points": [[float("nan")] * 2] * 5}):  # fmt: skip
-        with pytest.raises(InputError):
-            ticked(json.dumps({"of": "a", "faces": [{**good, **wrong}]}), "a", pixels, None)
-    with pytest.raises(InputError):
-        ticked("[" * 100_000, "a", pixels, None)
-
-
-def test_an_open_page_and_its_files_end_with_the_server(lite_models, browser, photo, tmp_path):
-    places = [folder for folder in (Path("/dev/shm"), Path(tempfile.gettempdir())) if folder.is_dir()]
-
-    def left():
-        return {path for folder in places for path in folder.glob("kintsugi-page-*")}
-
-    before = left()
-    with serving({"gpen": lite_models["gpen"]}, tmp_path / "log", "--token=secret") as (address, child):
-        assert httpx.get(address).status_code == 401 and httpx.get(address, auth=("", "wrong")).status_code == 401
-        context = browser.new_context(http_credentials={"username": "", "password": "secret"})
-        page = context.new_page()
-        began = time.perf_counter()
-        page.goto(address)
-        page.locator("#restore-button").wait_for()
-        assert time.perf_counter() - began < 60
-        give(page, "#restore-photo", photo)
-        said(page, "#restore-found", "Faces found: 3")
-        (folder,) = left() - before
-        assert [path.name for path in folder.rglob("*.tif")] == ["group.tif"] and os.stat(folder).st_mode & 0o77 == 0
-        child.send_signal(signal.SIGTERM)
-        assert child.wait(30) == 0 and left() == before
-        context.close()
-
-
-def test_a_folder_that_is_not_there_is_one_line(lite_models, tmp_path):
-    result = call("serve", f"--model=gpen={lite_models['gpen']}", "--port=0", f"--data={tmp_path / 'none'}")
-    assert result.returncode == 2 and "none: no such folder" in result.stderr and "Traceback" not in result.stderr

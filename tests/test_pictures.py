@@ -7,7 +7,7 @@ from PIL import Image
 from data_loader.drawn_faces.rendering import render
 from engine.images import to_uint8, write_image
 from engine.picture_files import read
-from tests.engine.test_picture_files import pillow, png_16, stored, tiff, wide_profile
+from tests.engine.picture_bytes import pillow, png_16, stored, tiff, wide_profile
 from tests.script_calls import ROOT, call, told
 
 pytestmark = pytest.mark.slow

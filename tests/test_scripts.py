@@ -1,4 +1,4 @@
-"""The five scripts as real processes: a whole chain, its logs, signals, kill and resume, GPEN's old command lines."""
+"""The five scripts as real processes: a whole chain, its logs, signals, kill and resume."""
 
 import io
 import json
@@ -6,51 +6,35 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import time
-from contextlib import contextmanager, suppress
 
 import numpy as np
-import paddle
 import pytest
 import yaml
 from PIL import Image
 
 from data_loader.drawn_faces.rendering import render
 from engine import config
-from engine.images import read_image, resize, to_uint8, write_image
-from engine.system import build_system, prepare_training
+from engine.images import read_image, to_uint8, write_image
 from engine.training import checkpoint
-from engine.weights.files import read_weights
 from metric.psnr_ssim import psnr
-from tests.script_calls import LITE, ROOT, SMALLEST, call, command, draw_faces, process, told
-
-STEPS = 10
-LOG_LINE = re.compile(r"^\[Epoch \d+, iter: (\d+)/\d+\] .*$", re.MULTILINE)
+from tests.script_calls import LITE, call, draw_faces, process
+from tests.training_process import (
+    LOG_LINE,
+    STEPS,
+    begun,
+    faces_to_train_on,
+    group_is_gone,
+    losses,
+    records,
+    training,
+    wait_for,
+)
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
     """Six faces to train on and two to test on."""
-    folder = tmp_path_factory.mktemp("faces")
-    draw_faces(folder / "train", 6)
-    draw_faces(folder / "val", 2, first=100)
-    return folder
-
-
-def training(faces, folder, *words):
-    """Words of a ten-step training with every kind of record in it, a worker process included."""
-    own = [
-        f"data.validation.root={faces}",
-        "data.num_workers=1",
-        "train.log_every=1",
-        "train.save_every=4",
-        "train.preview_every=5",
-        "train.validate_every=5",
-        "recipe.r1_every=3",
-        "recipe.path_every=2",
-    ]
-    return [*LITE, *own, "--data_dir", faces, "--batch_size=2", f"--iters={STEPS}", "--output_dir", folder, *words]
+    return faces_to_train_on(tmp_path_factory.mktemp("faces"))
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +44,6 @@ def whole(faces, tmp_path_factory):
     result = process("train", *training(faces, folder))
     assert result.returncode == 0, result.stderr
     return result, folder
-
-
-def records(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def losses(text):
-    """The training lines without their times."""
-    return [line[0].split(", avg_reader_cost")[0] for line in LOG_LINE.finditer(text)]
 
 
 @pytest.mark.parametrize("script", ["train", "test", "predict", "export_model", "infer"])
@@ -186,44 +161,6 @@ def test_train_test_predict_export_infer(whole, faces, tmp_path):
     assert (levels > 0).mean() < 0.005
 
 
-@contextmanager
-def begun(*words):
-    """A training process in a group of its own, of which nothing is left after the block."""
-    child = subprocess.Popen(
-        command("train", *words),
-        cwd=ROOT,
-        text=True,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        yield child
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.communicate()
-
-
-def wait_for(child, text):
-    """Read the child's lines up to the first with `text`."""
-    for line in child.stdout:
-        if text in line:
-            return
-    raise AssertionError(f"never said '{text}': {child.stderr.read()}")
-
-
-def group_is_gone(child, seconds=20):
-    """True once no process of the child's group is left."""
-    for _ in range(10 * seconds):
-        try:
-            os.killpg(child.pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
-
-
 @pytest.mark.slow
 def test_killed_run_goes_on_bit_for_bit(whole, faces, tmp_path):
     result, reference = whole
@@ -295,97 +232,6 @@ def test_moved_run_is_resumed_by_its_new_name(whole, tmp_path):
     assert result.returncode == 0, result.stderr
     assert checkpoint.newest_checkpoint(moved).name == "step_0000011"
     assert checkpoint.newest_checkpoint(whole[1]).name == "step_0000010"
-
-
-@pytest.fixture(scope="module")
-def networks():
-    """The networks as they start, and three told apart by their values under the names in a GPEN checkpoint."""
-    overrides = [(*word.split("=", 1), word) for word in SMALLEST]
-    system = build_system(config.load(ROOT / "configs/gpen_lite.yaml", overrides))
-    prepare_training(system)
-    state = {
-        name: {key: tensor.numpy() for key, tensor in network.state_dict().items()}
-        for name, network in system.networks.items()
-    }
-    shifted = {
-        entry: {key: array + np.float32(offset) for key, array in state[name].items()}
-        for entry, name, offset in (("g", "generator", 1), ("g_ema", "generator", 2), ("d", "discriminator", 3))
-    }
-    return state, shifted
-
-
-KINDS = {"flat generator": ["generator"], "latest": ["generator", "discriminator"],
-         "GPEN": ["generator", "discriminator"]}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_pretrained(networks, tmp_path, kind):
-    state, shifted = networks
-    content = {"flat generator": shifted["g_ema"], "GPEN": shifted, "latest": {
-        **{f"generator/{key}": array for key, array in shifted["g_ema"].items()},
-        **{f"discriminator/{key}": array for key, array in shifted["d"].items()}}}[kind]  # fmt: skip
-    paddle.save(content, str(tmp_path / "W.pdparams"))
-    words = ["--iters=0", "--pretrained", tmp_path / "W.pdparams", "--output_dir", tmp_path / "run"]
-    result = call("train", *LITE, *words)
-    assert result.returncode == 0, result.stderr
-    assert ("; from scratch: discriminator\n" in result.stdout) == (kind == "flat generator")
-    found = read_weights(tmp_path / "run" / "latest.pdparams")
-    wanted = {"generator": shifted["g_ema"], "discriminator": shifted["d"] if "discriminator" in KINDS[kind]
-              else state["discriminator"]}  # fmt: skip
-    assert found.keys() == {f"{name}/{key}" for name in wanted for key in wanted[name]}
-    for name, arrays in wanted.items():
-        for key, array in arrays.items():
-            np.testing.assert_array_equal(found[f"{name}/{key}"], array)
-
-
-@pytest.mark.slow
-def test_gpens_own_commands_leave_their_files_where_its_readers_look(faces, tmp_path, monkeypatch):
-    """The words of GPEN's README with small numbers, in a folder that holds only the configurations."""
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    shutil.copytree(faces, tmp_path / "data" / "GPEN")
-    shutil.copyfile(faces / "val" / "face_100.png", tmp_path / "F.png")
-    (tmp_path / "data" / "GPEN" / "val").rename(tmp_path / "data" / "GPEN" / "test")
-    monkeypatch.chdir(tmp_path)
-    size = ["--size=32", "--mul=1", "--narrow=0.03125"]
-
-    told(
-        "train",
-        *size,
-        "--start_iter=0",
-        "--max_iter=2",
-        "--batch_size=2",
-        "--pretrain=None",
-        "--train_path=data/GPEN/train/",
-        "--test_path=data/GPEN/test/",
-    )
-    assert {path.name for path in (tmp_path / "ckpts").iterdir()} >= {"train.log", "latest.pdparams", "step_0000002"}
-    assert [path.name for path in (tmp_path / "samples").iterdir()] == ["step_0000002.png"]
-    weights = "ckpts/latest.pdparams"
-    assert "2 pictures, 0 skipped" in told("test", "-w", weights, "--test_path=data/GPEN/test/", *size)
-    words = ["--size", "32", "--mul=1", "--narrow=0.03125", "--w", weights, "--img", "F.png"]
-    told("predict", *words)
-    restored = to_uint8(read_image("results/predict/F_predict.png"))
-    line = r"F\.png: PSNR degraded (\S+) dB, restored (\S+) dB\nno FID: "
-    scores = re.search(line, told("predict", *words, "--degrade"))
-    clean = to_uint8(resize(read_image("F.png"), (32, 32), "area"))
-    for score, name in zip(scores.groups(), ("F_predict_degraded.png", "F_predict.png"), strict=True):
-        written = to_uint8(read_image(f"results/predict/{name}"))
-        assert float(score) == pytest.approx(psnr(written, clean), abs=0.006)
-        assert not np.array_equal(written, restored)
-    told("export_model", "--model_path", weights, "--save_dir", "inference/GPEN", *size, "--ir", "legacy")
-    for program in ("model.json", "model.pdmodel"):
-        told(
-            "infer",
-            "--model_file",
-            f"inference/GPEN/{program}",
-            "--params_file",
-            "inference/GPEN/model.pdiparams",
-            "--img",
-            "F.png",
-        )
-        levels = np.abs(to_uint8(read_image("results/infer/F_predict.png")).astype(int) - restored)
-        assert levels.max() <= 1
-        assert (levels > 0).mean() < 0.005
 
 
 @pytest.mark.slow

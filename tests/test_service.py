@@ -9,28 +9,19 @@ import json
 import os
 import random
 import re
-import runpy
-import signal
 import socket
-import subprocess
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from data_loader.group_photo import group_photo
-from deploy.session import Session
-from engine import images
-from tests.deploy.test_photo import Changed
-from tests.script_calls import ROOT, call, command
+from tests.script_calls import call
+from tests.service_calls import ask, decoded, photo_of_three, serving
 
 httpx = pytest.importorskip("httpx", reason="httpx (requirements-dev.txt) is absent")
 pytest.importorskip("fastapi", reason="fastapi (requirements-web.txt) is absent")
-from deploy.served import Busy, Models, Served  # noqa: E402
 
 REQUESTS = int(os.environ.get("KINTSUGI_REQUESTS", "120"))
 
@@ -39,20 +30,6 @@ REQUESTS = int(os.environ.get("KINTSUGI_REQUESTS", "120"))
 def models(lite_models):
     """Folders of exported models by name."""
     return lite_models
-
-
-@contextmanager
-def serving(models, log, *words):
-    """(address, process) of a server."""
-    line = command("serve", *(f"--model={name}={folder}" for name, folder in models.items()), "--port=0", *words)
-    with open(log, "w") as file:
-        child = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=file, text=True)
-    try:
-        said = child.stdout.readline()
-        yield re.search(r"http://127\.0\.0\.1:\d+", said)[0], child
-    finally:
-        child.kill()
-        child.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +43,7 @@ def server(models, tmp_path_factory):
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
     """A file with a photo of three faces."""
-    path = tmp_path_factory.mktemp("photo") / "photo.png"
-    images.write_image(path, group_photo(240, 320)[0])
-    return path
+    return photo_of_three(tmp_path_factory.mktemp("photo") / "photo.png")
 
 
 @pytest.fixture(autouse=True)
@@ -77,17 +52,8 @@ def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
 
 
-def ask(server, route, **parts):
-    files = {name: (f"{name}.png", content) for name, content in parts.items()}
-    return httpx.post(f"{server[0]}{route}", files=files, timeout=120)
-
-
 def faces_counted(server):
     return float(re.search(r"kintsugi_faces_total (\d\S*)", httpx.get(f"{server[0]}/metrics").text)[1])
-
-
-def decoded(content):
-    return np.asarray(Image.open(io.BytesIO(content)))
 
 
 @pytest.mark.slow
@@ -251,17 +217,6 @@ def test_a_load_of_good_broken_and_hostile_requests(server, photo):
 
 
 @pytest.mark.slow
-def test_without_batches_every_answer_under_load_is_inferences_to_the_byte(models, photo, tmp_path):
-    words = ["--batch_size=1", "-i", photo, "-o", tmp_path]
-    assert call("infer", "--model_dir", models["gpen"], *words).returncode == 0
-    wanted, content = (tmp_path / "photo_predict.png").read_bytes(), photo.read_bytes()
-    with serving({"gpen": models["gpen"]}, tmp_path / "log", "--batch=1", "--page=False") as (address, _):
-        with ThreadPoolExecutor(8) as clients:
-            answers = list(clients.map(lambda _: ask((address,), "/v1/restore", image=content), range(24)))
-    assert [answer.content == wanted for answer in answers] == 24 * [True]
-
-
-@pytest.mark.slow
 def test_description_asks_nothing_of_others(server):
     page = httpx.get(f"{server[0]}/docs").text
     assert not re.findall(r"(?:src|href)=\"https?://", page)
@@ -276,120 +231,3 @@ def test_description_asks_nothing_of_others(server):
             wanted = "input image: is [1, 3, 2, 2]; expected [-1, 3, 64, 64]" if "name" in path else None
             assert wanted is None or wanted in answer.text
             assert answer.status_code == (422 if wanted else 200), (path, answer.text)
-
-
-def test_exports_are_made_again_where_weights_configuration_or_code_changed(tmp_path, monkeypatch):
-    for room in ("model", "deploy"):
-        (tmp_path / room).mkdir()
-    files = [tmp_path / name for name in ("w", "c", "model/a.py", "deploy/export.py", "deploy/contract.py")]
-    for path in files:
-        path.write_text("1")
-    found = runpy.run_path(str(ROOT / "serve.py"))["key_of"]
-    monkeypatch.setitem(found.__globals__, "ROOT", tmp_path)
-    keys = {found(*files[:2])}
-    for path in files:
-        path.write_text("2")
-        keys.add(found(*files[:2]))
-    assert len(keys) == 1 + len(files)
-
-
-@pytest.mark.slow
-def test_sigterm_finishes_what_it_has_begun_and_tokens_are_asked_for(models, photo, tmp_path):
-    with serving({"gpen": models["gpen"]}, tmp_path / "log", "--token=secret") as (address, child):
-        assert httpx.get(f"{address}/v2/health/live").status_code == 200
-        files = {"image": ("a.png", photo.read_bytes())}
-        assert httpx.post(f"{address}/v1/restore", files=files).status_code == 401
-        body = json.dumps({"image": base64.b64encode(photo.read_bytes()).decode()}).encode()
-        lines = [
-            "POST /v1/restore HTTP/1.1",
-            "Host: x",
-            "Content-Type: application/json",
-            "Authorization: Bearer secret",
-        ]
-        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "Connection: close", "", ""]).encode()
-        host, port = address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=120) as begun:
-            begun.sendall(head + body[:9])
-            assert httpx.get(f"{address}/v2/health/live").status_code == 200  # so what came before has been read
-            child.send_signal(signal.SIGTERM)
-            begun.sendall(body[9:])
-            answer = b""
-            while part := begun.recv(65536):
-                answer += part
-        assert answer.startswith(b"HTTP/1.1 200") and b"\x89PNG" in answer
-        assert child.wait(timeout=120) == 0
-    assert "Traceback" not in (tmp_path / "log").read_text()
-
-
-@pytest.mark.slow
-def test_more_requests_than_may_be_at_work_are_sent_away(models, photo, tmp_path):
-    with serving({"gpen": models["gpen"]}, tmp_path / "log", "--max_requests=1") as (address, _):
-        host, port = address.removeprefix("http://").split(":")
-        files = {"image": ("a.png", photo.read_bytes())}
-        assert httpx.post(f"{address}/v1/restore", files=files, timeout=120).status_code == 200
-        with socket.create_connection((host, int(port))) as connection:  # a client that does not end its request
-            head = (
-                b"POST /v1/restore HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n["
-            )
-            connection.sendall(head)
-            end, answer = time.monotonic() + 60, None
-            while (answer is None or answer.status_code != 503) and time.monotonic() < end:
-                answer = httpx.post(f"{address}/v1/restore", files=files, timeout=120)
-            assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
-            assert httpx.get(f"{address}/v2/health/live").status_code == 200
-
-
-def test_mistakes_are_one_line(tmp_path):
-    for words, expected in (
-        (["--host=0.0.0.0"], "--host 0.0.0.0: other machines can reach the service; add --token TEXT"),
-        (["--model=gpen"], "--model gpen: expected NAME=DIR"),
-        (["--model=a/b=x"], "--model a/b=x: a name has letters, digits, '_', '-' and '.' only"),
-        (["--model=a=x", "--model=a=y"], "--model a: is named twice"),
-        (["--max_seconds=0"], "--max_seconds: found 0, expected a number of seconds above 0"),
-        (["--port=0", f"--model=a={tmp_path}"], str(tmp_path)),
-        (["--port=0", f"--data={tmp_path / 'none'}"], "none: no such folder"),  # before models are exported
-        (["--data=.", "--page=False"], "--data: is shown in the page"),
-        (["--port=99999"], "--port: expected 0 to 65535, found 99999"),
-        (["--host=300.1.1.1", "--token=x"], "--host 300.1.1.1 --port 8000: cannot listen there ("),
-    ):
-        result = call("serve", *words)
-        assert result.returncode == 2 and expected in result.stderr and result.stderr.count("\n") == 1, result.stderr
-
-
-def test_a_port_in_use_is_told_before_anything_is_loaded():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        result = call("serve", f"--port={port}", "--model=a=nowhere")
-    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-    assert f"--host 127.0.0.1 --port {port}: cannot listen there (Address already in use)" in result.stderr
-
-
-def test_a_full_queue_a_late_answer_and_a_fault_of_one_client():
-    gate, entered = threading.Event(), threading.Event()
-
-    def slow(crops):
-        entered.set()
-        gate.wait(30)
-        return crops
-
-    served = Served("toy", Changed(8, slow), places=1)
-    one = [served.session.prepared({"image": np.zeros((8, 8, 3), np.float32)})]
-    with pytest.raises(TimeoutError):
-        served.run(one, 0.2)  # the worker holds it
-    assert entered.wait(30)
-    with pytest.raises(TimeoutError):
-        served.run(one, 0.2)  # it waits
-    with pytest.raises(Busy):
-        served.run(one, 0.2)
-    gate.set()
-    served.end()
-    Models([served]).end()
-    faulty = Served("toy", Changed(8, lambda crops: [crop / (crop.mean() > 0.5) for crop in crops]), places=9)
-    good = [faulty.session.prepared({"image": np.ones((8, 8, 3), np.float32)})]
-    bad = [faulty.session.prepared({"image": np.zeros((8, 8, 3), np.float32)})]
-    with ThreadPoolExecutor(2) as clients, np.errstate(all="ignore"):
-        first, second = clients.submit(faulty.run, bad, 30), clients.submit(faulty.run, good, 30)
-        assert np.allclose(second.result()[0]["restored"], 1)
-        assert "finite" in str(first.exception())
-    faulty.end()
-    assert isinstance(faulty.session, Session)

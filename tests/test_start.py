@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.test_architecture import AT_ONCE, PROGRAMS, ROOT
+from tests.source_tree import AT_ONCE, PROGRAMS, ROOT
 
 
 def ended(program, *words):

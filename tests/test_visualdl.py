@@ -5,21 +5,19 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from tests.chromium import CHROMIUM, QUIET
 from tests.script_calls import ROOT, call, draw_faces
 from tests.test_runs import begun, wait_for, words
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright (requirements-dev.txt) is absent")
-CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is absent"),
     pytest.mark.timeout(300),
 ]
-QUIET = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 
 DRAWN = """() => [...document.querySelectorAll('canvas')].some(canvas => canvas.width && canvas.getContext('2d')
     .getImageData(0, 0, canvas.width, canvas.height).data.some((value, i) => i % 4 == 3 && value > 0))"""

@@ -1,4 +1,6 @@
-"""Contracts for tests that need no network."""
+"""Contracts, and a graph of one function, for tests that need no network."""
+
+import numpy as np
 
 from deploy.contract import Contract, Preprocessing
 from engine.ports import Hole, Port
@@ -23,3 +25,17 @@ def mask(*size):
 def filler(*size, **hole):
     """The contract of a graph that fills holes in pictures of a size."""
     return contract(image(*size), mask(*size), outputs=(image(*size, name="composite"),), hole=Hole(**hole))
+
+
+class Changed:
+    """A graph that makes of each crop what a function makes of it."""
+
+    def __init__(self, side, change=lambda crops: crops, made=None, template=""):
+        outputs = (image(made or side, made or side, name="restored"),)
+        self.contract = contract(image(side, side), outputs=outputs, template=template)
+        self.change = change
+
+    def run(self, arrays):
+        """[N, 3, S, S] to the same."""
+        crops = np.moveaxis(arrays["image"], 1, -1)
+        return {"restored": np.moveaxis(np.stack(list(self.change(crops))), -1, 1).astype(np.float32)}

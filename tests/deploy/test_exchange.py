@@ -11,8 +11,7 @@ from PIL import Image
 from deploy.limits import Limits
 from engine import __version__
 from engine.ports import Hole
-from tests.deploy.contracts import contract, image, mask
-from tests.deploy.test_photo import Changed
+from tests.deploy.contracts import Changed, contract, image, mask
 
 pytest.importorskip("fastapi", reason="fastapi (requirements-web.txt) is absent")
 pytest.importorskip("httpx", reason="httpx (requirements-dev.txt) is absent")

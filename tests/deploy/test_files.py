@@ -11,7 +11,7 @@ from engine import picture_files
 from engine.errors import InputError
 from engine.masks import LUMA
 from engine.picture_files import Picture, read
-from tests.engine.test_picture_files import wide_profile
+from tests.engine.picture_bytes import wide_profile
 
 SIZE = (24, 40)
 HOLE = np.zeros(SIZE, bool)

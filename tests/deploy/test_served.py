@@ -14,8 +14,7 @@ import pytest
 from deploy import limits
 from deploy.limits import Limits
 from engine.system import Port
-from tests.deploy.contracts import contract, image
-from tests.deploy.test_photo import Changed
+from tests.deploy.contracts import Changed, contract, image
 
 pytest.importorskip("fastapi", reason="fastapi (requirements-web.txt) is absent")
 pytest.importorskip("httpx", reason="httpx (requirements-dev.txt) is absent")

@@ -5,8 +5,7 @@ import pytest
 
 from engine.ports import Hole
 from engine.system import Port
-from tests.deploy.contracts import contract, image, mask
-from tests.deploy.test_photo import Changed
+from tests.deploy.contracts import Changed, contract, image, mask
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis (requirements-dev.txt) is absent")
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis (requirements-dev.txt) is absent")

@@ -1,106 +1,33 @@
-"""One training step of GFP-GAN: who moves when, which loss reaches which network, parts, prior, noise, files."""
+"""One training step of GFP-GAN: who moves when, which loss reaches which network, the parts, recorded losses."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
 
-from engine.errors import InputError
-from engine.images import from_signed, to_signed
-from engine.run_config import OptimizerConfig
-from engine.training import checkpoint
-from engine.training.updater import Updater
+from engine.images import to_signed
 from loss.adversarial import discriminator_logistic
 from loss.facial_parts import PARTS, crop_size, crops
-from loss.identity import GreyIdentityLoss
-from loss.perceptual import PerceptualLoss
 from loss.pixel import l1
 from loss.regularization import r1_penalty
-from model.backbones.arcface import ResNet18ArcFace
-from model.backbones.vgg import VGG
-from model.shared.basicsr_stylegan2 import StyleGAN2Generator
-from system import gfpgan_weights
-from system.gfpgan import GENERATORS, GFPGAN
 from tests.parity.runs import in_float64
+from tests.system.small_gfpgan import (
+    BATCH,
+    NO_WEIGHTS,
+    SIMPLE,
+    SIZE,
+    Recorder,
+    gfpgan,
+    moved,
+    pictures,
+    updater,
+    values,
+    with_losses,
+)
 
 TRACE = Path(__file__).resolve().parents[1] / "assets" / "losses" / "gfpgan_smoke.txt"
-SIZE, BATCH = 32, 2
-NO_WEIGHTS = {
-    f"{name}_weight": 0.0
-    for name in ("pixel", "pyramid", "perceptual", "style", "adversarial", "part", "part_style", "identity")
-}
-RECIPE = {
-    "form": "original",
-    "size": SIZE,
-    "channel_multiplier": 1,
-    "narrow": 1 / 32,
-    "discriminator_multiplier": 1,
-    "style_dim": 16,
-    "mapping_layers": 2,
-    "fixes_decoder": False,
-    **NO_WEIGHTS,
-    "pixel_weight": 0.1,
-    "pyramid_weight": 1.0,
-    "pyramid_steps": 10,
-    "adversarial_weight": 0.1,
-    "part_weight": 1.0,
-    "part_style_weight": 200.0,
-    "r1_gamma": 10.0,
-    "r1_every": 2,
-}
 CRITICS = [f"{part}_discriminator" for part in PARTS]
-SIMPLE = {"part_weight": 0.0, "part_style_weight": 0.0}
-
-
-def gfpgan(is_prepared=True, **changes):
-    paddle.seed(2)
-    with paddle.utils.unique_name.guard():
-        it = GFPGAN(GFPGAN.Config(**RECIPE | changes))
-        if is_prepared:
-            it.prepare_training()
-    return it
-
-
-def pictures(seed=0, visible=((1, 1, 1), (1, 1, 1))):
-    """Colour ramps of random directions, the same with noise, and boxes of the parts."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
-    slopes = random.uniform(-1, 1, (2, BATCH, 3, 1, 1))
-    image = (0.5 + 0.5 * (slopes[0] * x + slopes[1] * y)).astype(np.float32)
-    degraded = np.clip(image + 0.2 * random.standard_normal(image.shape), 0, 1).astype(np.float32)
-    boxes = np.float32([[[9, 12, 15, 18], [18, 12, 24, 18], [11, 20, 20, 28]]] * BATCH)
-    arrays = {"image": image, "degraded": degraded, "boxes": boxes, "visible": np.float32(visible)}
-    return {key: paddle.to_tensor(array) for key, array in arrays.items()} | {"name": [f"{seed}"] * BATCH}
-
-
-def updater(it, lr=1e-3):
-    adam = OptimizerConfig(kind="adam", lr=lr, beta1=0.0, beta2=0.99, epsilon=1e-8)
-    return Updater(dict.fromkeys(it.trainable, adam), it.trainable)
-
-
-def values(it):
-    return {f"{name}/{key}": p.numpy().copy() for name, net in it.networks.items() for key, p in net.named_parameters()}
-
-
-def moved(before, after):
-    return {key for key, array in before.items() if not np.array_equal(array, after[key])}
-
-
-class Recorder:
-    """An Updater that notes names, loss, and the parameters each call moved."""
-
-    def __init__(self, it, lr=1e-3):
-        self.update, self.it, self.calls = updater(it, lr), it, []
-
-    def float32(self):
-        return self.update.float32()
-
-    def __call__(self, name, loss):
-        before = values(self.it)
-        self.update(name, loss)
-        self.calls.append((name, float(loss), moved(before, values(self.it))))
 
 
 class Gradients:
@@ -121,37 +48,6 @@ class Gradients:
             }
             others = [p for key, net in self.it.networks.items() if key != "generator" for p in net.parameters()]
             assert all(p.grad is None for p in others)
-
-
-class TinyVGG(paddle.nn.Layer):
-    """In the place of VGG-19: as many features as there are layers, of one convolution."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = paddle.nn.Conv2D(3, 4, 3, padding=1)
-
-    def forward(self, image):
-        return {name: self.conv(image) * (i + 1) for i, name in enumerate(PerceptualLoss.LAYERS)}
-
-
-class TinyFace(paddle.nn.Layer):
-    """In the place of ArcFace: 8 features of the grey picture."""
-
-    def __init__(self):
-        super().__init__()
-        self.project = paddle.nn.Linear(64, 8)
-
-    def forward(self, face):
-        return self.project(paddle.nn.functional.avg_pool2d(face, 16).reshape([face.shape[0], -1]))
-
-
-def with_losses(**changes):
-    it = gfpgan(when_missing="skip", **changes)
-    paddle.seed(8)
-    it.perceptual = PerceptualLoss(TinyVGG()) if it.config.perceptual_weight or it.config.style_weight else None
-    paddle.seed(9)
-    it.identity = GreyIdentityLoss(TinyFace()) if it.config.identity_weight else None
-    return it
 
 
 def generator_gradient(**weights):
@@ -305,100 +201,6 @@ def test_faces_without_a_visible_part_train_on():
     assert found == [[[0.5, 0.5], [0.0, 1.0], [0.5, 0.5]], [[0.5, 0.5]] * 3]
 
 
-def test_fixed_decoder_stays_and_the_rest_learns():
-    it = gfpgan(fixes_decoder=True, **SIMPLE)
-    decoder = {id(p) for p in it.generator.stylegan_decoder.parameters()}
-    assert not decoder & {id(p) for p in it.trainable["generator"]}
-    record = Recorder(it)
-    it.train_step(pictures(), 0, record)
-    wanted = {f"generator/{key}" for key, p in it.generator.named_parameters() if id(p) not in decoder}
-    assert record.calls[0][2] == wanted
-    assert not any(p.stop_gradient for p in it.trainable["generator"])
-
-
-@pytest.mark.parametrize("form", ["original", "bilinear"])
-def test_prior_is_loaded_into_the_decoder_with_a_report(tmp_path, caplog, form):
-    paddle.seed(11)
-    prior = {key: value.numpy() for key, value in StyleGAN2Generator(SIZE, 16, 2, 1, 1 / 32).state_dict().items()}
-    path = tmp_path / "prior.pdparams"
-    checkpoint.write_weights(path, {f"params_ema/{key}": array for key, array in prior.items()})
-    it = gfpgan(False, form=form, decoder_weights=path, fixes_decoder=True, **SIMPLE)
-    encoder = it.generator.conv_body_first[0].weight.numpy()
-    with caplog.at_level(logging.INFO, logger="kintsugi"):
-        it.prepare_training()
-    for key, value in it.generator.stylegan_decoder.state_dict().items():
-        np.testing.assert_array_equal(value.numpy(), prior[key])
-    np.testing.assert_array_equal(it.generator.conv_body_first[0].weight.numpy(), encoder)
-    elements = sum(array.size for array in prior.values())
-    assert f"loaded into the decoder: {len(prior)} arrays (7 of them noise), {elements} elements" in caplog.text
-    with pytest.raises(InputError, match="prior.pdparams: weights of another size"):
-        gfpgan(decoder_weights=path, narrow=1 / 16)
-    with pytest.raises(InputError, match="none.pth: cannot be read"):
-        gfpgan(decoder_weights=tmp_path / "none.pth")
-
-
-def test_noise_is_drawn_in_training_and_stored_in_evaluation():
-    it, batch = gfpgan(**SIMPLE), pictures()
-    for key, parameter in it.generator.named_parameters():
-        if ".style_conv" in key and parameter.shape == [1]:
-            parameter.set_value(paddle.full([1], 0.5))
-    degraded = to_signed(batch["degraded"])
-    assert np.abs((it.generator(degraded)[0] - it.generator(degraded)[0]).numpy()).max() > 1e-3
-    it.generator.eval()
-    first = it.generate(batch, it.networks)["restored"].numpy()
-    np.testing.assert_array_equal(first, it.generate(batch, it.networks)["restored"].numpy())
-    noises = it.generator.stylegan_decoder.noises
-    noises.noise6.set_value(noises.noise6 + 1.0)
-    assert np.abs(it.generate(batch, it.networks)["restored"].numpy() - first).max() > 1e-3
-
-
-def test_missing_loss_networks(tmp_path, caplog):
-    missing = {
-        "identity_weight": 1.0,
-        "identity_network": tmp_path / "face.pdparams",
-        "style_weight": 1.0,
-        "perceptual_network": tmp_path / "vgg.pdparams",
-    }
-    it = gfpgan(False, **missing)  # predicting needs none of them
-    with pytest.raises(InputError, match="vgg.pdparams: missing; .*recipe.when_missing: skip"):
-        it.prepare_training()
-    it = gfpgan(False, **missing, when_missing="skip")
-    with caplog.at_level(logging.WARNING, logger="kintsugi"):
-        it.prepare_training()
-    assert "perceptual: off" in caplog.text and "identity: off" in caplog.text
-    assert it.log_header == {"perceptual": "off", "identity": "off"}
-    assert {"generator/identity", "generator/style"} & it.train_step(pictures(), 1, updater(it)).keys() == set()
-
-
-def test_loss_networks_are_read_from_official_files(tmp_path, monkeypatch):
-    """A VGG file has more layers than are used; ArcFace's keys begin with "module."."""
-    small = {"conv1_2": 0.1}
-    monkeypatch.setattr(PerceptualLoss, "LAYERS", small)
-    vgg = {key: value.numpy() for key, value in VGG(19, ["conv2_1"]).state_dict().items()}
-    checkpoint.write_weights(tmp_path / "vgg.pdparams", vgg)
-    face = TinyFace()
-    checkpoint.write_weights(
-        tmp_path / "face.pdparams",
-        {"module.project.weight": face.project.weight.numpy().T, "module.project.bias": face.project.bias.numpy()},
-    )
-    monkeypatch.setattr(gfpgan_weights, "ResNet18ArcFace", TinyFace)
-    it = gfpgan(
-        False,
-        perceptual_weight=1.0,
-        perceptual_network=tmp_path / "vgg.pdparams",
-        identity_weight=1.0,
-        identity_network=tmp_path / "face.pdparams",
-        **SIMPLE,
-    )
-    it.prepare_training()
-    assert it.log_header == {"perceptual": "on", "identity": "on"}
-    np.testing.assert_array_equal(it.perceptual.network.features[2].weight.numpy(), vgg["features.2.weight"])
-    np.testing.assert_array_equal(it.identity.backbone.project.weight.numpy(), face.project.weight.numpy())
-    assert all(p.stop_gradient for p in it.perceptual.network.parameters() + it.identity.backbone.parameters())
-    assert it.networks.keys() == {"generator", "discriminator"}
-    assert issubclass(ResNet18ArcFace, paddle.nn.Layer)
-
-
 def margin(it, batch):
     """How much more real the discriminator finds the real pictures."""
     paddle.seed(0)
@@ -453,33 +255,6 @@ def test_direction_of_the_parts(part):
         paddle.seed(0)
         it.train_step(batch, 1, Only(updater(it, lr=1e-4), name))
         assert sign * (part_margin(it, batch, part) - before) > 0, name
-
-
-def test_generate_takes_and_gives_0_to_1():
-    it, batch = gfpgan(**SIMPLE), pictures()
-    it.generator.eval()
-    batch["degraded"] = batch["degraded"] * 4 - 1  # far out, so that something is clipped
-    found = it.generate(batch, it.networks)["restored"].numpy()
-    linear = from_signed(it.generator(to_signed(batch["degraded"]))[0]).numpy()
-    np.testing.assert_allclose(found, linear.clip(0, 1), atol=1e-6)
-    assert found.shape == (BATCH, 3, SIZE, SIZE)
-
-
-@pytest.mark.parametrize("form", GENERATORS)
-def test_exported_form_computes_generate(form):
-    it, batch = gfpgan(form=form, **SIMPLE), pictures()
-    it.generator.eval()
-    exported = it.inference(it.networks)[""]
-    wanted = it.generate(batch, it.networks)["restored"].numpy()
-    with paddle.no_grad():
-        np.testing.assert_allclose(exported.built()(batch["degraded"]).numpy(), wanted, atol=1e-5)
-        np.testing.assert_array_equal(exported.reference(batch["degraded"]).numpy(), wanted)
-    assert 0.01 < wanted.std()
-
-
-def test_pictures_of_another_size_are_one_line():
-    with pytest.raises(InputError, match=r"pictures are 16 x 16, the network takes 32 x 32; data.\*.image_size"):
-        gfpgan(**SIMPLE).network_input(paddle.zeros([1, 3, 16, 16]))
 
 
 @in_float64()
