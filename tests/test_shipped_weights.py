@@ -13,7 +13,7 @@ FEW = [f"data.validation.synthetic.identities={PEOPLE}"]
 LEAST = {  # score, what it is held against (a score or a number), the least gain; negative: lower is better
     "gpen_lite": ("psnr/restored", "psnr/degraded", 1.2),
     "gfpgan_lite": ("psnr/restored", "psnr/degraded", 1.5),
-    "gfpgan_128_lite": ("psnr/restored", "psnr/degraded", 1.8),
+    "gfpgan_128_lite": ("psnr/restored", "psnr/degraded", 2.3),
     "partialconv_lite": ("hole_psnr/composite", "hole_psnr/mean_colour", 4.0),
     "partialconv_128_lite": ("hole_psnr/composite", "hole_psnr/telea", 2.0),
     "landmark_lite": ("hole_psnr/composite", "hole_psnr/masked", 5.0),
@@ -24,7 +24,7 @@ LEAST = {  # score, what it is held against (a score or a number), the least gai
 STATED = {  # score on the whole validation set -> what README.md and docs/reproduction.md print, as a format
     "gpen_lite": {"psnr/degraded": "25.73", "psnr/restored": "27.48", "ssim/restored": "0.8366"},
     "gfpgan_lite": {"psnr/degraded": "25.73", "psnr/restored": "27.81", "ssim/restored": "0.855"},
-    "gfpgan_128_lite": {"psnr/degraded": "24.27", "psnr/restored": "26.16", "ssim/restored": "0.793"},
+    "gfpgan_128_lite": {"psnr/degraded": "24.27", "psnr/restored": "26.78", "ssim/restored": "0.8096"},
     "partialconv_lite": {"hole_psnr/mean_colour": "14.71", "hole_psnr/telea": "18.90", "hole_psnr/composite": "20.32"},
     "partialconv_128_lite": {
         "hole_psnr/mean_colour": "14.58",
