@@ -128,7 +128,12 @@ class Contract(Settings):
     def recognises(self) -> bool:
         """Whether it makes of one aligned face a vector that tells people apart."""
         kinds = [port.kind for port in (*self.inputs, *self.outputs)]
-        return kinds == ["image", "vector"] and self.template == "sphereface"
+        return kinds == ["image", "vector"] and self.sees_aligned_face
+
+    @property
+    def sees_aligned_face(self) -> bool:
+        """Whether its picture is one face in the place where recognisers want it."""
+        return self.template == "sphereface"
 
     @property
     def filled(self) -> str:

@@ -103,7 +103,7 @@ def is_road(contract: Contract, args: Any) -> bool:
     Raises:
         InputError: --aligned=False for another model.
     """
-    is_for_faces = contract.restores or contract.recognises
+    is_for_faces = contract.restores or contract.sees_aligned_face
     takes_photos = args.mask == "auto" if contract.hole else is_for_faces
     if args.aligned is False and not takes_photos:
         raise InputError("--aligned=False: this model does not restore faces; leave it out")

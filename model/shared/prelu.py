@@ -21,12 +21,15 @@ class _Rectified(paddle.autograd.PyLayer):
         if paddle.is_grad_enabled():
             raise RuntimeError("this PReLU has no second gradient")
         x, slopes, positive = ctx.saved_tensor()
-        of_x = gradient * slopes + paddle._C_ops.relu_grad(positive, gradient) * (1 - slopes)
+        of_x = None
+        if not x.stop_gradient:
+            of_x = gradient * slopes + paddle._C_ops.relu_grad(positive, gradient) * (1 - slopes)
         if slopes.stop_gradient:
             return of_x, None
         count, channels, height, width = x.shape
-        products = ((x - positive) * gradient).astype("float32").reshape([count * channels, height * width])
-        sums = products @ paddle.ones([height * width, 1])  # ten times as fast as Paddle's sum
+        wide = x.dtype if x.dtype == paddle.float64 else paddle.float32
+        products = ((x - positive) * gradient).astype(wide).reshape([count * channels, height * width])
+        sums = products @ paddle.ones([height * width, 1], wide)  # ten times as fast as Paddle's sum
         of_slopes = sums.reshape([count, channels // len(slopes), len(slopes)]).sum([0, 1])
         return of_x, of_slopes.reshape(slopes.shape).astype(slopes.dtype)
 

@@ -33,6 +33,14 @@ def test_values_and_gradients_are_those_of_paddles_operator(slopes):
         np.testing.assert_allclose(one, another, atol=2e-5)
 
 
+def test_slopes_of_float64_are_summed_in_it():
+    paddle.seed(3)
+    layer, x = PReLU(2), paddle.randn([3, 2, 40, 40]).astype("float64")
+    layer.to(dtype="float64")
+    (found,) = paddle.grad(layer(x).sum(), [layer._weight])
+    np.testing.assert_allclose(found, x.numpy().clip(max=0).sum((0, 2, 3)), rtol=1e-13)
+
+
 def test_frozen_slopes_get_no_gradient():
     layer, x, other = pair(6)
     layer._weight.stop_gradient = True
