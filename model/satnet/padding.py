@@ -14,14 +14,18 @@ from model.shared.exported import with_lines
 JOINED = 96  # rows and columns from which joining slices is faster than a product of matrices
 
 
-def reflection_matrix(size, pad):
-    """Reflection padding of a signal as a 0-1 matrix [size + 2 pad, size]. Source: torch.nn.ReflectionPad2d.
-
-    Raises:
-        ValueError: there is too little to mirror.
-    """
+def check_mirrors(size, pad):
+    """ValueError where there is too little to mirror. Source: torch.nn.ReflectionPad2d."""
     if pad >= size:
         raise ValueError(f"reflection of {pad} on each side needs more than {pad} values, found {size}")
+
+
+def reflection_matrix(size, pad):
+    """Reflection padding of a signal as a 0-1 matrix [size + 2 pad, size], see `check_mirrors`.
+
+    Source: torch.nn.ReflectionPad2d.
+    """
+    check_mirrors(size, pad)
     source = np.abs(np.arange(-pad, size + pad))
     source = np.where(source < size, source, 2 * size - 2 - source)
     return np.eye(size)[source]
@@ -46,7 +50,7 @@ def reflect_pad(x, pad):
 def mirrored(x, pad, axis):
     """`reflect_pad` along one axis, by joining slices. Source: torch.nn.ReflectionPad1d."""
     size = x.shape[axis]
-    reflection_matrix(size, pad)  # its ValueError
+    check_mirrors(size, pad)
     return with_lines(x, axis, range(pad, 0, -1), range(size - 2, size - 2 - pad, -1))
 
 
